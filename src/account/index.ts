@@ -1,0 +1,1 @@
+export type { ResolvedUser } from './types.ts';

@@ -1,0 +1,9 @@
+export type {
+  Builder,
+  BuildRequest,
+  BuildResult,
+  CacheRecord,
+  ContextSource,
+  NamedContext,
+  OutputSpec,
+} from './types.ts';

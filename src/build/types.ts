@@ -1,0 +1,114 @@
+/**
+ * Building: a request becomes a graph (frontend), the graph becomes results (solver, cache, operations), results become
+ * images, archives or folders (exporters).
+ */
+
+import type { Digest } from '../oci/index.ts';
+import type { BuildEvent, Progress } from '../progress/index.ts';
+
+export type ContextSource =
+  | { readonly kind: 'local'; readonly dir: string }
+  /** A tar (plain, gzip, bzip2, xz, zstd), or a Dockerfile alone, in a file of this machine. `remove`: delete it afterwards. */
+  | { readonly kind: 'file'; readonly path: string; readonly remove?: boolean }
+  /** http(s) URL of a tar or a Dockerfile, or a git URL with `#ref:subdir`. */
+  | { readonly kind: 'url'; readonly url: string }
+  | { readonly kind: 'empty' };
+
+export type NamedContext =
+  | ContextSource
+  | { readonly kind: 'image'; readonly name: string }
+  | { readonly kind: 'oci-layout'; readonly dir: string; readonly reference?: string }
+  /** Another target of this Dockerfile (`target:name`). */
+  | { readonly kind: 'target'; readonly name: string };
+
+export interface OutputSpec {
+  readonly type: 'image' | 'local' | 'tar' | 'oci' | 'docker' | 'registry' | 'cacheonly';
+  /** Destination path on this machine for local, tar, oci, docker. */
+  readonly dest?: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** Plain JSON: it travels as the body of `POST /strata/v1/build`. */
+export interface BuildRequest {
+  readonly context: ContextSource;
+  /** Path relative to the context, absolute on this machine, or inline text. Default: `Dockerfile` of the context. */
+  readonly dockerfile?: { readonly path: string } | { readonly text: string; readonly name?: string };
+  readonly namedContexts?: Readonly<Record<string, NamedContext>>;
+  /** `name[:tag]`, as typed. */
+  readonly tags?: readonly string[];
+  /** null: declared without a value and unset in the client's environment. */
+  readonly buildArgs?: Readonly<Record<string, string | null>>;
+  readonly target?: string;
+  readonly noCache?: boolean;
+  /** Stages that are not taken from the cache. */
+  readonly noCacheFilter?: readonly string[];
+  readonly pull?: boolean;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly network?: string;
+  readonly platforms?: readonly string[];
+  /** Values in base64. Never logged, stored or part of a key. */
+  readonly secrets?: readonly { readonly id: string; readonly value: string }[];
+  readonly ssh?: readonly { readonly id: string; readonly socket?: string; readonly keyFiles?: readonly string[] }[];
+  readonly extraHosts?: readonly string[];
+  readonly shmSize?: number;
+  readonly ulimits?: readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[];
+  readonly cgroupParent?: string;
+  readonly outputs?: readonly OutputSpec[];
+  readonly cacheFrom?: readonly Readonly<Record<string, string>>[];
+  readonly cacheTo?: readonly Readonly<Record<string, string>>[];
+  /** `network.host`, `security.insecure`. */
+  readonly allow?: readonly string[];
+  readonly call?: 'build' | 'check' | 'outline' | 'targets';
+  readonly explain?: boolean;
+  /** Keep the failed step's root so that a shell can be opened in it. */
+  readonly keepFailed?: boolean;
+  /** Credentials by registry host for pulls in this build (the classic API's X-Registry-Config). */
+  readonly auth?: Readonly<
+    Record<string, { readonly username?: string; readonly password?: string; readonly identitytoken?: string }>
+  >;
+}
+
+export interface BuildResult {
+  /** Present when an image was made. */
+  readonly imageID?: Digest;
+  /** Digest of the manifest or index, where one was made. */
+  readonly digest?: Digest;
+  readonly names?: readonly string[];
+  /** For `--metadata-file`. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  /** Text and JSON answer of a `call` other than build. */
+  readonly report?: { readonly text: string; readonly json: unknown; readonly failed: boolean };
+}
+
+export interface CacheRecord {
+  readonly id: string;
+  readonly parents: readonly string[];
+  readonly type: 'source.local' | 'exec.cachemount' | 'source.git.checkout' | 'regular' | 'internal' | 'frontend';
+  readonly description: string;
+  readonly inUse: boolean;
+  readonly shared: boolean;
+  /** Bytes. */
+  readonly size: number;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  readonly lastUsedAt: string | null;
+  readonly usageCount: number;
+}
+
+export interface Builder {
+  /** Rejects with a StrataError; `location` is set where a line of the Dockerfile is to blame. */
+  build(
+    request: BuildRequest,
+    options: { readonly progress: Progress<BuildEvent>; readonly signal: AbortSignal },
+  ): Promise<BuildResult>;
+  cache: {
+    list(): Promise<readonly CacheRecord[]>;
+    prune(options: {
+      readonly all: boolean;
+      readonly keepStorage?: number;
+      readonly unusedFor?: number;
+      readonly filters?: Readonly<Record<string, readonly string[]>>;
+    }): Promise<{ readonly deleted: readonly string[]; readonly reclaimed: number }>;
+  };
+}

@@ -1,0 +1,336 @@
+/**
+ * Containers: life cycle, runtime spec, stdio, logs, exec, stats, health; and the executor of build steps.
+ *
+ * A detached or attached container is kept by conmon (stdio, log file, exit code), so that it survives the daemon. Its
+ * configuration uses the shapes and names of Docker's Engine API (v1.51 `ContainerConfig`, `HostConfig`): the field's
+ * common language, stored as JSON. A build step has no conmon: it is a child of the daemon and dies with its build.
+ */
+
+import type { ResolvedUser } from '../account/index.ts';
+import type { EndpointSettings, PortBinding } from '../network/index.ts';
+import type { Digest, RuntimeConfig } from '../oci/index.ts';
+import type { ActiveKey, SnapshotName } from '../snapshot/index.ts';
+
+export interface MountSpec {
+  readonly Type: 'bind' | 'volume' | 'tmpfs';
+  readonly Source?: string;
+  readonly Target: string;
+  readonly ReadOnly?: boolean;
+  readonly BindOptions?: { readonly Propagation?: string; readonly CreateMountpoint?: boolean };
+  readonly VolumeOptions?: {
+    readonly NoCopy?: boolean;
+    readonly Labels?: Readonly<Record<string, string>>;
+    readonly DriverConfig?: { readonly Name?: string; readonly Options?: Readonly<Record<string, string>> };
+  };
+  readonly TmpfsOptions?: { readonly SizeBytes?: number; readonly Mode?: number };
+}
+
+/** Docker's HostConfig, the part that Strata honours. */
+export interface HostConfig {
+  readonly Binds?: readonly string[];
+  readonly Mounts?: readonly MountSpec[];
+  readonly Tmpfs?: Readonly<Record<string, string>>;
+  readonly NetworkMode?: string;
+  readonly PortBindings?: Readonly<Record<string, readonly PortBinding[]>>;
+  readonly PublishAllPorts?: boolean;
+  readonly AutoRemove?: boolean;
+  readonly Privileged?: boolean;
+  readonly ReadonlyRootfs?: boolean;
+  readonly CapAdd?: readonly string[];
+  readonly CapDrop?: readonly string[];
+  readonly SecurityOpt?: readonly string[];
+  readonly Dns?: readonly string[];
+  readonly DnsSearch?: readonly string[];
+  readonly DnsOptions?: readonly string[];
+  readonly ExtraHosts?: readonly string[];
+  readonly RestartPolicy?: { readonly Name: string; readonly MaximumRetryCount?: number };
+  readonly Memory?: number;
+  readonly MemorySwap?: number;
+  readonly NanoCpus?: number;
+  readonly CpuShares?: number;
+  readonly CpuQuota?: number;
+  readonly CpuPeriod?: number;
+  readonly CpusetCpus?: string;
+  readonly PidsLimit?: number | null;
+  readonly ShmSize?: number;
+  readonly Ulimits?: readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[];
+  readonly Init?: boolean | null;
+  readonly IpcMode?: string;
+  readonly PidMode?: string;
+  readonly UTSMode?: string;
+  readonly GroupAdd?: readonly string[];
+  readonly OomScoreAdj?: number;
+  readonly Devices?: readonly {
+    readonly PathOnHost: string;
+    readonly PathInContainer: string;
+    readonly CgroupPermissions: string;
+  }[];
+  readonly Sysctls?: Readonly<Record<string, string>>;
+  readonly LogConfig?: { readonly Type: string; readonly Config?: Readonly<Record<string, string>> };
+  readonly VolumesFrom?: readonly string[];
+  readonly CgroupParent?: string;
+}
+
+/** Docker's ContainerConfig: an image's RuntimeConfig and what only a container has. */
+export interface ContainerConfig extends RuntimeConfig {
+  readonly Hostname?: string;
+  readonly Domainname?: string;
+  readonly Tty?: boolean;
+  readonly OpenStdin?: boolean;
+  readonly StdinOnce?: boolean;
+  readonly AttachStdin?: boolean;
+  readonly AttachStdout?: boolean;
+  readonly AttachStderr?: boolean;
+  readonly NetworkDisabled?: boolean;
+  /** The image as the user named it. */
+  readonly Image?: string;
+}
+
+export type ContainerStatus = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
+
+export interface ContainerState {
+  readonly status: ContainerStatus;
+  readonly pid: number;
+  readonly exitCode: number;
+  readonly oomKilled: boolean;
+  readonly error: string;
+  /** RFC 3339 with nanoseconds, `0001-01-01T00:00:00Z` when it has not happened. */
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly health?: {
+    readonly status: 'starting' | 'healthy' | 'unhealthy' | 'none';
+    readonly failingStreak: number;
+    readonly log: readonly {
+      readonly start: string;
+      readonly end: string;
+      readonly exitCode: number;
+      readonly output: string;
+    }[];
+  };
+}
+
+export interface Container {
+  /** 64 hex. */
+  readonly id: string;
+  /** Without a leading slash. */
+  readonly name: string;
+  readonly created: string;
+  readonly imageID: Digest | null;
+  readonly config: ContainerConfig;
+  readonly host: HostConfig;
+  readonly state: ContainerState;
+  readonly restartCount: number;
+  /** argv as run: entrypoint then command. */
+  readonly path: string;
+  readonly args: readonly string[];
+  readonly snapshot: ActiveKey;
+  readonly networks: Readonly<Record<string, EndpointSettings>>;
+  /** Ports as really published: `80/tcp` -> bindings. */
+  readonly ports: Readonly<Record<string, readonly Required<PortBinding>[] | null>>;
+  readonly mounts: readonly {
+    readonly Type: string;
+    readonly Name?: string;
+    readonly Source: string;
+    readonly Destination: string;
+    readonly Driver?: string;
+    readonly Mode: string;
+    readonly RW: boolean;
+    readonly Propagation: string;
+  }[];
+  readonly logPath: string;
+}
+
+export interface CreateContainer {
+  readonly name?: string;
+  /** Config as the client gave it; the image's own is merged in as Docker does. */
+  readonly config: ContainerConfig;
+  readonly host: HostConfig;
+  readonly endpoints?: Readonly<Record<string, EndpointSettings>>;
+  readonly image: {
+    readonly id: Digest;
+    readonly snapshot: SnapshotName | null;
+    readonly config: RuntimeConfig;
+  } | null;
+}
+
+export interface LogOptions {
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly follow: boolean;
+  /** Last N lines; all where absent. */
+  readonly tail?: number;
+  /** Unix seconds, fractions allowed. */
+  readonly since?: number;
+  readonly until?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface LogChunk {
+  readonly stream: 'stdout' | 'stderr';
+  /** Raw bytes as the process wrote them (a line, or a part of one). */
+  readonly data: Uint8Array;
+  /** RFC 3339 with nanoseconds. */
+  readonly time: string;
+}
+
+export interface Attachment {
+  /** Ends when the process has ended and all its output was delivered. With a TTY all is `stdout`. */
+  readonly output: AsyncIterable<LogChunk>;
+  /** Writes to the process; a no-op where it has no stdin. */
+  write(data: Uint8Array): Promise<void>;
+  closeInput(): Promise<void>;
+  /** Leaves the process alone and stops the output. */
+  detach(): void;
+}
+
+export interface ExecConfig {
+  readonly Cmd: readonly string[];
+  readonly Env?: readonly string[];
+  readonly User?: string;
+  readonly WorkingDir?: string;
+  readonly Tty?: boolean;
+  readonly AttachStdin?: boolean;
+  readonly AttachStdout?: boolean;
+  readonly AttachStderr?: boolean;
+  readonly Privileged?: boolean;
+  readonly DetachKeys?: string;
+}
+
+export interface ExecState {
+  readonly id: string;
+  readonly containerID: string;
+  readonly config: ExecConfig;
+  readonly running: boolean;
+  readonly exitCode: number | null;
+  readonly pid: number;
+}
+
+export interface ContainerEvent {
+  readonly action:
+    | 'create'
+    | 'start'
+    | 'die'
+    | 'stop'
+    | 'kill'
+    | 'destroy'
+    | 'pause'
+    | 'unpause'
+    | 'rename'
+    | 'attach'
+    | 'resize'
+    | 'restart'
+    | 'oom'
+    | 'exec_create'
+    | 'exec_start'
+    | 'exec_die'
+    | `health_status: ${string}`
+    | 'update';
+  readonly container: Container;
+  readonly attributes?: Readonly<Record<string, string>>;
+}
+
+/** Containers are named by full id, unique id prefix or name; `not_found` says `No such container: …`. */
+export interface Containers {
+  create(spec: CreateContainer): Promise<{ readonly container: Container; readonly warnings: readonly string[] }>;
+  start(ref: string): Promise<void>;
+  stop(ref: string, options?: { readonly timeoutSeconds?: number; readonly signal?: string }): Promise<void>;
+  restart(ref: string, options?: { readonly timeoutSeconds?: number; readonly signal?: string }): Promise<void>;
+  kill(ref: string, signal?: string): Promise<void>;
+  pause(ref: string): Promise<void>;
+  unpause(ref: string): Promise<void>;
+  remove(ref: string, options?: { readonly force?: boolean; readonly volumes?: boolean }): Promise<void>;
+  rename(ref: string, name: string): Promise<void>;
+  resize(ref: string, rows: number, columns: number): Promise<void>;
+  wait(
+    ref: string,
+    condition?: 'not-running' | 'next-exit' | 'removed',
+    signal?: AbortSignal,
+  ): Promise<{ readonly exitCode: number; readonly error?: string }>;
+  get(ref: string): Container;
+  list(): readonly Container[];
+  logs(ref: string, options: LogOptions): AsyncIterable<LogChunk>;
+  /** `replay`: begin with what was logged so far. Attach before `start` to miss nothing. */
+  attach(
+    ref: string,
+    options: {
+      readonly stdin: boolean;
+      readonly stdout: boolean;
+      readonly stderr: boolean;
+      readonly replay: boolean;
+      readonly stream: boolean;
+      readonly signal?: AbortSignal;
+    },
+  ): Promise<Attachment>;
+  top(
+    ref: string,
+    psArgs: string,
+  ): Promise<{ readonly Titles: readonly string[]; readonly Processes: readonly (readonly string[])[] }>;
+  stats(ref: string): Promise<Readonly<Record<string, unknown>>>;
+  update(ref: string, host: Partial<HostConfig>): Promise<void>;
+  prune(filter: {
+    readonly until?: number;
+    readonly labels?: readonly string[];
+  }): Promise<{ readonly deleted: readonly string[]; readonly reclaimed: number }>;
+  /** Runs `use` with the container's root mounted (merged view of a stopped one, the live one of a running one). */
+  withRoot<T>(ref: string, use: (root: string) => Promise<T>): Promise<T>;
+  /** Paths changed against the image: `A`dded, `C`hanged, `D`eleted. */
+  changes(ref: string): Promise<readonly { readonly path: string; readonly kind: 'A' | 'C' | 'D' }[]>;
+  /** Bytes in the writable layer. */
+  size(ref: string): Promise<number>;
+
+  exec: {
+    create(ref: string, config: ExecConfig): Promise<ExecState>;
+    start(id: string, options: { readonly detach: boolean; readonly tty: boolean }): Promise<Attachment | null>;
+    resize(id: string, rows: number, columns: number): Promise<void>;
+    inspect(id: string): ExecState;
+  };
+
+  subscribe(listener: (event: ContainerEvent) => void): () => void;
+  /** At start: find what still runs, collect exits that happened meanwhile, apply restart policies, sweep the rest. */
+  recover(): Promise<void>;
+  /** Stops watching; containers go on. */
+  close(): Promise<void>;
+}
+
+// ---------------------------------------------------------------- build steps
+
+export interface StepMount {
+  readonly target: string;
+  readonly readonly: boolean;
+  readonly source:
+    | { readonly kind: 'bind'; readonly path: string }
+    | { readonly kind: 'tmpfs'; readonly size?: number };
+}
+
+export interface Step {
+  /** Mounted root of the step; what it writes there is the layer. */
+  readonly root: string;
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly user: ResolvedUser;
+  readonly mounts: readonly StepMount[];
+  readonly network: 'bridge' | 'none' | 'host';
+  readonly insecure: boolean;
+  readonly hostname?: string;
+  readonly extraHosts?: readonly { readonly host: string; readonly ip: string }[];
+  /** Bytes of /dev/shm; default 64 MiB. */
+  readonly shmSize?: number;
+  readonly ulimits?: readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[];
+  readonly cgroupParent?: string;
+}
+
+export interface StepExecutor {
+  /**
+   * Runs one step to its end and resolves with its exit code. /etc/hosts, /etc/resolv.conf and mount stubs that the
+   * step needed are gone from the root afterwards. An abort kills every process of the step, then rejects.
+   */
+  run(
+    step: Step,
+    io: {
+      readonly stdout: (chunk: Uint8Array) => void;
+      readonly stderr: (chunk: Uint8Array) => void;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<{ readonly exitCode: number; readonly containerID: string; readonly oomKilled?: boolean }>;
+}

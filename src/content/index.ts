@@ -1,0 +1,1 @@
+export type { BlobInfo, ByteStream, ContentStore, Fetcher, Ingest } from './types.ts';

@@ -1,0 +1,1 @@
+export type { Engine, EngineConfig, EngineEvent } from './types.ts';

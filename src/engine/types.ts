@@ -1,0 +1,57 @@
+import type { Builder } from '../build/index.ts';
+import type { Containers } from '../container/index.ts';
+import type { ContentStore } from '../content/index.ts';
+import type { Images } from '../image/index.ts';
+import type { Networks } from '../network/index.ts';
+import type { Snapshots } from '../snapshot/index.ts';
+import type { Volumes } from '../volume/index.ts';
+
+/** Settings of the daemon. Read from `/etc/strata/config.json`, then flags; every field has a default. */
+export interface EngineConfig {
+  /** Default /var/lib/strata. */
+  readonly dataRoot: string;
+  /** Sockets, pid files, mounts. Default /run/strata. */
+  readonly stateRoot: string;
+  readonly registries: {
+    readonly mirrors: readonly string[];
+    /** Hosts, host:port or CIDR that may be spoken to over http or with untrusted certificates. Loopback always is. */
+    readonly insecure: readonly string[];
+    /** Folder of `<host>/ca.crt`, `client.cert`, `client.key`. Default /etc/docker/certs.d. */
+    readonly certsDir: string;
+  };
+  /** Most steps that run at once. Default: number of processors. */
+  readonly parallelism: number;
+  /** Name of the bridge network's interface and its subnet. */
+  readonly bridge: { readonly name: string; readonly subnet: string };
+  readonly gc: { readonly enabled: boolean; readonly maxBytes: number; readonly maxAgeSeconds: number };
+}
+
+/** One thing that happened, as Docker's `GET /events` tells it. */
+export interface EngineEvent {
+  readonly Type: 'container' | 'image' | 'network' | 'volume' | 'builder' | 'daemon';
+  readonly Action: string;
+  readonly Actor: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> };
+  readonly scope: 'local';
+  /** Unix seconds. */
+  readonly time: number;
+  readonly timeNano: number;
+}
+
+export interface Engine {
+  readonly config: EngineConfig;
+  readonly content: ContentStore;
+  readonly snapshots: Snapshots;
+  readonly images: Images;
+  readonly containers: Containers;
+  readonly networks: Networks;
+  readonly volumes: Volumes;
+  readonly builder: Builder;
+  readonly events: {
+    publish(event: Omit<EngineEvent, 'time' | 'timeNano' | 'scope'>): void;
+    subscribe(listener: (event: EngineEvent) => void): () => void /** Recent ones, oldest first, at most 1024. */;
+    recent(): readonly EngineEvent[];
+  };
+  /** Facts for `info`: runtime picked, cgroup mode, kernel… as Docker's SystemInfo. */
+  info(): Promise<Readonly<Record<string, unknown>>>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,2 @@
+export type { ErrorKind, SourceLocation, StrataErrorOptions } from './error.ts';
+export { errorKinds, formatError, isKind, messageOf, StrataError, toStrataError } from './error.ts';

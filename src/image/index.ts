@@ -1,0 +1,1 @@
+export type { HistoryRow, Image, ImageFilter, Images, ImageUse, NewImage, RemovedImage } from './types.ts';

@@ -1,0 +1,152 @@
+/**
+ * Images: names, configurations, manifests, history, and the archives they travel in.
+ *
+ * An *image ID* is the digest of the image's configuration. A *name* (canonical reference with a tag) points at one
+ * image; an image without names is *dangling*. An image keeps the manifest that it was pulled or loaded with, so that
+ * pushing it again sends the same bytes; a built image gets its manifest when its layers are first compressed.
+ */
+import type { ByteStream } from '../content/index.ts';
+import type { Compression, Descriptor, Digest, ImageConfig, Platform, Reference, RuntimeConfig } from '../oci/index.ts';
+import type { Progress, TransferEvent } from '../progress/index.ts';
+import type { SnapshotName } from '../snapshot/index.ts';
+
+export interface Image {
+  readonly id: Digest;
+  readonly config: ImageConfig;
+  /** Bytes of the configuration exactly as digested. */
+  readonly rawConfig: Uint8Array;
+  /** Canonical names with tags, sorted. */
+  readonly names: readonly string[];
+  /** Canonical `repository@sha256:…`, for each repository it was pulled from or pushed to. */
+  readonly repoDigests: readonly string[];
+  /** The top of its layers; null for an image without layers. */
+  readonly snapshot: SnapshotName | null;
+  /** Sum of its layers' content sizes, bytes. */
+  readonly size: number;
+  /** Unix milliseconds. */
+  readonly createdAt: number;
+  /** When a name was last given. */
+  readonly taggedAt: number;
+  readonly usedAt: number;
+  readonly parent: Digest | null;
+}
+
+export interface HistoryRow {
+  /** Image ID where an image of this store ends with this row, else null (`<missing>`). */
+  readonly id: Digest | null;
+  /** Unix seconds. */
+  readonly created: number;
+  readonly createdBy: string;
+  readonly comment: string;
+  readonly tags: readonly string[];
+  /** Bytes. */
+  readonly size: number;
+}
+
+export interface RemovedImage {
+  /** Exactly one of the two. */
+  readonly untagged?: string;
+  readonly deleted?: string;
+}
+
+/** Who uses an image: asked before one is removed. */
+export interface ImageUse {
+  readonly container: string;
+  readonly running: boolean;
+}
+
+export interface NewImage {
+  readonly config: ImageConfig;
+  /** Top snapshot; its stack must match `config.rootfs.diff_ids`. */
+  readonly snapshot: SnapshotName | null;
+  readonly names?: readonly Reference[];
+  /** Manifest bytes as received, for images that were pulled or loaded. */
+  readonly manifest?: { readonly bytes: Uint8Array; readonly mediaType: string };
+  /** Config bytes as received; made from `config` where absent. */
+  readonly rawConfig?: Uint8Array;
+  readonly repoDigest?: string;
+  readonly parent?: Digest;
+}
+
+export interface ImageFilter {
+  readonly dangling?: boolean;
+  /** Label filters `key` or `key=value`; all must hold. */
+  readonly labels?: readonly string[];
+  readonly references?: readonly string[];
+  readonly before?: string;
+  readonly since?: string;
+  /** Unix milliseconds: only images created (prune: last used) before it. */
+  readonly until?: number;
+}
+
+export interface Images {
+  /** Stores the image and points `names` at it, in one transaction; returns what the names pointed at before. */
+  create(image: NewImage): Promise<Image>;
+  /** By id, unique id prefix (hex, with or without `sha256:`), name or `name@digest`. */
+  find(text: string): Promise<Image | undefined>;
+  /** As {@link find}, but `not_found` with Docker's words (`No such image: …`). */
+  get(text: string): Promise<Image>;
+  list(filter?: ImageFilter): Promise<readonly Image[]>;
+  tag(source: string, target: Reference): Promise<void>;
+  /** Removes a name, or the image with `Untagged:`/`Deleted:` rows as Docker; `conflict` where containers use it. */
+  remove(
+    text: string,
+    options: { readonly force: boolean; readonly prune: boolean; readonly uses: readonly ImageUse[] },
+  ): Promise<readonly RemovedImage[]>;
+  prune(options: {
+    readonly all: boolean;
+    readonly filter?: ImageFilter;
+    readonly inUse: ReadonlySet<Digest>;
+  }): Promise<{ readonly removed: readonly RemovedImage[]; readonly reclaimed: number }>;
+  history(text: string): Promise<readonly HistoryRow[]>;
+  touch(id: Digest): void;
+
+  /** Descriptors of the image's layers in the wanted compression, making and keeping the blobs that are not there. */
+  materialize(
+    id: Digest,
+    options: {
+      readonly compression: Compression;
+      readonly signal?: AbortSignal;
+      readonly progress?: Progress<TransferEvent>;
+    },
+  ): Promise<{
+    readonly manifest: Descriptor;
+    readonly manifestBytes: Uint8Array;
+    readonly config: Descriptor;
+    readonly layers: readonly Descriptor[];
+  }>;
+  /** Unpacks one layer onto `parent` unless a snapshot with that chain is here. Used by pull and load. */
+  unpackLayer(
+    source: () => Promise<ByteStream>,
+    options: {
+      readonly parent: SnapshotName | null;
+      readonly diffID: Digest;
+      readonly chainID: Digest;
+      readonly mediaType: string;
+      readonly signal?: AbortSignal;
+      readonly progress?: (bytes: number) => void;
+    },
+  ): Promise<SnapshotName>;
+
+  /** A docker archive that is also an OCI layout, several images at once. */
+  save(
+    names: readonly string[],
+    options?: { readonly format?: 'docker' | 'oci'; readonly platform?: Platform; readonly signal?: AbortSignal },
+  ): Promise<ByteStream>;
+  /** Docker and OCI archives, plain, gzip or zstd. Returns `Loaded image: …` / `Loaded image ID: …` subjects. */
+  load(
+    source: ByteStream,
+    options?: { readonly signal?: AbortSignal; readonly progress?: Progress<TransferEvent> },
+  ): Promise<readonly { readonly id: Digest; readonly name?: string }[]>;
+  /** One layer made from a root file system's tar. */
+  import(
+    source: ByteStream,
+    options: {
+      readonly name?: Reference;
+      readonly message?: string;
+      readonly config?: RuntimeConfig;
+      readonly platform?: Platform;
+      readonly signal?: AbortSignal;
+    },
+  ): Promise<Image>;
+}

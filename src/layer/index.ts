@@ -1,0 +1,9 @@
+export type {
+  ExtractOptions,
+  LayerMeasure,
+  Layers,
+  PackedBlob,
+  PackOptions,
+  UnpackLimits,
+  UnpackOptions,
+} from './types.ts';

@@ -1,0 +1,76 @@
+/**
+ * Layers as directories and as tar streams.
+ *
+ * A *diff directory* is an overlayfs `upper`: files as they are, deletions as character devices 0:0, opaque
+ * directories as `trusted.overlay.opaque=y`. In a layer tar these are `.wh.<name>` and `.wh..wh..opq` (OCI image-spec
+ * v1.1 layer.md). Packing is deterministic: entries sorted by path, PAX only where ustar cannot say it, no user and
+ * group names, so equal directories give equal bytes. All heavy work runs in worker threads.
+ */
+import type { Readable } from 'node:stream';
+import type { ByteStream } from '../content/index.ts';
+import type { Compression, DiffID, Digest } from '../oci/index.ts';
+
+export interface LayerMeasure {
+  readonly diffID: DiffID;
+  /** Bytes of the uncompressed tar. */
+  readonly tarSize: number;
+  /** Sum of the sizes of the regular files (hard links once): what `image ls` and `history` show. */
+  readonly contentSize: number;
+  /** Number of entries, whiteouts included. */
+  readonly entries: number;
+}
+
+export interface PackOptions {
+  readonly signal?: AbortSignal;
+  /** Clamps (`rewrite`: sets) modification times to this Unix time in seconds: SOURCE_DATE_EPOCH. */
+  readonly epoch?: number;
+}
+
+export interface PackedBlob extends LayerMeasure {
+  /** Digest and size of the (compressed) bytes written to `file`. */
+  readonly digest: Digest;
+  readonly size: number;
+}
+
+export interface UnpackLimits {
+  /** Most bytes that the layer may expand to. Default 64 GiB. */
+  readonly maxBytes?: number;
+  /** Most entries. Default 4,000,000. */
+  readonly maxEntries?: number;
+  /** Most bytes out for each byte of a compressed layer in (after the first 64 MiB). Default 2000. */
+  readonly maxRatio?: number;
+}
+
+export interface UnpackOptions extends UnpackLimits {
+  readonly compression: Compression | 'detect';
+  readonly signal?: AbortSignal;
+  readonly progress?: (compressedBytesRead: number) => void;
+  /** Refuse (`data_loss`) when the uncompressed tar has another digest. */
+  readonly expect?: DiffID;
+}
+
+export interface Layers {
+  /** Computes the diffID of what {@link pack} would write, without writing it. */
+  measure(diffDir: string, options?: PackOptions): Promise<LayerMeasure>;
+  /** Writes the layer tar, compressed, to `file` (created). gzip is made in parallel blocks, parameters fixed. */
+  pack(diffDir: string, file: string, compression: Compression, options?: PackOptions): Promise<PackedBlob>;
+  /** The uncompressed layer tar as a stream, for `save` and `export`. */
+  stream(diffDir: string, options?: PackOptions): Readable;
+  /** Decompresses, verifies and extracts into `diffDir` (exists, empty) as one stream; whiteouts become overlay's. */
+  unpack(source: ByteStream, diffDir: string, options: UnpackOptions): Promise<LayerMeasure>;
+  /**
+   * Extracts an ordinary archive (ADD, import, `docker cp`) below `root`, an existing tree: every path is resolved
+   * inside `root` by the kernel (openat2 RESOLVE_IN_ROOT), existing files are replaced, whiteouts are ordinary names.
+   */
+  extract(source: ByteStream, root: string, options: ExtractOptions): Promise<{ readonly entries: number }>;
+  close(): Promise<void>;
+}
+
+export interface ExtractOptions extends UnpackLimits {
+  readonly compression: Compression | 'bzip2' | 'xz' | 'detect';
+  /** Folder inside `root` that the archive's paths are relative to; made (0755) where absent. */
+  readonly target: string;
+  /** Gives every entry this owner in place of its own. */
+  readonly chown?: { readonly uid: number; readonly gid: number };
+  readonly signal?: AbortSignal;
+}

@@ -1,0 +1,1 @@
+export type { EndpointSettings, Network, Networks, PortBinding, Sandbox } from './types.ts';

@@ -1,0 +1,73 @@
+/** Networks that containers and build steps attach to. Bridges, addresses, published ports and names are netavark's and aardvark-dns's work. */
+
+export interface PortBinding {
+  readonly HostIp?: string;
+  /** `''` or `'0'`: any free port. A range `8000-8010` takes the first free one. */
+  readonly HostPort?: string;
+}
+
+export interface EndpointSettings {
+  readonly Aliases?: readonly string[];
+  readonly IPAddress?: string;
+  readonly Gateway?: string;
+  readonly IPPrefixLen?: number;
+  readonly MacAddress?: string;
+  readonly NetworkID?: string;
+  readonly EndpointID?: string;
+  readonly DNSNames?: readonly string[];
+}
+
+export interface Network {
+  /** 64 hex. */
+  readonly id: string;
+  readonly name: string;
+  readonly driver: 'bridge' | 'host' | 'none';
+  readonly created: string;
+  readonly internal: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly options: Readonly<Record<string, string>>;
+  readonly subnets: readonly { readonly subnet: string; readonly gateway?: string }[];
+  /** Kernel name of the bridge. */
+  readonly bridge?: string;
+}
+
+export interface Sandbox {
+  /** Path of the network namespace, e.g. /run/strata/netns/<id>. */
+  readonly path: string;
+}
+
+export interface Networks {
+  create(options: {
+    readonly name: string;
+    readonly driver?: string;
+    readonly internal?: boolean;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly options?: Readonly<Record<string, string>>;
+    readonly subnets?: readonly { readonly subnet: string; readonly gateway?: string }[];
+  }): Promise<Network>;
+  get(ref: string): Network;
+  list(): readonly Network[];
+  remove(ref: string): Promise<void>;
+  prune(filter?: { readonly labels?: readonly string[] }): Promise<readonly string[]>;
+  /** Makes a namespace attached to the networks, with the ports published. `conflict` names a port that is in use. */
+  connect(options: {
+    readonly containerID: string;
+    readonly containerName: string;
+    readonly networks: readonly { readonly name: string; readonly aliases: readonly string[]; readonly ip?: string }[];
+    readonly ports: Readonly<Record<string, readonly PortBinding[]>>;
+  }): Promise<{
+    readonly sandbox: Sandbox;
+    readonly endpoints: Readonly<Record<string, EndpointSettings>>;
+    readonly ports: Readonly<Record<string, readonly Required<PortBinding>[]>>;
+  }>;
+  disconnect(containerID: string): Promise<void>;
+  /** A ready namespace on the default bridge for one build step, from a warm pool. */
+  lease(): Promise<{ readonly sandbox: Sandbox; release(): Promise<void> }>;
+  /** Nameservers that work inside the namespaces. */
+  resolvers(): Promise<{
+    readonly nameservers: readonly string[];
+    readonly search: readonly string[];
+    readonly options: readonly string[];
+  }>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,66 @@
+import { arch as nodeArch } from 'node:process';
+import { StrataError } from '../errors/index.ts';
+import type { Platform } from './types.ts';
+
+const architectures: Readonly<Record<string, Pick<Platform, 'architecture' | 'variant'>>> = {
+  x86_64: { architecture: 'amd64' },
+  'x86-64': { architecture: 'amd64' },
+  x64: { architecture: 'amd64' },
+  aarch64: { architecture: 'arm64' },
+  armhf: { architecture: 'arm', variant: 'v7' },
+  armel: { architecture: 'arm', variant: 'v6' },
+  i386: { architecture: '386' },
+  ia32: { architecture: '386' },
+};
+
+/** `os/architecture[/variant]`, in the form that containerd's `platforms` package normalises to. */
+export function parsePlatform(text: string): Platform {
+  const parts = text.split('/');
+  if (parts.length > 3 || parts.some((part) => !/^[A-Za-z0-9_.-]+$/.test(part))) {
+    throw new StrataError('invalid_argument', `invalid platform ${JSON.stringify(text)}`, {
+      code: 'invalid_platform',
+      hint: 'a platform is os/architecture[/variant], for example linux/amd64',
+    });
+  }
+  const knownSystems = ['linux', 'windows', 'darwin', 'freebsd'];
+  if (parts.length === 1) {
+    const word = parts[0]!.toLowerCase();
+    if (knownSystems.includes(word)) return normalise(word, hostPlatform().architecture, undefined);
+    return normalise('linux', word, undefined);
+  }
+  return normalise(parts[0]!.toLowerCase(), parts[1]!.toLowerCase(), parts[2]?.toLowerCase());
+}
+
+function normalise(os: string, architecture: string, variant: string | undefined): Platform {
+  const known = architectures[architecture];
+  let arch = known?.architecture ?? architecture;
+  let v = variant ?? known?.variant;
+  if (arch === 'arm64' && (v === '8' || v === 'v8')) v = undefined;
+  if (arch === 'arm' && v === undefined) v = 'v7';
+  if (arch === 'arm' && v !== undefined && /^\d$/.test(v)) v = `v${v}`;
+  if (arch === 'amd64' && v === 'v1') v = undefined;
+  if (arch === '') arch = hostPlatform().architecture;
+  return v === undefined ? { os, architecture: arch } : { os, architecture: arch, variant: v };
+}
+
+export function formatPlatform(platform: Platform): string {
+  return [platform.os, platform.architecture, ...(platform.variant ? [platform.variant] : [])].join('/');
+}
+
+/** The platform that this machine's kernel runs without emulation. */
+export function hostPlatform(): Platform {
+  const known = architectures[nodeArch];
+  return {
+    os: 'linux',
+    architecture: known?.architecture ?? nodeArch,
+    ...(known?.variant && { variant: known.variant }),
+  };
+}
+
+/** Whether an image made for `have` serves a request for `want`: variants count only where both name one. */
+export function platformMatches(want: Platform, have: Platform): boolean {
+  if (want.os !== have.os || want.architecture !== have.architecture) return false;
+  const a = normalise(want.os, want.architecture, want.variant).variant;
+  const b = normalise(have.os, have.architecture, have.variant).variant;
+  return a === undefined || b === undefined || a === b;
+}

@@ -1,0 +1,7 @@
+export type {
+  BuildEvent,
+  MissReason,
+  Progress,
+  TransferEvent,
+  VertexKind,
+} from './events.ts';

@@ -1,0 +1,1 @@
+export type { Credentials, RegistryClient, RegistryOptions, TransferParts, Transfers } from './types.ts';

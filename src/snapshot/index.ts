@@ -1,0 +1,1 @@
+export type { ActiveKey, ActiveSnapshot, Mount, SnapshotInfo, SnapshotName, Snapshots } from './types.ts';

@@ -1,0 +1,66 @@
+/**
+ * Overlay snapshots.
+ *
+ * Vocabulary. A *layer directory* holds one diff (an overlay `upper`). A committed *snapshot* has a *name*, an optional
+ * *parent* snapshot and one layer directory; it never changes. An *active* snapshot has a *key*, an optional parent
+ * and a writable layer directory; it is seen by nobody else. Lives:
+ * `prepare` -> write into the mount -> `commit` (a rename; the active one is gone) or `discard`;
+ * or `prepare` -> unpack straight into `active.diffDir` -> `commit`.
+ * Several snapshots may share a layer directory (`graft`): that is how COPY --link keeps a layer on another base.
+ */
+
+import type { LayerMeasure } from '../layer/index.ts';
+import type { ChainID } from '../oci/index.ts';
+
+export type SnapshotName = string & { readonly __snapshot: 'SnapshotName' };
+export type ActiveKey = string & { readonly __active: 'ActiveKey' };
+
+export interface SnapshotInfo {
+  readonly name: SnapshotName;
+  readonly parent: SnapshotName | null;
+  /** Absolute path of the layer directory; never write to it. */
+  readonly diffDir: string;
+  readonly chainID: ChainID | null;
+  /** Present once the layer has been measured. */
+  readonly measure: LayerMeasure | null;
+  /** Unix milliseconds. */
+  readonly createdAt: number;
+  readonly usedAt: number;
+}
+
+export interface ActiveSnapshot {
+  readonly key: ActiveKey;
+  readonly parent: SnapshotName | null;
+  /** Writable layer directory (overlay upper). */
+  readonly diffDir: string;
+}
+
+export interface Mount {
+  readonly target: string;
+  unmount(): Promise<void>;
+}
+
+export interface Snapshots {
+  prepare(parent: SnapshotName | null): Promise<ActiveSnapshot>;
+  /** An active snapshot by key: containers keep theirs over a restart. */
+  active(key: ActiveKey): Promise<ActiveSnapshot | undefined>;
+  commit(active: ActiveSnapshot, options?: { readonly measure?: LayerMeasure }): Promise<SnapshotInfo>;
+  discard(key: ActiveKey): Promise<void>;
+  /** A new snapshot on `parent` that shares the layer directory of `layer`. */
+  graft(layer: SnapshotName, parent: SnapshotName | null): Promise<SnapshotInfo>;
+  stat(name: SnapshotName): SnapshotInfo | undefined;
+  findByChain(chainID: ChainID): SnapshotInfo | undefined;
+  /** The stack of `name`, base first. */
+  stack(name: SnapshotName): readonly SnapshotInfo[];
+  /** Measures the layer once (concurrent callers share the work) and, as the parents are measured, its chainID. */
+  measure(name: SnapshotName): Promise<SnapshotInfo & { readonly measure: LayerMeasure; readonly chainID: ChainID }>;
+  /** Mounts the merged tree, writable when given an active snapshot, at a fresh folder or at `target`. */
+  mount(what: ActiveSnapshot | SnapshotName | null, options?: { readonly target?: string }): Promise<Mount>;
+  /** Marks as used now (for `prune until=`, which goes by last use). */
+  touch(name: SnapshotName): void;
+  /** `failed_precondition` when another snapshot or an active one stands on it. */
+  remove(name: SnapshotName): Promise<void>;
+  list(): Iterable<SnapshotInfo>;
+  /** Removes what no row names; called at start. */
+  sweep(): Promise<void>;
+}

@@ -1,0 +1,1 @@
+export type { Volume, Volumes } from './types.ts';
