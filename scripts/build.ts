@@ -1,0 +1,43 @@
+/** `npm run build`: one executable file, `dist/strata`, from `src/cli/main.ts`. */
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import packageJson from '../package.json' with { type: 'json' };
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/**
+ * The first two lines are both shell and JavaScript: the shell finds the Node.js 26 that npm installed beside the
+ * program (else the one on the PATH) and replaces itself; Node.js sees a string expression and a comment.
+ */
+const launcher = [
+  '#!/bin/sh',
+  `':' //; d=$(dirname "$(readlink -f "$0")")/../node_modules; case $(uname -m) in aarch64) a=arm64;; *) a=x64;; esac; n="$d/node-linux-$a/bin/node"; [ -x "$n" ] || n=node; NODE_COMPILE_CACHE="\${XDG_CACHE_HOME:-\${HOME:-/tmp}/.cache}/strata"; export NODE_COMPILE_CACHE; exec "$n" --disable-warning=ExperimentalWarning "$0" "$@"`,
+].join('\n');
+
+export async function buildProgram(): Promise<string> {
+  const out = join(root, 'dist', 'strata');
+  const result = await build({
+    entryPoints: [join(root, 'src/cli/main.ts')],
+    bundle: true,
+    platform: 'node',
+    target: 'node26',
+    format: 'cjs',
+    write: false,
+    minifySyntax: true,
+    legalComments: 'none',
+    external: ['koffi'],
+    define: { 'process.env.STRATA_BUNDLED_VERSION': JSON.stringify(packageJson.version), 'import.meta.url': 'STRATA_MODULE_URL' },
+    banner: { js: "const STRATA_MODULE_URL = require('node:url').pathToFileURL(__filename).href;delete process.env.NODE_COMPILE_CACHE;" },
+  });
+  const code = result.outputFiles[0]!.text;
+  mkdirSync(dirname(out), { recursive: true });
+  // A file without an ending takes its module kind from the nearest package.json.
+  writeFileSync(join(dirname(out), 'package.json'), '{ "type": "commonjs" }\n');
+  writeFileSync(out, `${launcher}\n${code}`);
+  chmodSync(out, 0o755);
+  return out;
+}
+
+if (import.meta.main) process.stdout.write(`${await buildProgram()}\n`);

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { test } from 'node:test';
+
+/** Which rooms a room may import. Whoever wants a new arrow edits this list in the same commit. */
+const arrows: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  oci: ['errors'],
+  progress: ['errors'],
+  sys: ['errors'],
+  db: ['errors'],
+  content: ['errors', 'oci', 'db', 'sys'],
+  layer: ['errors', 'oci', 'sys', 'content'],
+  snapshot: ['errors', 'oci', 'sys', 'db', 'content', 'layer'],
+  image: ['errors', 'oci', 'sys', 'db', 'progress', 'content', 'layer', 'snapshot'],
+  registry: ['errors', 'oci', 'sys', 'db', 'progress', 'content', 'layer', 'snapshot', 'image'],
+  account: ['errors', 'sys'],
+  dockerfile: ['errors'],
+  network: ['errors', 'db', 'sys'],
+  volume: ['errors', 'db', 'sys'],
+  container: ['errors', 'oci', 'sys', 'db', 'account', 'content', 'layer', 'snapshot', 'network', 'volume'],
+  build: ['errors', 'oci', 'sys', 'db', 'progress', 'account', 'dockerfile', 'content', 'layer', 'snapshot', 'image', 'registry', 'container', 'network'],
+  engine: ['errors', 'oci', 'sys', 'db', 'content', 'layer', 'snapshot', 'image', 'registry', 'container', 'network', 'volume', 'build', 'progress'],
+  api: ['errors', 'oci', 'sys', 'progress', 'content', 'layer', 'image', 'registry', 'container', 'network', 'volume', 'build', 'engine', 'dockerfile'],
+  client: ['errors', 'oci', 'progress', 'build'],
+  cli: ['errors', 'oci', 'progress', 'client', 'dockerfile', 'registry', 'build', 'daemon'],
+  daemon: ['errors', 'engine', 'api', 'layer', 'registry'],
+};
+
+const src = dirname(new URL(import.meta.url).pathname);
+
+function sources(dir: string): string[] {
+  return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(dir, entry.name);
+    if (entry.isDirectory()) return sources(path);
+    return entry.name.endsWith('.ts') ? [path] : [];
+  });
+}
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(file, 'utf8');
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map((match) => resolve(dirname(file), match[1]!));
+}
+
+const crossings = sources(src)
+  .filter((file) => !file.endsWith('.test.ts'))
+  .flatMap((file) => {
+    const room = relative(src, file).split(sep)[0]!;
+    return importsOf(file)
+      .map((target) => ({ file: relative(src, file), room, target: relative(src, target), other: relative(src, target).split(sep)[0]! }))
+      .filter(({ other }) => other !== room);
+  });
+
+test('a room imports only the rooms that its arrows name', () => {
+  const wrong = crossings.filter(({ room, other }) => !arrows[room]?.includes(other));
+  assert.deepEqual(wrong.map(({ file, target }) => `${file} -> ${target}`), []);
+});
+
+test('a room is entered by its door', () => {
+  const wrong = crossings.filter(({ target, other, room, file }) => {
+    // the command line starts the daemon, which is an entry point of its own, and the renderers of progress load one by one
+    if (room === 'cli' && (other === 'daemon' || other === 'progress')) return false;
+    return target !== join(other, 'index.ts') && file !== target;
+  });
+  assert.deepEqual(wrong.map(({ file, target }) => `${file} -> ${target}`), []);
+});
+
+test('inside a room files import each other, never their own door', () => {
+  const own = sources(src)
+    .filter((file) => !file.endsWith('.test.ts') && !file.endsWith(`${sep}index.ts`))
+    .filter((file) => importsOf(file).includes(join(src, relative(src, file).split(sep)[0]!, 'index.ts')));
+  assert.deepEqual(own.map((file) => relative(src, file)), []);
+});
