@@ -1,0 +1,42 @@
+import { check, errno, isErrno, systemError } from './errno.ts';
+import { cPath, lastErrno, native, type SysPath } from './libc.ts';
+
+const listCall = native('llistxattr', 'long', ['path', 'pointer', 'size_t']);
+const getCall = native('lgetxattr', 'long', ['path', 'path', 'pointer', 'size_t']);
+const setCall = native('lsetxattr', 'int', ['path', 'path', 'pointer', 'size_t', 'int']);
+const removeCall = native('lremovexattr', 'int', ['path', 'path']);
+
+/** The kernel's bound (XATTR_LIST_MAX, XATTR_SIZE_MAX) for a list of names and for one value. */
+const scratch = Buffer.allocUnsafeSlow(65536);
+
+/** Names of the extended attributes of `path` itself; none where the file system has no such thing. */
+export function listXattrs(path: SysPath): string[] {
+  const length = listCall(cPath(path), scratch, scratch.length);
+  if (length === 0) return [];
+  if (length < 0) {
+    const code = lastErrno();
+    if (code === errno.EOPNOTSUPP || code === errno.ENOTSUP) return [];
+    throw systemError('llistxattr', code, path);
+  }
+  return scratch.toString('utf8', 0, length - 1).split('\0');
+}
+
+/** The value, undefined where there is no such attribute. */
+export function getXattr(path: SysPath, name: string): Buffer | undefined {
+  const length = getCall(cPath(path), cPath(name), scratch, scratch.length);
+  if (length >= 0) return Buffer.from(scratch.subarray(0, length));
+  const error = systemError('lgetxattr', lastErrno(), path, name);
+  if (isErrno(error, 'ENODATA', 'EOPNOTSUPP', 'ENOTSUP')) return undefined;
+  throw error;
+}
+
+export function setXattr(path: SysPath, name: string, value: Uint8Array): void {
+  check(setCall(cPath(path), cPath(name), value.length === 0 ? null : value, value.length, 0), 'lsetxattr', path);
+}
+
+/** No error where the attribute is absent. */
+export function removeXattr(path: SysPath, name: string): void {
+  if (removeCall(cPath(path), cPath(name)) === 0) return;
+  const error = systemError('lremovexattr', lastErrno(), path, name);
+  if (!isErrno(error, 'ENODATA')) throw error;
+}
