@@ -28,8 +28,13 @@ export async function buildProgram(): Promise<string> {
     minifySyntax: true,
     legalComments: 'none',
     external: ['koffi'],
-    define: { 'process.env.STRATA_BUNDLED_VERSION': JSON.stringify(packageJson.version), 'import.meta.url': 'STRATA_MODULE_URL' },
-    banner: { js: "const STRATA_MODULE_URL = require('node:url').pathToFileURL(__filename).href;delete process.env.NODE_COMPILE_CACHE;" },
+    define: {
+      'process.env.STRATA_BUNDLED_VERSION': JSON.stringify(packageJson.version),
+      'import.meta.url': 'STRATA_MODULE_URL',
+    },
+    banner: {
+      js: "const STRATA_MODULE_URL = require('node:url').pathToFileURL(__filename).href;delete process.env.NODE_COMPILE_CACHE;",
+    },
   });
   const code = result.outputFiles[0]!.text;
   mkdirSync(dirname(out), { recursive: true });

@@ -27,25 +27,36 @@ const packages = [
   { name: 'bzip2', why: 'ADD of .tar.bz2 archives' },
   { name: 'git', why: 'git build contexts' },
   { name: 'ca-certificates', why: 'TLS to registries' },
-  { name: 'mmdebstrap', why: 'makes the Debian base image where no registry serves one', scripts: ['demo', 'test', 'bench', 'conformance'] },
+  {
+    name: 'mmdebstrap',
+    why: 'makes the Debian base image where no registry serves one',
+    scripts: ['demo', 'test', 'bench', 'conformance'],
+  },
   { name: 'busybox-static', why: 'the small base image of the tests', scripts: ['test', 'bench', 'conformance'] },
   { name: 'docker-registry', why: 'a real registry for the tests', scripts: ['test', 'bench', 'conformance'] },
   { name: 'apache2-utils', why: 'htpasswd for the registry of the tests', scripts: ['test'] },
   { name: 'dpkg-dev', why: 'fetches the source of nginx for the tests', scripts: ['test'] },
   { name: 'skopeo', why: 'a second client that the tests read images with', scripts: ['test'] },
-  { name: 'docker.io', why: 'the real docker client, for the tests that drive Strata with it', scripts: ['test', 'conformance'], unless: 'docker' },
+  {
+    name: 'docker.io',
+    why: 'the real docker client, for the tests that drive Strata with it',
+    scripts: ['test', 'conformance'],
+    unless: 'docker',
+  },
   { name: 'zstd', why: 'zstd archives in the tests', scripts: ['test', 'conformance'] },
 ];
 
 const [script = 'help', ...args] = process.argv.slice(2);
 const known = ['demo', 'test', 'bench', 'check', 'build', 'conformance', 'fuzz'];
 if (!known.includes(script)) fail(`unknown script ${JSON.stringify(script)}; one of: ${known.join(', ')}`);
-if (process.platform !== 'linux') fail('Strata needs Linux: it builds on overlayfs, namespaces and cgroups of the kernel.');
+if (process.platform !== 'linux')
+  fail('Strata needs Linux: it builds on overlayfs, namespaces and cgroups of the kernel.');
 const [major] = process.versions.node.split('.').map(Number);
 if (major < 20) fail(`Node.js 20 or newer is needed to set up; this is ${process.versions.node}.`);
 
 const needsRoot = !['check', 'build'].includes(script);
-if (needsRoot && process.getuid?.() !== 0) fail(`root rights are needed to mount layers and start containers. Try: sudo npm run ${script}`);
+if (needsRoot && process.getuid?.() !== 0)
+  fail(`root rights are needed to mount layers and start containers. Try: sudo npm run ${script}`);
 
 ensureModules();
 if (needsRoot) ensurePackages();
@@ -53,7 +64,9 @@ process.exitCode = runScript();
 
 /** npm ci, unless node_modules already matches package-lock.json. */
 function ensureModules() {
-  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
   if (readStamp().lock === lock && existsSync(nodeBinary())) return;
   say('setting up: npm packages (TypeScript engine, Node.js 26 to run it on) …');
   const started = Date.now();
@@ -82,14 +95,23 @@ function ensurePackages() {
   say('            apt-get update …');
   run('apt-get', ['update', '-qq'], 'apt-get update failed', { env });
   say('            apt-get install …');
-  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', '-o', 'Dpkg::Use-Pty=0', ...missing.map((p) => p.name)], 'apt-get install failed', { env, quiet: true });
+  run(
+    'apt-get',
+    ['install', '-y', '-qq', '--no-install-recommends', '-o', 'Dpkg::Use-Pty=0', ...missing.map((p) => p.name)],
+    'apt-get install failed',
+    { env, quiet: true },
+  );
   say(`            done in ${seconds(started)}`);
 }
 
 function runScript() {
   const node = nodeBinary();
   const env = { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}` };
-  const result = spawnSync(node, ['--disable-warning=ExperimentalWarning', join(root, 'scripts', `${script}.ts`), ...args], { stdio: 'inherit', env, cwd: root });
+  const result = spawnSync(
+    node,
+    ['--disable-warning=ExperimentalWarning', join(root, 'scripts', `${script}.ts`), ...args],
+    { stdio: 'inherit', env, cwd: root },
+  );
   if (result.error) fail(`cannot run ${node}: ${result.error.message}`);
   return result.status ?? 1;
 }
@@ -120,10 +142,18 @@ function isFile(path) {
 
 /** Runs a command; with `quiet`, its output is shown only when it fails. */
 function run(command, commandArgs, failure, { env = process.env, quiet = false } = {}) {
-  const result = spawnSync(command, commandArgs, { cwd: root, env, encoding: 'utf8', maxBuffer: 256 << 20, stdio: quiet ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit'] });
+  const result = spawnSync(command, commandArgs, {
+    cwd: root,
+    env,
+    encoding: 'utf8',
+    maxBuffer: 256 << 20,
+    stdio: quiet ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit'],
+  });
   if (result.status === 0) return;
   if (quiet) process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}`);
-  fail(`${failure}${result.error ? `: ${result.error.message}` : ` (exit code ${result.status})`}. The command was: ${[command, ...commandArgs].join(' ')}`);
+  fail(
+    `${failure}${result.error ? `: ${result.error.message}` : ` (exit code ${result.status})`}. The command was: ${[command, ...commandArgs].join(' ')}`,
+  );
 }
 
 function seconds(since) {

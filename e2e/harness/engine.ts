@@ -1,0 +1,239 @@
+/**
+ * A real daemon of its own for a test file: its own data root (on a tmpfs, which is quick for small files), its own
+ * socket, its own bridge. Everything is gone after `stop`.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Base, busyboxBase, debianBase } from '../../scripts/bases.ts';
+
+const root = dirname(dirname(import.meta.dirname));
+
+export interface Result {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Both, as they came. */
+  readonly output: string;
+}
+
+export interface RunOptions {
+  readonly input?: string | Uint8Array;
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  /** Exit codes that are no failure of the test; default: 0 alone. `any` for all. */
+  readonly accept?: readonly number[] | 'any';
+}
+
+export interface TestEngine {
+  readonly socket: string;
+  readonly dataRoot: string;
+  readonly stateRoot: string;
+  /** A folder for the test's own files. */
+  readonly work: string;
+  /** The engine's own command line. */
+  strata(args: readonly string[], options?: RunOptions): Promise<Result>;
+  /** The real docker client, speaking to this engine, with the classic builder. */
+  docker(args: readonly string[], options?: RunOptions): Promise<Result>;
+  load(base: 'busybox' | 'debian'): Promise<void>;
+  /** Ends the daemon (SIGTERM, or SIGKILL) and starts another on the same roots. */
+  restart(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  /** What the daemon wrote to its log. */
+  log(): string;
+  pid(): number;
+  stop(): Promise<void>;
+}
+
+export async function startEngine(
+  options: { readonly daemonArgs?: readonly string[]; readonly bases?: readonly ('busybox' | 'debian')[] } = {},
+): Promise<TestEngine> {
+  const id = randomBytes(3).toString('hex');
+  const top = mkdtempSync(join(tmpdir(), `strata-e2e-${id}-`));
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'mode=0755,size=12g', `strata-e2e-${id}`, top]).status === 0;
+  const [dataRoot, stateRoot, work] = ['data', 'run', 'work'].map((name) => join(top, name)) as [
+    string,
+    string,
+    string,
+  ];
+  mkdirSync(work);
+  const socket = join(stateRoot, 'strata.sock');
+  const logFile = join(top, 'daemon.log');
+  const env: Record<string, string> = { ...cleanEnv(), STRATA_HOST: `unix://${socket}`, HOME: top };
+  let daemon: ChildProcess | undefined;
+
+  async function start(): Promise<void> {
+    const log = openSync(logFile, 'a');
+    const subnet = `10.${200 + (Number.parseInt(id.slice(0, 2), 16) % 50)}.${Number.parseInt(id.slice(2, 4), 16)}.0/24`;
+    daemon = spawn(
+      process.execPath,
+      [
+        '--disable-warning=ExperimentalWarning',
+        join(root, 'src/cli/main.ts'),
+        'daemon',
+        '--data-root',
+        dataRoot,
+        '--state-root',
+        stateRoot,
+        '--socket',
+        socket,
+        '--bridge',
+        `st${id}`,
+        '--subnet',
+        subnet,
+        ...(options.daemonArgs ?? []),
+      ],
+      {
+        stdio: ['ignore', log, log],
+        env,
+        cwd: top,
+      },
+    );
+    for (let tries = 0; tries < 600; tries++) {
+      if (await answers(socket)) return;
+      if (daemon.exitCode !== null) break;
+      await sleep(25);
+    }
+    throw new Error(`the daemon did not start:\n${readFileSync(logFile, 'utf8')}`);
+  }
+
+  async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const child = daemon;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    const late = setTimeout(() => child.kill('SIGKILL'), 20_000);
+    await gone;
+    clearTimeout(late);
+  }
+
+  const engine: TestEngine = {
+    socket,
+    dataRoot,
+    stateRoot,
+    work,
+    strata: (args, run) =>
+      execute(
+        process.execPath,
+        ['--disable-warning=ExperimentalWarning', join(root, 'src/cli/main.ts'), ...args],
+        { ...run, env: { ...env, ...run?.env } },
+        work,
+      ),
+    docker: (args, run) =>
+      execute(
+        'docker',
+        args,
+        {
+          ...run,
+          env: {
+            ...env,
+            DOCKER_HOST: `unix://${socket}`,
+            DOCKER_BUILDKIT: '0',
+            DOCKER_CLI_HINTS: 'false',
+            ...run?.env,
+          },
+        },
+        work,
+      ),
+    async load(name) {
+      const base: Base = name === 'busybox' ? await busyboxBase() : await debianBase();
+      await engine.strata(['load', '-q', '-i', base.archive]);
+    },
+    async restart(signal = 'SIGTERM') {
+      await end(signal);
+      await start();
+    },
+    log: () => readFileSync(logFile, 'utf8'),
+    pid: () => daemon?.pid ?? -1,
+    async stop() {
+      await engine.strata(['ps', '-aq'], { accept: 'any' }).then(async (all) => {
+        const ids = all.code === 0 ? all.stdout.split('\n').filter(Boolean) : [];
+        if (ids.length > 0) await engine.strata(['rm', '-f', ...ids], { accept: 'any' });
+      });
+      await end('SIGTERM');
+      if (mounted) spawnSync('umount', ['-R', '-l', top]);
+      spawnSync('ip', ['link', 'delete', `st${id}`]);
+      rmSync(top, { recursive: true, force: true });
+    },
+  };
+  await start();
+  for (const base of options.bases ?? []) await engine.load(base);
+  return engine;
+}
+
+/** The caller's environment without what would point the clients elsewhere. */
+function cleanEnv(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(
+      ([name, value]) => value !== undefined && !/^(DOCKER_|STRATA_|NODE_|npm_)/.test(name),
+    ),
+  ) as Record<string, string>;
+}
+
+async function answers(socket: string): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const connection = connect(socket, () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.on('error', () => resolve(false));
+  });
+}
+
+/** Runs a program to its end; a failure that was not accepted is an error that shows all output. */
+export async function execute(
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+  cwd = tmpdir(),
+): Promise<Result> {
+  const child = spawn(command, args, {
+    cwd: options.cwd ?? cwd,
+    env: { ...(options.env ?? process.env) } as NodeJS.ProcessEnv,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    ...(options.signal && { signal: options.signal }),
+    killSignal: 'SIGINT',
+  });
+  let stdout = '';
+  let stderr = '';
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+    output += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+    output += text;
+  });
+  child.stdin.on('error', () => {});
+  child.stdin.end(options.input);
+  const limit = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 300_000);
+  const code = await new Promise<number>((resolve, reject) => {
+    child.on('error', (error) => (error.name === 'AbortError' ? undefined : reject(error)));
+    child.on('close', (status, signal) => resolve(status ?? (signal === 'SIGKILL' ? 137 : 130)));
+  });
+  clearTimeout(limit);
+  const accept = options.accept ?? [0];
+  if (accept !== 'any' && !accept.includes(code)) {
+    throw new Error(`${[command, ...args].join(' ')}\nended with ${code}:\n${output}`);
+  }
+  return { code, stdout, stderr, output };
+}
+
+/** Fetches over the host's network until it answers; for a server that is still starting. */
+export async function fetchText(url: string, timeoutMs = 20_000): Promise<string> {
+  const until = Date.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await (await fetch(url, { signal: AbortSignal.timeout(3000) })).text();
+    } catch (error) {
+      if (Date.now() > until) throw error;
+      await sleep(100);
+    }
+  }
+}

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { makeContext } from '../harness/context.ts';
+import { fetchText, startEngine, type TestEngine } from '../harness/engine.ts';
+import { freePort } from '../harness/ports.ts';
+
+const cache = '/var/cache/strata/sources';
+let engine: TestEngine;
+let tarball: string;
+let server: Server;
+let url: string;
+
+before(async () => {
+  tarball = nginxSource();
+  engine = await startEngine({ bases: ['debian'] });
+  server = createServer((request, response) => {
+    if (request.url !== '/nginx.tar.gz') return void response.writeHead(404).end();
+    response.writeHead(200, {
+      'content-type': 'application/gzip',
+      'content-length': statSync(tarball).size,
+      'last-modified': 'Tue, 14 Jun 2022 12:00:00 GMT',
+    });
+    createReadStream(tarball).pipe(response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${(server.address() as { port: number }).port}/nginx.tar.gz`;
+});
+after(async () => {
+  server?.close();
+  await engine?.stop();
+});
+
+/** nginx's original tarball, from Debian's own source package; kept between runs. */
+function nginxSource(): string {
+  const found = () =>
+    existsSync(cache) ? readdirSync(cache).find((name) => /^nginx_.*\.orig\.tar\.gz$/.test(name)) : undefined;
+  if (!found()) {
+    mkdirSync(cache, { recursive: true });
+    const sources = join(cache, 'sources.list');
+    const uris = aptUris();
+    writeFileSync(sources, uris.map((uri) => `deb-src [trusted=yes] ${uri} bookworm main\n`).join(''));
+    const options = [
+      '-o',
+      `Dir::Etc::SourceList=${sources}`,
+      '-o',
+      'Dir::Etc::SourceParts=/dev/null',
+      '-o',
+      `Dir::State::Lists=${cache}`,
+      '-o',
+      'APT::Sandbox::User=root',
+    ];
+    for (const args of [
+      ['update', '-qq'],
+      ['source', '-qq', '--download-only', 'nginx'],
+    ]) {
+      const { status, stderr } = spawnSync('apt-get', [...options, ...args], { cwd: cache, encoding: 'utf8' });
+      assert.equal(status, 0, stderr);
+    }
+  }
+  return join(cache, found()!);
+}
+
+/** Where this machine gets Debian packages from: only there are sources sure to be reachable. */
+function aptUris(): string[] {
+  const texts = [
+    ...(existsSync('/etc/apt/sources.list') ? ['/etc/apt/sources.list'] : []),
+    ...readdirSync('/etc/apt/sources.list.d').map((name) => join('/etc/apt/sources.list.d', name)),
+  ]
+    .map((file) => readFileSync(file, 'utf8'))
+    .join('\n');
+  const uris = [...texts.matchAll(/^URIs:\s*(.+)$/gm)].flatMap((match) => match[1]!.split(/\s+/));
+  uris.push(...[...texts.matchAll(/^deb\s+(?:\[[^\]]*\]\s+)?(\S+)/gm)].map((match) => match[1]!));
+  return [...new Set(uris)].filter((uri) => !uri.includes('security')).slice(0, 1);
+}
+
+const packages = 'gcc make libc6-dev libpcre2-dev zlib1g-dev';
+const configure = './configure --prefix=/opt/nginx --sbin-path=/usr/local/sbin/nginx --without-http_gzip_module';
+
+test('nginx is built from the tarball that COPY brings', async () => {
+  const context = makeContext(engine.work, {
+    Dockerfile: `FROM debian:bookworm
+RUN apt-get update && apt-get install -y --no-install-recommends ${packages}
+COPY nginx.tar.gz /src/
+WORKDIR /src
+RUN tar -xf nginx.tar.gz --strip-components=1
+RUN ${configure} && make -j2 && make install
+EXPOSE 80
+CMD ["nginx", "-g", "daemon off;"]
+`,
+  });
+  copyFileSync(tarball, join(context, 'nginx.tar.gz'));
+  await engine.strata(['build', '-t', 'custom-nginx:built', context]);
+  const port = await freePort();
+  await engine.strata(['run', '-d', '--rm', '--name', 'built', '-p', `${port}:80`, 'custom-nginx:built']);
+  assert.match(await fetchText(`http://127.0.0.1:${port}/`), /Welcome to nginx!/);
+  await engine.strata(['stop', '-t', '2', 'built']);
+});
+
+test('the same from ARG and ADD of a URL, with everything removed in the RUN that brought it, is much smaller', async () => {
+  const context = makeContext(engine.work, {
+    Dockerfile: `FROM debian:bookworm
+ARG FILENAME="nginx"
+ARG EXTENSION="tar.gz"
+ARG SOURCE
+ADD $SOURCE/\${FILENAME}.\${EXTENSION} .
+RUN apt-get update && apt-get install -y --no-install-recommends ${packages} \\
+ && mkdir /src && tar -xf \${FILENAME}.\${EXTENSION} --strip-components=1 -C /src && rm \${FILENAME}.\${EXTENSION} \\
+ && cd /src && ${configure} && make -j2 && make install \\
+ && cd / && rm -rf /src && apt-get remove -y ${packages} && apt-get autoremove -y && apt-get clean && rm -rf /var/lib/apt/lists/*
+EXPOSE 80
+CMD ["nginx", "-g", "daemon off;"]
+`,
+  });
+  const built = await engine.strata([
+    'build',
+    '--build-arg',
+    `SOURCE=${url.slice(0, url.lastIndexOf('/'))}`,
+    '--progress=plain',
+    '-t',
+    'custom-nginx:small',
+    context,
+  ]);
+  assert.match(built.output, /ADD .*nginx\.tar\.gz/);
+
+  const sizes = new Map(
+    (await engine.strata(['image', 'ls', '--format', '{{.Tag}} {{.Size}}', 'custom-nginx'])).stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ') as [string, string]),
+  );
+  const [big, small] = [megabytes(sizes.get('built')!), megabytes(sizes.get('small')!)];
+  const base = megabytes(
+    (await engine.strata(['image', 'ls', '--format', '{{.Size}}', 'debian:bookworm'])).stdout.trim(),
+  );
+  assert.ok(small - base < (big - base) / 3, `${small} MB against ${big} MB on a base of ${base} MB`);
+
+  const history = (
+    await engine.strata(['history', '--no-trunc', '--format', '{{.Size}}\t{{.CreatedBy}}', 'custom-nginx:built'])
+  ).stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.split('\t'));
+  const largest = history
+    .filter(([, by]) => !by!.startsWith('debian'))
+    .sort((a, b) => megabytes(b[0]!) - megabytes(a[0]!))[0]!;
+  assert.match(largest[1]!, /apt-get install/, 'history names the step that brought the bytes');
+});
+
+function megabytes(size: string): number {
+  const [, number, unit] = /^([\d.]+)(B|kB|MB|GB)$/.exec(size) ?? assert.fail(`not a size: ${size}`);
+  return Number(number) * { B: 1e-6, kB: 1e-3, MB: 1, GB: 1e3 }[unit as 'B']!;
+}

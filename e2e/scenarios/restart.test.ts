@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { makeContext } from '../harness/context.ts';
+import { fetchText, startEngine, type TestEngine } from '../harness/engine.ts';
+import { freePort } from '../harness/ports.ts';
+
+let engine: TestEngine;
+before(async () => {
+  engine = await startEngine({ bases: ['busybox'] });
+});
+after(() => engine?.stop());
+
+for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+  test(`a detached container survives the daemon's end by ${signal}, with its port, its logs and its exit code`, async () => {
+    const port = await freePort();
+    const name = `server-${signal.toLowerCase()}`;
+    await engine.strata([
+      'run',
+      '-d',
+      '--name',
+      name,
+      '-p',
+      `${port}:80`,
+      'busybox',
+      'sh',
+      '-c',
+      'echo before; mkdir /www; echo page > /www/index.html; httpd -p 80 -h /www; while [ ! -e /end ]; do sleep 0.1; done; echo after; exit 5',
+    ]);
+    assert.equal(await fetchText(`http://127.0.0.1:${port}/`), 'page\n');
+    await engine.restart(signal);
+    assert.equal(await fetchText(`http://127.0.0.1:${port}/`), 'page\n');
+    await engine.strata(['exec', name, 'touch', '/end']);
+    assert.equal((await engine.strata(['wait', name])).stdout, '5\n');
+    assert.equal((await engine.strata(['logs', name])).stdout, 'before\nafter\n');
+    await engine.strata(['rm', name]);
+  });
+}
+
+test('what a container does while no daemon runs is known to the next one', async () => {
+  await engine.strata(['run', '-d', '--name', 'alone', 'busybox', 'sh', '-c', 'sleep 1; echo done; exit 3']);
+  await engine.restart('SIGKILL');
+  assert.equal((await engine.strata(['wait', 'alone'])).stdout, '3\n');
+  assert.equal((await engine.strata(['logs', 'alone'])).stdout, 'done\n');
+});
+
+test('after kill -9 in the middle of a build, the next build resumes and the store is whole', async () => {
+  const context = makeContext(engine.work, {
+    Dockerfile: 'FROM busybox\nRUN echo one > /one\nRUN sleep 5; echo two > /two\n',
+  });
+  const build = engine.strata(['build', '--progress=plain', '-t', 'killed', context], { accept: 'any' });
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  await engine.restart('SIGKILL');
+  assert.notEqual((await build).code, 0);
+  const again = await engine.strata(['build', '--progress=classic', '-t', 'killed', context]);
+  assert.equal(again.output.match(/Using cache/g)?.length, 1, again.output);
+  assert.equal((await engine.strata(['run', '--rm', 'killed', 'cat', '/one', '/two'])).stdout, 'one\ntwo\n');
+});

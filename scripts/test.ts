@@ -1,0 +1,34 @@
+/**
+ * `npm test`: every test beside the code and the end-to-end tests; with arguments, only those files or folders.
+ *
+ * Files run two at a time: most of the time of an end-to-end file goes into waiting for processes and for packages.
+ */
+import { spawnSync } from 'node:child_process';
+import { globSync, statSync } from 'node:fs';
+import { busyboxBase, debianBase } from './bases.ts';
+
+const asked = process.argv.slice(2);
+const patterns = asked.length === 0 ? ['src', 'e2e'] : asked;
+const files = patterns
+  .flatMap((path) => (statSync(path).isDirectory() ? globSync(`${path}/**/*.test.ts`) : [path]))
+  .sort();
+
+const say = (line: string) => process.stderr.write(`${line}\n`);
+await busyboxBase(say);
+await debianBase(say);
+
+// A container's rules and the daemon's files must not depend on the caller's mask.
+process.umask(0o022);
+const { status } = spawnSync(
+  process.execPath,
+  [
+    '--disable-warning=ExperimentalWarning',
+    '--test',
+    '--test-concurrency=2',
+    '--test-timeout=900000',
+    '--test-reporter=spec',
+    ...files,
+  ],
+  { stdio: 'inherit' },
+);
+process.exit(status ?? 1);

@@ -1,0 +1,122 @@
+/** `strata daemon`: the engine and its API in one process. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createApi } from '../api/index.ts';
+import { createEngine, defaultConfigFile, type EngineConfig, loadConfig, mergeConfig } from '../engine/index.ts';
+import { formatError, StrataError, toStrataError } from '../errors/index.ts';
+
+export interface DaemonFlags {
+  readonly config: EngineConfig;
+  readonly socketPath: string;
+  /** Group that may use the socket, by name or id; root alone where absent. */
+  readonly group?: string;
+}
+
+const usage = `Usage:  strata daemon [OPTIONS]
+
+Start the engine and serve its API on a unix socket. The command line starts it by itself when it is needed.
+
+Options:
+      --config string       Configuration file (default "${defaultConfigFile}")
+      --data-root string    Folder of images, layers and the cache (default "/var/lib/strata")
+      --state-root string   Folder of sockets, mounts and process state (default "/run/strata")
+      --socket string       Socket to listen on (default "<state root>/strata.sock")
+      --group string        Group that may use the socket
+      --bridge string       Name of the default bridge (default "strata0")
+      --subnet string       Subnet of the default bridge (default: the first free one)
+      --insecure-registry string   Host or CIDR that may be spoken to over http (repeatable)
+      --registry-mirror string     Mirror of docker.io (repeatable)
+`;
+
+export function parseDaemonFlags(args: readonly string[]): DaemonFlags | 'help' {
+  const text = { type: 'string' } as const;
+  const texts = { type: 'string', multiple: true } as const;
+  let values: Record<string, string | string[] | boolean | undefined>;
+  try {
+    values = parseArgs({
+      args: [...args],
+      options: {
+        config: text,
+        'data-root': text,
+        'state-root': text,
+        socket: text,
+        group: text,
+        bridge: text,
+        subnet: text,
+        'insecure-registry': texts,
+        'registry-mirror': texts,
+        help: { type: 'boolean', short: 'h' },
+      },
+    }).values;
+  } catch (cause) {
+    throw new StrataError('invalid_argument', (cause as Error).message, {
+      cause,
+      hint: "see 'strata daemon --help'",
+      exitCode: 125,
+    });
+  }
+  if (values['help']) return 'help';
+  const flag = (name: string) => values[name] as string | undefined;
+  const base = loadConfig(flag('config') ?? defaultConfigFile, flag('config') !== undefined);
+  const config = mergeConfig(
+    base,
+    {
+      ...(flag('data-root') && { dataRoot: flag('data-root') }),
+      ...(flag('state-root') && { stateRoot: flag('state-root') }),
+      bridge: { ...(flag('bridge') && { name: flag('bridge') }), ...(flag('subnet') && { subnet: flag('subnet') }) },
+      registries: {
+        insecure: [...base.registries.insecure, ...((values['insecure-registry'] as string[] | undefined) ?? [])],
+        mirrors: [...base.registries.mirrors, ...((values['registry-mirror'] as string[] | undefined) ?? [])],
+      },
+    },
+    'command line',
+  );
+  const group = flag('group');
+  return {
+    config,
+    socketPath: flag('socket') ?? join(config.stateRoot, 'strata.sock'),
+    ...(group !== undefined && { group }),
+  };
+}
+
+/** Serves until SIGTERM, SIGINT or the API's shutdown; resolves with the exit code. */
+export async function runDaemon(args: readonly string[]): Promise<number> {
+  try {
+    const flags = parseDaemonFlags(args);
+    if (flags === 'help') {
+      process.stdout.write(usage);
+      return 0;
+    }
+    if (process.getuid?.() !== 0) {
+      throw new StrataError('permission_denied', 'the engine needs root rights to mount layers and start containers', {
+        hint: 'start it with sudo; clients only need access to its socket (see --group)',
+      });
+    }
+    await serve(flags);
+    return 0;
+  } catch (error) {
+    process.stderr.write(`strata daemon: ${formatError(toStrataError(error))}\n`);
+    return 1;
+  }
+}
+
+async function serve(flags: DaemonFlags): Promise<void> {
+  // Whatever a caller's umask was: layers carry exact modes, and state folders are private by their own mode.
+  process.umask(0o022);
+  mkdirSync(flags.config.stateRoot, { recursive: true, mode: 0o700 });
+  const stop = Promise.withResolvers<void>();
+  const engine = await createEngine(flags.config);
+  const api = createApi({ ...engine, shutdown: () => stop.resolve() });
+  await api.listen({
+    socketPath: flags.socketPath,
+    mode: flags.group === undefined ? 0o600 : 0o660,
+    ...(flags.group !== undefined && { group: flags.group }),
+  });
+  process.stderr.write(`strata daemon: listening on unix://${flags.socketPath}\n`);
+  process.on('SIGTERM', () => stop.resolve());
+  process.on('SIGINT', () => stop.resolve());
+  await stop.promise;
+  await api.close();
+  await engine.close();
+}
