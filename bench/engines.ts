@@ -12,17 +12,27 @@ export interface BenchEngine {
 
 export function run(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): string {
   const result = spawnSync(command, args, { env: { ...process.env, ...env }, encoding: 'utf8', maxBuffer: 64 << 20 });
-  if (result.status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${result.status}:\n${result.stdout}${result.stderr}${result.error ?? ''}`);
+  if (result.status !== 0)
+    throw new Error(
+      `${command} ${args.join(' ')} ended with ${result.status}:\n${result.stdout}${result.stderr}${result.error ?? ''}`,
+    );
   return result.stdout;
 }
 
 /** An engine that is driven by a docker-like command line. `prefix` starts every call, e.g. a chroot. */
-export function commandEngine(name: string, version: string, prefix: readonly string[], env: Readonly<Record<string, string>>, stop: () => void = () => {}): BenchEngine {
+export function commandEngine(
+  name: string,
+  version: string,
+  prefix: readonly string[],
+  env: Readonly<Record<string, string>>,
+  stop: () => void = () => {},
+): BenchEngine {
   const call = (...args: string[]) => run(prefix[0]!, [...prefix.slice(1), ...args], env);
   return {
     name,
     version,
-    build: (dir, { noCache }) => void call('build', '-q', ...(noCache ? ['--no-cache'] : []), '-t', 'bench:latest', dir),
+    build: (dir, { noCache }) =>
+      void call('build', '-q', ...(noCache ? ['--no-cache'] : []), '-t', 'bench:latest', dir),
     run: () => void call('run', '--rm', 'busybox', 'true'),
     ls: () => void call('image', 'ls'),
     stop,
@@ -34,7 +44,8 @@ export function buildahEngine(version: string, prefix: readonly string[]): Bench
   return {
     name: 'buildah',
     version,
-    build: (dir, { noCache }) => void call('build', '-q', '--layers', ...(noCache ? ['--no-cache'] : []), '-t', 'bench:latest', dir),
+    build: (dir, { noCache }) =>
+      void call('build', '-q', '--layers', ...(noCache ? ['--no-cache'] : []), '-t', 'bench:latest', dir),
     run: () => {
       const container = call('from', 'localhost/busybox').trim();
       call('run', container, 'true');

@@ -2,8 +2,9 @@
  * What is measured. A scenario prepares a context once, then is run several times by each engine in turn; before each
  * run an untimed step may change the context, so that every engine meets the same change.
  */
-import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
+
 import { randomBytes } from 'node:crypto';
+import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface Scenario {
@@ -42,7 +43,8 @@ export const scenarios: readonly Scenario[] = [
     what: '40 metadata steps',
     kind: 'build-no-cache',
     rounds: 7,
-    prepare: (dir) => dockerfile(dir, `FROM busybox\n${lines(20, (i) => `ENV KEY${i}=value${i}\nLABEL label${i}=value${i}`)}`),
+    prepare: (dir) =>
+      dockerfile(dir, `FROM busybox\n${lines(20, (i) => `ENV KEY${i}=value${i}\nLABEL label${i}=value${i}`)}`),
   },
   {
     name: 'copy50k',
@@ -64,7 +66,8 @@ export const scenarios: readonly Scenario[] = [
       files(join(dir, 'tree'), 20_000);
       dockerfile(dir, 'FROM busybox\nCOPY tree /tree\n');
     },
-    change: (dir, round) => writeFileSync(join(dir, 'tree', 'd0', 'f0'), `changed in round ${round} ${randomBytes(8).toString('hex')}`),
+    change: (dir, round) =>
+      writeFileSync(join(dir, 'tree', 'd0', 'f0'), `changed in round ${round} ${randomBytes(8).toString('hex')}`),
   },
   {
     name: 'big1g',

@@ -178,14 +178,18 @@ function measure(scenario: Scenario, engines: readonly BenchEngine[]): Row {
 function once(scenario: Scenario, engine: BenchEngine, dir: string): void {
   switch (scenario.kind) {
     case 'run':
-      return engine.run();
+      engine.run();
+      break;
     case 'ls':
-      return engine.ls();
+      engine.ls();
+      break;
     case 'build':
     case 'build-warm':
-      return engine.build(dir, { noCache: false });
+      engine.build(dir, { noCache: false });
+      break;
     case 'build-no-cache':
-      return engine.build(dir, { noCache: true });
+      engine.build(dir, { noCache: true });
+      break;
   }
 }
 

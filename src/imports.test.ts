@@ -20,9 +20,54 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   network: ['errors', 'db', 'sys'],
   volume: ['errors', 'db', 'sys'],
   container: ['errors', 'oci', 'sys', 'db', 'account', 'content', 'layer', 'snapshot', 'network', 'volume'],
-  build: ['errors', 'oci', 'sys', 'db', 'progress', 'account', 'dockerfile', 'content', 'layer', 'snapshot', 'image', 'registry', 'container', 'network'],
-  engine: ['errors', 'oci', 'sys', 'db', 'content', 'layer', 'snapshot', 'image', 'registry', 'container', 'network', 'volume', 'build', 'progress'],
-  api: ['errors', 'oci', 'sys', 'progress', 'content', 'layer', 'image', 'registry', 'container', 'network', 'volume', 'build', 'engine', 'dockerfile'],
+  build: [
+    'errors',
+    'oci',
+    'sys',
+    'db',
+    'progress',
+    'account',
+    'dockerfile',
+    'content',
+    'layer',
+    'snapshot',
+    'image',
+    'registry',
+    'container',
+    'network',
+  ],
+  engine: [
+    'errors',
+    'oci',
+    'sys',
+    'db',
+    'content',
+    'layer',
+    'snapshot',
+    'image',
+    'registry',
+    'container',
+    'network',
+    'volume',
+    'build',
+    'progress',
+  ],
+  api: [
+    'errors',
+    'oci',
+    'sys',
+    'progress',
+    'content',
+    'layer',
+    'image',
+    'registry',
+    'container',
+    'network',
+    'volume',
+    'build',
+    'engine',
+    'dockerfile',
+  ],
   client: ['errors', 'oci', 'progress', 'build'],
   cli: ['errors', 'oci', 'progress', 'client', 'dockerfile', 'registry', 'build', 'daemon'],
   daemon: ['errors', 'engine', 'api', 'layer', 'registry'],
@@ -48,13 +93,21 @@ const crossings = sources(src)
   .flatMap((file) => {
     const room = relative(src, file).split(sep)[0]!;
     return importsOf(file)
-      .map((target) => ({ file: relative(src, file), room, target: relative(src, target), other: relative(src, target).split(sep)[0]! }))
+      .map((target) => ({
+        file: relative(src, file),
+        room,
+        target: relative(src, target),
+        other: relative(src, target).split(sep)[0]!,
+      }))
       .filter(({ other }) => other !== room);
   });
 
 test('a room imports only the rooms that its arrows name', () => {
   const wrong = crossings.filter(({ room, other }) => !arrows[room]?.includes(other));
-  assert.deepEqual(wrong.map(({ file, target }) => `${file} -> ${target}`), []);
+  assert.deepEqual(
+    wrong.map(({ file, target }) => `${file} -> ${target}`),
+    [],
+  );
 });
 
 test('a room is entered by its door', () => {
@@ -63,12 +116,18 @@ test('a room is entered by its door', () => {
     if (room === 'cli' && (other === 'daemon' || other === 'progress')) return false;
     return target !== join(other, 'index.ts') && file !== target;
   });
-  assert.deepEqual(wrong.map(({ file, target }) => `${file} -> ${target}`), []);
+  assert.deepEqual(
+    wrong.map(({ file, target }) => `${file} -> ${target}`),
+    [],
+  );
 });
 
 test('inside a room files import each other, never their own door', () => {
   const own = sources(src)
     .filter((file) => !file.endsWith('.test.ts') && !file.endsWith(`${sep}index.ts`))
     .filter((file) => importsOf(file).includes(join(src, relative(src, file).split(sep)[0]!, 'index.ts')));
-  assert.deepEqual(own.map((file) => relative(src, file)), []);
+  assert.deepEqual(
+    own.map((file) => relative(src, file)),
+    [],
+  );
 });
