@@ -46,12 +46,12 @@ export function symlinkat(target: SysPath, folder: number, name: SysPath): void 
   check(symlinkatCall(cPath(target), folder, cPath(name)), 'symlinkat', name);
 }
 
-/** EINVAL when `name` is not a symbolic link. */
-export function readlinkat(folder: number, name: SysPath): string {
+/** The target's bytes. EINVAL when `name` is not a symbolic link. */
+export function readlinkat(folder: number, name: SysPath): Buffer {
   const target = Buffer.allocUnsafe(4096);
   const length = readlinkatCall(folder, cPath(name), target, target.length);
   if (length < 0) throw failure('readlinkat', name);
-  return target.toString('utf8', 0, length);
+  return target.subarray(0, length);
 }
 
 /** An empty `name` means the descriptor itself. Clears set-id bits and file capabilities, so comes before them. */

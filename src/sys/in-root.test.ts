@@ -4,7 +4,9 @@ import {
   constants,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -13,7 +15,15 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fdPath, mkdirInRoot, openInRoot, readFileInRoot, resolveInRoot, statInRoot } from './index.ts';
+import {
+  fdPath,
+  mkdirInRoot,
+  openFolderBelow,
+  openInRoot,
+  readFileInRoot,
+  resolveInRoot,
+  statInRoot,
+} from './index.ts';
 
 describe('paths inside a root', () => {
   let base: string;
@@ -82,6 +92,25 @@ describe('paths inside a root', () => {
     assert.throws(() => mkdirInRoot(root, 'loop/x', folder), { code: 'ELOOP' });
     assert.throws(() => mkdirInRoot(root, 'a/b/file/x', folder), { code: 'ENOTDIR' });
     assert.throws(() => statSync(join(base, 'secret/deep')), { code: 'ENOENT' });
+  });
+
+  it('follows links below a start, and refuses a relative one that leaves it', () => {
+    const top = openSync(root, constants.O_RDONLY);
+    mkdirInRoot(root, 'start/real', folder);
+    symlinkSync('real', join(root, 'start/relative'));
+    symlinkSync('../a', join(root, 'start/up'));
+    symlinkSync('/a', join(root, 'start/absolute'));
+    const lands = (path: string) => {
+      const fd = openFolderBelow(top, '/start', path, folder);
+      const at = readlinkSync(fdPath(fd), 'latin1');
+      closeSync(fd);
+      return at.slice(root.length);
+    };
+    assert.equal(lands('relative/x'), '/start/real/x');
+    assert.equal(lands('absolute/b'), '/a/b');
+    assert.equal(lands('n\xff/m'), '/start/n\xff/m');
+    assert.throws(() => lands('up/b'), { code: 'EXDEV' });
+    closeSync(top);
   });
 
   it('bounds what it reads and reads only regular files', () => {

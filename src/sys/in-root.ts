@@ -1,8 +1,9 @@
 import { closeSync, constants, fchmodSync, fstatSync, readlinkSync, readSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path/posix';
 import { fchownat, mkdirat, openat, readlinkat } from './at.ts';
+import { type ByteString, bytesOf, pathOf, textOf } from './byte-string.ts';
 import { errno, isErrno, systemError } from './errno.ts';
-import { cPath, lastErrno, nativeSyscall } from './libc.ts';
+import { cPath, lastErrno, nativeSyscall, type SysPath } from './libc.ts';
 
 const { O_DIRECTORY, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 /** open(2) flags that Node does not name. */
@@ -26,7 +27,7 @@ export interface ResolveOptions {
  * openat2(2) with RESOLVE_IN_ROOT: `..` and absolute links stay inside `root`, `/proc`-style magic links are refused,
  * and the kernel does it while nobody can swap a component in between. Returns a close-on-exec descriptor.
  */
-export function openInRoot(root: Root, path: string, flags: number, mode = 0, options: ResolveOptions = {}): number {
+export function openInRoot(root: Root, path: SysPath, flags: number, mode = 0, options: ResolveOptions = {}): number {
   return withRoot(root, (folder) => {
     const resolve = (options.beneath ? 0x8 : 0x10) | 0x2 | (options.noSymlinks ? 0x4 : 0);
     const how = Buffer.alloc(24);
@@ -35,7 +36,7 @@ export function openInRoot(root: Root, path: string, flags: number, mode = 0, op
     how.writeUInt32LE(resolve, 16);
     // EAGAIN: something was renamed while `..` was walked; the kernel asks to try again.
     for (let attempt = 0; ; attempt++) {
-      const fd = openat2(folder, cPath(path === '' ? '.' : path), how, how.length);
+      const fd = openat2(folder, cPath(path.length === 0 ? '.' : path), how, how.length);
       if (fd >= 0) return fd;
       const code = lastErrno();
       if (code !== errno.EINTR && (code !== errno.EAGAIN || attempt >= 128)) {
@@ -100,7 +101,7 @@ function splitPath(path: string): { readonly parent: string; readonly name: stri
 }
 
 function linkTarget(folder: number, name: string): string | undefined {
-  return attempt(() => readlinkat(folder, name), 'ENOENT', 'EINVAL');
+  return attempt(() => readlinkat(folder, name).toString(), 'ENOENT', 'EINVAL');
 }
 
 function attempt<Result>(action: () => Result, ...codes: readonly string[]): Result | undefined {
@@ -137,29 +138,56 @@ export function openFolderInRoot(
   return withRoot(root, (top) => {
     const there = attempt(() => openInRoot(top, path, folderOnly), 'ENOENT');
     if (there !== undefined) return { fd: there, created: [] };
-    return makeFolders(top, path, folder);
+    const { fd, created } = walkFolders(top, '', bytesOf(path), folder, false);
+    return { fd, created: created.map(textOf) };
   });
 }
 
-function makeFolders(root: number, path: string, folder: NewFolder): { fd: number; created: string[] } {
-  const created: string[] = [];
-  const rest = path.split('/').filter((part) => part !== '' && part !== '.');
-  let current = openInRoot(root, '/', folderOnly);
-  let at = '';
+/**
+ * An O_PATH descriptor of the folder `path` below `start`, both made where missing; `start` is a real path (no links,
+ * no `..`) from the root. An absolute link leads from the root, a relative one must stay below `start`: EXDEV.
+ */
+export function openFolderBelow(root: number, start: ByteString, path: ByteString, folder: NewFolder): number {
+  const direct = attempt(
+    () => openInRoot(root, pathOf(`${start}/${path}`), folderOnly, 0, { noSymlinks: true }),
+    'ENOENT',
+    'ELOOP',
+  );
+  return direct ?? walkFolders(root, start, path, folder, true).fd;
+}
+
+/** Walks component by component, each time from the root along names that are known to be no links. */
+function walkFolders(
+  root: number,
+  start: ByteString,
+  path: ByteString,
+  folder: NewFolder,
+  refuseEscape: boolean,
+): { fd: number; created: ByteString[] } {
+  const created: ByteString[] = [];
+  const rest = components(path);
+  let at = start.replace(/\/+$/, '');
+  let floor = at;
+  let refuse = refuseEscape;
+  let current = openInRoot(root, at === '' ? '/' : pathOf(at), folderOnly, 0, { noSymlinks: true });
   try {
     for (let links = 0; rest.length > 0; ) {
       const part = rest.shift()!;
-      const link = part === '..' ? undefined : linkTarget(current, part);
+      const link = part === '..' ? undefined : rawLink(current, part);
       if (link !== undefined) {
-        if (++links > 40) throw systemError('mkdirat', errno.ELOOP, path);
-        rest.unshift(...link.split('/').filter((piece) => piece !== '' && piece !== '.'));
-        if (link.startsWith('/')) at = '';
+        if (++links > 40) throw systemError('openat2', errno.ELOOP, path);
+        rest.unshift(...components(link));
+        if (!link.startsWith('/')) continue;
+        at = floor = '';
+        refuse = false;
+      } else if (part === '..') {
+        if (at === floor && refuse) throw systemError('openat2', errno.EXDEV, path);
+        at = at.slice(0, Math.max(0, at.lastIndexOf('/')));
       } else {
-        at = part === '..' ? at.slice(0, Math.max(0, at.lastIndexOf('/'))) : `${at}/${part}`;
-        if (part !== '..' && makeFolder(current, part, folder)) created.push(at);
+        at = `${at}/${part}`;
+        if (makeFolder(current, part, folder)) created.push(at);
       }
-      // No path walked here holds a link any more, so this can only go where we made sure of, or fail.
-      const next = openInRoot(root, at === '' ? '/' : at, folderOnly, 0, { noSymlinks: true });
+      const next = openInRoot(root, at === '' ? '/' : pathOf(at), folderOnly, 0, { noSymlinks: true });
       closeSync(current);
       current = next;
     }
@@ -170,7 +198,16 @@ function makeFolders(root: number, path: string, folder: NewFolder): { fd: numbe
   }
 }
 
-function makeFolder(parent: number, name: string, folder: NewFolder): boolean {
+function rawLink(folder: number, name: ByteString): ByteString | undefined {
+  return attempt(() => readlinkat(folder, pathOf(name)).toString('latin1'), 'ENOENT', 'EINVAL');
+}
+
+function components(path: ByteString): ByteString[] {
+  return path.split('/').filter((part) => part !== '' && part !== '.');
+}
+
+function makeFolder(parent: number, part: ByteString, folder: NewFolder): boolean {
+  const name = pathOf(part);
   if (attempt(() => mkdirat(parent, name, 0o700) ?? true, 'EEXIST') === undefined) return false;
   const fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   try {

@@ -11,6 +11,8 @@ export {
   unlinkat,
   utimensat,
 } from './at.ts';
+export type { ByteString } from './byte-string.ts';
+export { bytesOf, pathOf, textOf } from './byte-string.ts';
 export { isErrno, systemError } from './errno.ts';
 export { copyData, fsyncDir, link, setPipeSize, setTimes, syncfs } from './file.ts';
 export type { FinalOptions, NewFolder, ResolveOptions, Root } from './in-root.ts';
@@ -19,6 +21,7 @@ export {
   mkdirInRoot,
   O_CLOEXEC,
   O_PATH,
+  openFolderBelow,
   openFolderInRoot,
   openInRoot,
   readFileInRoot,
@@ -31,4 +34,14 @@ export { isMountPoint, makePrivate, mount, unmount } from './mount.ts';
 export { majorMinor, makeDevice, mkfifo, mknod } from './node.ts';
 export type { OverlayMount } from './overlay.ts';
 export { mountOverlay } from './overlay.ts';
-export { getXattr, listXattrs, removeXattr, setXattr } from './xattr.ts';
+export type { FileStat } from './stat.ts';
+export { statAt } from './stat.ts';
+export {
+  getOpenXattr,
+  getXattr,
+  listOpenXattrs,
+  listXattrs,
+  removeXattr,
+  setOpenXattr,
+  setXattr,
+} from './xattr.ts';
