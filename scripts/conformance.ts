@@ -97,9 +97,9 @@ process.exitCode = failed ? 1 : 0;
 function selectThird(): string {
   const folder = join(top, 'third');
   mkdirSync(folder);
-  readdirSync(join(data, 'cases'))
+  const names = readdirSync(join(data, 'cases'))
     .sort()
-    .filter((_, i) => i % 3 === 0)
-    .forEach((name) => symlinkSync(join(data, 'cases', name), join(folder, name)));
+    .filter((_, i) => i % 3 === 0);
+  for (const name of names) symlinkSync(join(data, 'cases', name), join(folder, name));
   return folder;
 }

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { type Migration, openDatabase } from './database.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'strata-db-'));
+after(() => rmSync(dir, { recursive: true }));
+const first: Migration = { room: 'a', version: 1, sql: 'CREATE TABLE t (k TEXT PRIMARY KEY) STRICT' };
+const second: Migration = { room: 'a', version: 2, sql: 'ALTER TABLE t ADD COLUMN v INTEGER' };
+
+test('migrations run once each, in order, also on a file of an older program', () => {
+  const file = join(dir, 'grow.db');
+  openDatabase(file, [first]).close();
+  const db = openDatabase(file, [second, first]);
+  db.run('INSERT INTO t VALUES (?, ?)', 'k', 1);
+  db.close();
+  assert.deepEqual({ ...openDatabase(file, [first, second]).get<object>('SELECT * FROM t') }, { k: 'k', v: 1 });
+});
+
+test('a file of a newer program is refused', () => {
+  const file = join(dir, 'newer.db');
+  openDatabase(file, [first, second]).close();
+  assert.throws(() => openDatabase(file, [first]), /newer Strata/);
+});
+
+test('a failing migration leaves the version and the tables as they were', () => {
+  const file = join(dir, 'broken.db');
+  assert.throws(() =>
+    openDatabase(file, [first, { room: 'a', version: 2, sql: 'CREATE TABLE u (x INTEGER); SYNTAX ERROR' }]),
+  );
+  const db = openDatabase(file, [first]);
+  assert.equal(db.get("SELECT name FROM sqlite_master WHERE name = 'u'"), undefined);
+});
+
+test('a transaction that throws is undone, an inner one without the outer', () => {
+  const db = openDatabase(join(dir, 'tx.db'), [first]);
+  db.transaction(() => {
+    db.run('INSERT INTO t VALUES (?)', 'outer');
+    assert.throws(() =>
+      db.transaction(() => {
+        db.run('INSERT INTO t VALUES (?)', 'inner');
+        throw new Error('no');
+      }),
+    );
+  });
+  assert.deepEqual(
+    db.all<{ k: string }>('SELECT k FROM t').map(({ k }) => k),
+    ['outer'],
+  );
+});

@@ -1,0 +1,103 @@
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { StrataError } from '../errors/index.ts';
+
+/** One change of a room's tables. A room's versions count from 1 without gaps and are never edited once released. */
+export interface Migration {
+  readonly room: string;
+  readonly version: number;
+  readonly sql: string;
+}
+
+export type Value = SQLInputValue;
+export type Row = Record<string, unknown>;
+
+/** The one SQLite file. Synchronous: a statement costs microseconds, less than a turn of the event loop. */
+export interface Database {
+  /** First row, or undefined. Statements are prepared once and kept. */
+  get<T = Row>(sql: string, ...values: Value[]): T | undefined;
+  all<T = Row>(sql: string, ...values: Value[]): T[];
+  run(sql: string, ...values: Value[]): { readonly changes: number };
+  /** Runs `body` in one transaction, which nests (savepoints) and is undone when `body` throws. `body` is synchronous. */
+  transaction<T>(body: () => T): T;
+  close(): void;
+}
+
+/**
+ * Opens `file` and brings its tables up to date, in the order given. A file that a newer program made is refused
+ * (`failed_precondition`) rather than half understood.
+ */
+export function openDatabase(file: string, migrations: readonly Migration[]): Database {
+  const db = new DatabaseSync(file);
+  // WAL: a reader never waits, and a commit is one append. NORMAL may lose the last commits in a power cut but never
+  // tears: what they named is then swept as garbage.
+  db.exec(
+    'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;',
+  );
+  const database = wrap(db);
+  migrate(db, database, migrations, file);
+  return database;
+}
+
+function wrap(db: DatabaseSync): Database {
+  const statements = new Map<string, StatementSync>();
+  let depth = 0;
+  const prepared = (sql: string): StatementSync => {
+    const known = statements.get(sql);
+    if (known) return known;
+    const made = db.prepare(sql);
+    statements.set(sql, made);
+    return made;
+  };
+  return {
+    get: <T>(sql: string, ...values: Value[]) => prepared(sql).get(...values) as T | undefined,
+    all: <T>(sql: string, ...values: Value[]) => prepared(sql).all(...values) as T[],
+    run: (sql, ...values) => ({ changes: Number(prepared(sql).run(...values).changes) }),
+    transaction(body) {
+      const name = `nested${depth}`;
+      db.exec(depth === 0 ? 'BEGIN IMMEDIATE' : `SAVEPOINT ${name}`);
+      depth++;
+      try {
+        const result = body();
+        db.exec(depth === 1 ? 'COMMIT' : `RELEASE ${name}`);
+        return result;
+      } catch (error) {
+        db.exec(depth === 1 ? 'ROLLBACK' : `ROLLBACK TO ${name}; RELEASE ${name}`);
+        throw error;
+      } finally {
+        depth--;
+      }
+    },
+    close: () => db.close(),
+  };
+}
+
+function migrate(db: DatabaseSync, database: Database, migrations: readonly Migration[], file: string): void {
+  db.exec('CREATE TABLE IF NOT EXISTS migrations (room TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT');
+  const rooms = new Map<string, Migration[]>();
+  for (const migration of migrations) rooms.set(migration.room, [...(rooms.get(migration.room) ?? []), migration]);
+  for (const [room, steps] of rooms) {
+    const have = database.get<{ version: number }>('SELECT version FROM migrations WHERE room = ?', room)?.version ?? 0;
+    const latest = Math.max(...steps.map(({ version }) => version));
+    if (have > latest) {
+      throw new StrataError(
+        'failed_precondition',
+        `${file} was written by a newer Strata (${room} ${have}, this one knows ${latest})`,
+        {
+          code: 'database_too_new',
+          hint: 'use the newer program, or another data root',
+        },
+      );
+    }
+    for (const { version, sql } of steps.toSorted((a, b) => a.version - b.version)) {
+      if (version <= have) continue;
+      database.transaction(() => {
+        db.exec(sql);
+        database.run(
+          'INSERT INTO migrations (room, version) VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET version = excluded.version',
+          room,
+          version,
+        );
+      });
+    }
+  }
+}
