@@ -1,0 +1,45 @@
+export type { Expanded, ExpandOptions, Lookup } from './expand-word.ts';
+export { expandWord, expandWords } from './expand-word.ts';
+export { formatDuration, parseDuration } from './go-numbers.ts';
+export type { ParseOptions } from './parse.ts';
+export { parseDockerfile, parseInstruction, parseTolerant, withExcerpt } from './parse.ts';
+export { parseRunMounts } from './run-mounts.ts';
+export type {
+  AddInstruction,
+  ArgDefinition,
+  ArgInstruction,
+  AstNode,
+  CmdInstruction,
+  CommandLine,
+  CopyInstruction,
+  Directives,
+  Dockerfile,
+  EntrypointInstruction,
+  EnvInstruction,
+  EscapeToken,
+  ExposeInstruction,
+  FromInstruction,
+  HealthcheckInstruction,
+  HealthcheckSettings,
+  Heredoc,
+  InlineFile,
+  Instruction,
+  InstructionKind,
+  KeyValue,
+  LabelInstruction,
+  MaintainerInstruction,
+  OnbuildInstruction,
+  RunDevice,
+  RunInstruction,
+  RunMount,
+  ShellInstruction,
+  Stage,
+  StopsignalInstruction,
+  TextRange,
+  Token,
+  TolerantDockerfile,
+  UserInstruction,
+  VolumeInstruction,
+  Warning,
+  WorkdirInstruction,
+} from './types.ts';
