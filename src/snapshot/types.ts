@@ -44,6 +44,8 @@ export interface Snapshots {
   prepare(parent: SnapshotName | null): Promise<ActiveSnapshot>;
   /** An active snapshot by key: containers keep theirs over a restart. */
   active(key: ActiveKey): Promise<ActiveSnapshot | undefined>;
+  /** Keys of all active snapshots; whoever composes the engine discards those that nobody claims after a crash. */
+  actives(): readonly ActiveKey[];
   commit(active: ActiveSnapshot, options?: { readonly measure?: LayerMeasure }): Promise<SnapshotInfo>;
   discard(key: ActiveKey): Promise<void>;
   /** A new snapshot on `parent` that shares the layer directory of `layer`. */
@@ -63,4 +65,6 @@ export interface Snapshots {
   list(): Iterable<SnapshotInfo>;
   /** Removes what no row names; called at start. */
   sweep(): Promise<void>;
+  /** Waits for removals under way. */
+  close(): Promise<void>;
 }

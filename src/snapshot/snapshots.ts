@@ -1,0 +1,272 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Database } from '../db/index.ts';
+import { StrataError } from '../errors/index.ts';
+import type { LayerMeasure, Layers } from '../layer/index.ts';
+import { type ChainID, chainID, type DiffID, sha256 } from '../oci/index.ts';
+import { mount as bindMount, mountOverlay, unmount } from '../sys/index.ts';
+import { createLayerFolders } from './layer-folders.ts';
+import type { ActiveKey, ActiveSnapshot, Mount, SnapshotInfo, SnapshotName, Snapshots } from './types.ts';
+
+export interface SnapshotOptions {
+  /** Folder of the layer directories. */
+  readonly root: string;
+  /** Folder of the mounts that have no target of their own. */
+  readonly mountRoot: string;
+  readonly db: Database;
+  readonly layers: Layers;
+}
+
+interface SnapshotRow {
+  readonly name: SnapshotName;
+  readonly parent: SnapshotName | null;
+  readonly layer: string;
+  readonly chain_id: ChainID | null;
+  readonly created_at: number;
+  readonly used_at: number;
+  readonly diff_id: DiffID | null;
+  readonly tar_size: number;
+  readonly content_size: number;
+  readonly entries: number;
+}
+
+const select =
+  'SELECT s.name, s.parent, s.layer, s.chain_id, s.created_at, s.used_at, l.diff_id, l.tar_size, l.content_size, l.entries FROM snapshots s JOIN layers l ON l.id = s.layer';
+
+export function createSnapshots(options: SnapshotOptions): Snapshots {
+  const { db, layers, mountRoot } = options;
+  const folders = createLayerFolders(options.root);
+  mkdirSync(mountRoot, { recursive: true, mode: 0o700 });
+  /** Measurements under way, by layer. */
+  const measuring = new Map<string, Promise<LayerMeasure>>();
+  let mounts = 0;
+
+  const toInfo = (row: SnapshotRow): SnapshotInfo => ({
+    name: row.name,
+    parent: row.parent,
+    diffDir: folders.diff(row.layer),
+    chainID: row.chain_id,
+    measure:
+      row.diff_id === null
+        ? null
+        : { diffID: row.diff_id, tarSize: row.tar_size, contentSize: row.content_size, entries: row.entries },
+    createdAt: row.created_at,
+    usedAt: row.used_at,
+  });
+
+  const rowOf = (name: SnapshotName) => db.get<SnapshotRow>(`${select} WHERE s.name = ?`, name);
+
+  function required(name: SnapshotName): SnapshotRow {
+    const row = rowOf(name);
+    if (!row) throw new StrataError('not_found', `snapshot ${name} does not exist`, { code: 'snapshot_not_found' });
+    return row;
+  }
+
+  function insert(layer: string, parent: SnapshotName | null, measure: LayerMeasure | undefined): SnapshotInfo {
+    const name = randomBytes(16).toString('hex') as SnapshotName;
+    const now = Date.now();
+    db.run(
+      'INSERT INTO snapshots (name, parent, layer, chain_id, created_at, used_at) VALUES (?, ?, ?, NULL, ?, ?)',
+      name,
+      parent,
+      layer,
+      now,
+      now,
+    );
+    if (measure) recordMeasure(layer, measure);
+    const chain = chainOf(name);
+    if (chain) db.run('UPDATE snapshots SET chain_id = ? WHERE name = ?', chain, name);
+    return toInfo(required(name));
+  }
+
+  function recordMeasure(layer: string, measure: LayerMeasure): void {
+    db.run(
+      'UPDATE layers SET diff_id = ?, tar_size = ?, content_size = ?, entries = ? WHERE id = ?',
+      measure.diffID,
+      measure.tarSize,
+      measure.contentSize,
+      measure.entries,
+      layer,
+    );
+  }
+
+  /** The chain of a snapshot whose parent's chain and own layer are known, else undefined. */
+  function chainOf(name: SnapshotName): ChainID | undefined {
+    const row = required(name);
+    if (row.diff_id === null) return undefined;
+    if (row.parent === null) return chainID([row.diff_id]);
+    const below = required(row.parent).chain_id;
+    return below === null ? undefined : (sha256(`${below} ${row.diff_id}`) as unknown as ChainID);
+  }
+
+  function measureLayer(layer: string): Promise<LayerMeasure> {
+    const known = measuring.get(layer);
+    if (known) return known;
+    const work = layers
+      .measure(folders.diff(layer))
+      .then((measure) => {
+        recordMeasure(layer, measure);
+        return measure;
+      })
+      .finally(() => measuring.delete(layer));
+    measuring.set(layer, work);
+    return work;
+  }
+
+  function stackRows(name: SnapshotName): SnapshotRow[] {
+    const out: SnapshotRow[] = [];
+    for (let at: SnapshotName | null = name; at !== null; ) {
+      const row: SnapshotRow = required(at);
+      out.push(row);
+      at = row.parent;
+    }
+    return out;
+  }
+
+  function dropLayerIfFree(layer: string): void {
+    if (db.get('SELECT 1 FROM snapshots WHERE layer = ?', layer)) return;
+    db.run('DELETE FROM layers WHERE id = ?', layer);
+    folders.remove(layer);
+  }
+
+  const snapshots: Snapshots = {
+    async prepare(parent) {
+      if (parent !== null) required(parent);
+      const key = folders.create() as ActiveKey;
+      db.run('INSERT INTO active_snapshots (key, parent, created_at) VALUES (?, ?, ?)', key, parent, Date.now());
+      return { key, parent, diffDir: folders.diff(key) };
+    },
+    async active(key) {
+      const row = db.get<{ parent: SnapshotName | null }>('SELECT parent FROM active_snapshots WHERE key = ?', key);
+      return row && { key, parent: row.parent, diffDir: folders.diff(key) };
+    },
+    actives: () => db.all<{ key: ActiveKey }>('SELECT key FROM active_snapshots').map(({ key }) => key),
+    async commit(active, { measure } = {}) {
+      folders.seal(active.key);
+      return db.transaction(() => {
+        const { changes } = db.run('DELETE FROM active_snapshots WHERE key = ?', active.key);
+        if (changes === 0) throw new StrataError('not_found', `active snapshot ${active.key} does not exist`);
+        db.run('INSERT INTO layers (id) VALUES (?)', active.key);
+        return insert(active.key, active.parent, measure);
+      });
+    },
+    async discard(key) {
+      const { changes } = db.run('DELETE FROM active_snapshots WHERE key = ?', key);
+      if (changes > 0) folders.remove(key);
+    },
+    async graft(layer, parent) {
+      if (parent !== null) required(parent);
+      return db.transaction(() => insert(required(layer).layer, parent, undefined));
+    },
+    stat(name) {
+      const row = rowOf(name);
+      return row && toInfo(row);
+    },
+    findByChain(chain) {
+      const row = db.get<SnapshotRow>(`${select} WHERE s.chain_id = ? ORDER BY s.created_at LIMIT 1`, chain);
+      return row && toInfo(row);
+    },
+    stack: (name) => stackRows(name).reverse().map(toInfo),
+    async measure(name) {
+      const row = required(name);
+      const [measure] = await Promise.all([
+        row.diff_id === null ? measureLayer(row.layer) : toInfo(row).measure!,
+        row.parent === null ? undefined : snapshots.measure(row.parent),
+      ]);
+      const chain = row.chain_id ?? chainOf(name)!;
+      if (row.chain_id === null) db.run('UPDATE snapshots SET chain_id = ? WHERE name = ?', chain, name);
+      return { ...toInfo(required(name)), measure: measure!, chainID: chain };
+    },
+    async mount(what, { target } = {}) {
+      const at = target ?? join(mountRoot, String(++mounts));
+      mkdirSync(at, { recursive: true });
+      const active = typeof what === 'object' ? what : null;
+      const top = active ? active.parent : (what as SnapshotName | null);
+      const lowers = top === null ? [] : stackRows(top).map((row) => folders.diff(row.layer));
+      try {
+        mountAt(at, lowers, active, active ? folders.work(active.key) : undefined);
+      } catch (cause) {
+        if (target === undefined) rmdirSync(at);
+        throw new StrataError(
+          'internal',
+          `cannot mount a snapshot of ${lowers.length} layers: ${(cause as Error).message}`,
+          { code: 'mount_failed', cause },
+        );
+      }
+      return mountHandle(at, target === undefined);
+    },
+    touch(name) {
+      db.run('UPDATE snapshots SET used_at = ? WHERE name = ?', Date.now(), name);
+    },
+    async remove(name) {
+      db.transaction(() => {
+        const row = rowOf(name);
+        if (!row) return;
+        if (
+          db.get(
+            'SELECT 1 FROM snapshots WHERE parent = ?1 UNION SELECT 1 FROM active_snapshots WHERE parent = ?1',
+            name,
+          )
+        ) {
+          throw new StrataError('failed_precondition', `snapshot ${name} has others on it`, {
+            code: 'snapshot_in_use',
+          });
+        }
+        db.run('DELETE FROM snapshots WHERE name = ?', name);
+        dropLayerIfFree(row.layer);
+      });
+    },
+    list: () => db.all<SnapshotRow>(select).map(toInfo),
+    async sweep() {
+      unmountAllBelow(mountRoot);
+      const known = new Set([
+        ...db.all<{ id: string }>('SELECT id FROM layers').map(({ id }) => id),
+        ...db.all<{ key: string }>('SELECT key FROM active_snapshots').map(({ key }) => key),
+      ]);
+      for (const id of folders.ids()) if (!known.has(id)) folders.remove(id);
+    },
+    close: () => folders.settle(),
+  };
+  return snapshots;
+}
+
+function mountAt(
+  target: string,
+  lowers: readonly string[],
+  active: ActiveSnapshot | null,
+  work: string | undefined,
+): void {
+  if (active && lowers.length > 0) mountOverlay({ lowers, upper: active.diffDir, work: work!, target });
+  else if (active) bindMount(active.diffDir, target, null, ['bind']);
+  else if (lowers.length > 0) mountOverlay({ lowers, target });
+  else bindMount('tmpfs', target, 'tmpfs', ['ro'], 'size=4k,mode=0755');
+}
+
+function mountHandle(target: string, ownFolder: boolean): Mount {
+  let mounted = true;
+  return {
+    target,
+    async unmount() {
+      if (!mounted) return;
+      mounted = false;
+      try {
+        unmount(target);
+      } catch {
+        // Somebody still has a file open: it goes away with the last user.
+        unmount(target, { detach: true });
+      }
+      if (ownFolder) rmdirSync(target);
+    },
+  };
+}
+
+/** Mounts that an earlier process left below `root`. */
+function unmountAllBelow(root: string): void {
+  const targets = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((target) => target.startsWith(`${root}/`));
+  for (const target of targets.reverse()) unmount(target, { detach: true });
+  for (const name of readdirSync(root)) rmdirSync(join(root, name));
+}
