@@ -1,3 +1,5 @@
+export type { ClassicOptions, ClassicRenderer } from './classic.ts';
+export { classicResult, createClassicRenderer, renderClassic } from './classic.ts';
 export type {
   BuildEvent,
   MissReason,

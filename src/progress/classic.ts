@@ -1,0 +1,168 @@
+/**
+ * The classic view of a build: `Step 1/4 : FROM …`, as `docker build` without BuildKit prints it.
+ *
+ * Stages may run side by side, but steps are told in the order of the Dockerfile: what a later step says is kept until
+ * every step before it has ended.
+ */
+import type { SourceLocation } from '../errors/index.ts';
+import type { BuildEvent } from './events.ts';
+
+export interface ClassicOptions {
+  /** Tell of removed intermediate containers. Default true. */
+  readonly remove?: boolean;
+  /** Paint what a step writes to stderr red, as Docker does. Default true. */
+  readonly color?: boolean;
+}
+
+/** Turns events into pieces of text, each with its own line end, in the order to print them. */
+export interface ClassicRenderer {
+  push(event: BuildEvent): readonly string[];
+  /** What was held back when the build ended, and the list of warnings. */
+  end(): readonly string[];
+}
+
+interface Step {
+  readonly number: number;
+  readonly id: string;
+  readonly kind: string;
+  /** Text that is not yet printed. */
+  held: string[];
+  container: string | undefined;
+  /** It ran, was taken from the cache, failed or was cancelled. */
+  ended: boolean;
+  /** It was started, so that there is something to tell even if the build ends now. */
+  touched: boolean;
+  /** Its container was named. */
+  begun: boolean;
+}
+
+type Warning = Extract<BuildEvent, { type: 'warning' }>;
+
+export function createClassicRenderer(options: ClassicOptions = {}): ClassicRenderer {
+  const steps = new Map<string, Step>();
+  const warnings: Warning[] = [];
+  const told: string[] = [];
+  let turn = 1;
+
+  const flush = (everything: boolean) => {
+    for (const step of [...steps.values()].sort((a, b) => a.number - b.number)) {
+      if (step.number > turn && !everything) break;
+      if (everything && !step.touched) continue;
+      told.push(...step.held);
+      step.held = [];
+      if (step.ended && step.number === turn) turn++;
+    }
+    return told.splice(0);
+  };
+
+  return {
+    push(event) {
+      if (event.type === 'warning') {
+        if (event.rule === undefined) told.push(`[Warning] ${event.message}\n`);
+        else warnings.push(event);
+        return told.splice(0);
+      }
+      if (event.type === 'vertex') declare(steps, event);
+      else tell(steps.get(event.id), event, options);
+      return flush(false);
+    },
+    end: () => [...flush(true), ...warningLines(warnings)],
+  };
+}
+
+function declare(steps: Map<string, Step>, event: Extract<BuildEvent, { type: 'vertex' }>): void {
+  if (!event.step || steps.has(event.id)) return;
+  const { number, total } = event.step;
+  const header = [`Step ${number}/${total} : ${event.instruction ?? event.name}`, '\n'];
+  steps.set(event.id, {
+    number,
+    id: event.id,
+    kind: event.kind,
+    held: header,
+    container: undefined,
+    ended: false,
+    touched: false,
+    begun: false,
+  });
+}
+
+type Happening = Exclude<BuildEvent, { type: 'vertex' | 'warning' }>;
+
+function tell(step: Step | undefined, event: Happening, options: ClassicOptions): void {
+  if (!step || step.ended) return;
+  step.touched ||= event.type !== 'cancelled';
+  switch (event.type) {
+    case 'log':
+      beginContainer(step, undefined);
+      step.held.push(paint(event.stream, event.text, options.color ?? true));
+      return;
+    case 'completed':
+      complete(step, event, options);
+      return;
+    case 'failed':
+      beginContainer(step, undefined);
+      step.ended = true;
+      return;
+    case 'cancelled':
+      step.ended = true;
+      return;
+    case 'started':
+    case 'status':
+    case 'miss':
+      return;
+  }
+}
+
+function complete(step: Step, event: Extract<BuildEvent, { type: 'completed' }>, options: ClassicOptions): void {
+  step.ended = true;
+  if (event.cached) {
+    if (step.kind !== 'source') step.held.push(' ---> Using cache\n');
+  } else {
+    beginContainer(step, event.container);
+    if (step.container && (options.remove ?? true)) {
+      step.held.push(` ---> Removed intermediate container ${step.container}\n`);
+    }
+  }
+  if (event.result) step.held.push(` ---> ${shortID(event.result)}\n`);
+}
+
+/** The container's id is known only when the step is over; its first output is told under a name of its own. */
+function beginContainer(step: Step, container: string | undefined): void {
+  if (step.begun || step.kind !== 'exec') return;
+  step.begun = true;
+  step.container = shortID(container ?? step.id);
+  step.held.push(` ---> Running in ${step.container}\n`);
+}
+
+function shortID(id: string): string {
+  return id.replace(/^sha(?:256|512):/, '').slice(0, 12);
+}
+
+function paint(stream: 'stdout' | 'stderr', text: string, color: boolean): string {
+  return stream === 'stderr' && color ? `\x1b[91m${text}\x1b[0m` : text;
+}
+
+function warningLines(warnings: readonly Warning[]): readonly string[] {
+  if (warnings.length === 0) return [];
+  const found = warnings.length === 1 ? '1 warning' : `${warnings.length} warnings`;
+  const line = (warning: Warning) => ` - ${warning.rule}: ${warning.message}${lineOf(warning.location)}\n`;
+  return ['\n', ` ${found} found (use docker --debug to expand):\n`, ...warnings.map(line), '\n'];
+}
+
+function lineOf(location: SourceLocation | undefined): string {
+  return location ? ` (line ${location.line})` : '';
+}
+
+/** The last words of a build that made an image: its short id, then each name as typed. */
+export function classicResult(imageID: string, names: readonly string[]): readonly string[] {
+  return [`Successfully built ${shortID(imageID)}\n`, ...names.map((name) => `Successfully tagged ${name}\n`)];
+}
+
+/** The whole view at once; see {@link createClassicRenderer} for a live one. */
+export function renderClassic(events: Iterable<BuildEvent>, options: ClassicOptions = {}): readonly string[] {
+  const renderer = createClassicRenderer(options);
+  const out: string[] = [];
+  for (const event of events) out.push(...renderer.push(event));
+  out.push(...renderer.end());
+  return out;
+}
