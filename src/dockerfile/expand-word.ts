@@ -160,6 +160,9 @@ class WordLexer {
       } else if (char === this.#escape) {
         text = this.#escaped();
         words.addRaw(text);
+      } else if (char === '<') {
+        text = this.#heredocMark();
+        words.addRaw(text);
       } else {
         text = this.#next();
         words.addChar(text);
@@ -175,6 +178,15 @@ class WordLexer {
   #escaped(): string {
     const mark = this.#next();
     return (this.#rawEscapes ? mark : '') + this.#next();
+  }
+
+  /** `<<` swallows the blanks behind it, so that `<< EOF` is one word. */
+  #heredocMark(): string {
+    let text = this.#next();
+    if (this.#peek() !== '<') return text;
+    text += this.#next();
+    while (this.#peek() !== '' && isSpace(this.#peek())) text += this.#next();
+    return text;
   }
 
   #singleQuoted(): string {

@@ -8,7 +8,7 @@ export interface HeredocMark {
   readonly fileDescriptor: number;
 }
 
-const heredocWord = /^(\d*)<<(-?)([^<]*)$/;
+const heredocWord = /^(\d*)<<(-?)\s*([^<]*)$/;
 const nothingSet = (): undefined => undefined;
 
 /**

@@ -64,15 +64,14 @@ class AstParser {
     const start = skipSpace(first.text);
     this.#directive(first, first.text.slice(start));
     if (first.text[start] === '#') {
-      this.#comments.push(trimSpace(first.text.slice(start + 1)));
+      const comment = trimSpace(first.text.slice(start + 1));
+      if (comment === '') this.#comments = [];
+      else this.#comments.push(comment);
       return;
     }
     const line = new LogicalLine(this.#file);
     const { text, continues } = this.#trimContinuation(first.text.slice(start));
-    if (!continues && text === '') {
-      this.#comments = [];
-      return;
-    }
+    if (!continues && text === '') return;
     line.append(text, first.number, start + 1);
     if (continues) this.#continuations(line);
     const comments = this.#comments;
