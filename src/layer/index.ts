@@ -1,3 +1,12 @@
+export { isArchiveFile } from './archive-file.ts';
+export { runLayerWorker, workerRoom } from './layer-worker.ts';
+export type { LayersOptions } from './layers.ts';
+export { createLayers } from './layers.ts';
+export type { NewTarHeader, TarHeader, TarType } from './tar-header.ts';
+export type { TarEntry } from './tar-read.ts';
+export { readTar } from './tar-read.ts';
+export type { NewTarEntry } from './tar-write.ts';
+export { tarEnd, tarHeader, tarPadding, writeTar } from './tar-write.ts';
 export type {
   ExtractOptions,
   LayerMeasure,

@@ -22,8 +22,13 @@ export interface LayerMeasure {
 
 export interface PackOptions {
   readonly signal?: AbortSignal;
-  /** Clamps (`rewrite`: sets) modification times to this Unix time in seconds: SOURCE_DATE_EPOCH. */
+  /** Clamps modification times to this Unix time in seconds: SOURCE_DATE_EPOCH. */
   readonly epoch?: number;
+  /**
+   * Packs only the entry `entry` of the directory (a file, or a folder with all in it), named `as` in the archive, and
+   * whiteout names as the ordinary names they then are: for `docker cp` out of a tree.
+   */
+  readonly only?: { readonly entry: string; readonly as: string };
 }
 
 export interface PackedBlob extends LayerMeasure {
@@ -47,6 +52,11 @@ export interface UnpackOptions extends UnpackLimits {
   readonly progress?: (compressedBytesRead: number) => void;
   /** Refuse (`data_loss`) when the uncompressed tar has another digest. */
   readonly expect?: DiffID;
+  /**
+   * Layer directories below this one, topmost first. A folder that the layer has no entry for, only things inside it,
+   * then takes mode, owner and time from the folder that it covers; else it is 0755 of root.
+   */
+  readonly parents?: readonly string[];
 }
 
 export interface Layers {
@@ -72,5 +82,9 @@ export interface ExtractOptions extends UnpackLimits {
   readonly target: string;
   /** Gives every entry this owner in place of its own. */
   readonly chown?: { readonly uid: number; readonly gid: number };
+  /** Refuses that a folder and something else replace each other, as `docker cp` asks for. Default false. */
+  readonly noOverwriteDirNonDir?: boolean;
+  /** Also restores `user.*` attributes, not only file capabilities. Default false, which is what ADD leaves. */
+  readonly userXattrs?: boolean;
   readonly signal?: AbortSignal;
 }

@@ -17,6 +17,7 @@ const symlinkatCall = native('symlinkat', 'int', ['path', 'int', 'path']);
 const readlinkatCall = native('readlinkat', 'long', ['int', 'path', 'pointer', 'size_t']);
 const fchownatCall = native('fchownat', 'int', ['int', 'path', 'uint', 'uint', 'int']);
 const utimensatCall = native('utimensat', 'int', ['int', 'path', 'pointer', 'int']);
+const futimensCall = native('futimens', 'int', ['int', 'pointer']);
 const mknodatCall = native('mknodat', 'int', ['int', 'path', 'uint', 'uint64']);
 
 /** Opens an entry; the descriptor is close-on-exec. Follows a link at `name` unless `flags` has O_NOFOLLOW. */
@@ -71,9 +72,7 @@ export function utimensat(folder: number, name: SysPath, seconds: number, nanose
   timespecView.setBigInt64(16, whole, true);
   timespecView.setUint32(24, nanoseconds, true);
   const result =
-    name.length === 0
-      ? utimensatCall(folder, null, timespecs, 0)
-      : utimensatCall(folder, cPath(name), timespecs, noFollow);
+    name.length === 0 ? futimensCall(folder, timespecs) : utimensatCall(folder, cPath(name), timespecs, noFollow);
   check(result, 'utimensat', name);
 }
 

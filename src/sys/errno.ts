@@ -33,7 +33,8 @@ export function check(result: number, syscall: string, path?: SysPath): number {
   return result;
 }
 
-/** Whether `error` is a failed system call with one of these codes. */
+/** Whether `error` is a failed system call, with one of these codes where any are given. */
 export function isErrno(error: unknown, ...codes: readonly string[]): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);
+  if (!(error instanceof Error && 'code' in error && typeof error.code === 'string')) return false;
+  return codes.length === 0 ? 'syscall' in error : codes.includes(error.code);
 }

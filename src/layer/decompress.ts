@@ -1,0 +1,166 @@
+import { spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { Readable } from 'node:stream';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { StrataError } from '../errors/index.ts';
+import { truncatedArchive } from './tar-field.ts';
+
+export type SourceCompression = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz';
+
+const magics: readonly (readonly [Exclude<SourceCompression, 'none'>, readonly number[]])[] = [
+  ['gzip', [0x1f, 0x8b, 0x08]],
+  ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
+  ['bzip2', [0x42, 0x5a, 0x68]],
+  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
+];
+
+/** How bytes that start so are compressed. A zstd stream may also start with a skippable frame. */
+export function detectCompression(head: Uint8Array): SourceCompression {
+  for (const [name, magic] of magics) {
+    if (magic.every((byte, index) => head[index] === byte)) return name;
+  }
+  const skippable = head.length >= 4 && (head[0]! & 0xf0) === 0x50;
+  return skippable && head[1] === 0x2a && head[2] === 0x4d && head[3] === 0x18 ? 'zstd' : 'none';
+}
+
+/** The plain bytes of a stream. Several gzip members or zstd frames one after another are one stream. */
+export async function* decompress(
+  source: AsyncIterable<Uint8Array>,
+  compression: SourceCompression | 'detect',
+): AsyncGenerator<Uint8Array, void, undefined> {
+  if (compression === 'none') {
+    yield* source;
+    return;
+  }
+  const { head, all } = await peek(source);
+  if (head.length === 0) return;
+  const kind = compression === 'detect' ? detectCompression(head) : compression;
+  if (kind === 'none') yield* all;
+  else if (kind === 'gzip') yield* through(all, createGunzip({ chunkSize: outputChunk }), 'gzip');
+  else if (kind === 'zstd') yield* through(all, createZstdDecompress({ chunkSize: outputChunk }), 'zstd');
+  else yield* throughProgram(all, kind);
+}
+
+const outputChunk = 512 * 1024;
+
+/** The first bytes, as many as a magic number takes, and the whole stream with them. */
+async function peek(
+  source: AsyncIterable<Uint8Array>,
+): Promise<{ readonly head: Uint8Array; readonly all: AsyncIterable<Uint8Array> }> {
+  const iterator = source[Symbol.asyncIterator]();
+  const first: Uint8Array[] = [];
+  let length = 0;
+  while (length < 6) {
+    const { value, done } = await iterator.next();
+    if (done) break;
+    first.push(value);
+    length += value.length;
+  }
+  const head = Buffer.concat(first);
+  async function* all() {
+    try {
+      if (head.length > 0) yield head;
+      for (;;) {
+        const { value, done } = await iterator.next();
+        if (done) return;
+        yield value;
+      }
+    } finally {
+      await iterator.return?.();
+    }
+  }
+  return { head, all: all() };
+}
+
+type Transform = NodeJS.ReadWriteStream & { destroy(error?: Error): void };
+
+async function* through(
+  source: AsyncIterable<Uint8Array>,
+  transform: Transform,
+  name: string,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const input = Readable.from(source, { objectMode: false, highWaterMark: 1 << 20 });
+  let sourceError: unknown;
+  input.on('error', (error) => {
+    sourceError = error;
+    transform.destroy(error);
+  });
+  try {
+    for await (const chunk of input.pipe(transform)) yield chunk as unknown as Uint8Array;
+  } catch (error) {
+    throw sourceError ?? streamError(error, name);
+  } finally {
+    input.destroy();
+    transform.destroy();
+  }
+}
+
+function streamError(error: unknown, name: string): unknown {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return error;
+  if (error.code === 'Z_BUF_ERROR') return truncatedArchive();
+  if (!error.code.startsWith('Z_') && !error.code.startsWith('ZSTD_')) return error;
+  return new StrataError('invalid_argument', `${name}: ${error.message}`, { code: 'invalid_archive', cause: error });
+}
+
+/** Only the host's own folders, never $PATH and never anything inside an image: GHSA-x86f-5xw2-fm2r. */
+const programFolders = ['/usr/bin', '/bin', '/usr/local/bin', '/run/current-system/sw/bin'];
+
+function hostProgram(name: string): string {
+  for (const folder of programFolders) {
+    try {
+      accessSync(`${folder}/${name}`, constants.X_OK);
+      return `${folder}/${name}`;
+    } catch {
+      // The next one.
+    }
+  }
+  throw new StrataError('unsupported', `${name} archives need the program "${name}", which this host does not have`, {
+    code: 'program_missing',
+    hint: `install ${name === 'xz' ? 'xz-utils (or xz)' : name} on the machine that the engine runs on`,
+  });
+}
+
+async function* throughProgram(
+  source: AsyncIterable<Uint8Array>,
+  name: 'bzip2' | 'xz',
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const options = name === 'xz' ? ['--memlimit-decompress=1GiB', '--threads=1'] : [];
+  const child = spawn(hostProgram(name), ['-d', '-c', '-q', ...options], {
+    cwd: '/',
+    env: { LC_ALL: 'C' },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  let words = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    if (words.length < 1000) words += chunk.toString();
+  });
+  const ended = new Promise<number>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve(code ?? 1));
+  });
+  let sourceError: unknown;
+  const input = Readable.from(source, { objectMode: false });
+  input.on('error', (error) => {
+    sourceError = error;
+    child.kill('SIGKILL');
+  });
+  // The program may stop reading early (trailing bytes): its exit code says whether that is an error.
+  child.stdin.on('error', () => input.destroy());
+  input.pipe(child.stdin);
+  try {
+    for await (const chunk of child.stdout) yield chunk as Uint8Array;
+    const code = await ended;
+    if (sourceError !== undefined) throw sourceError;
+    if (code !== 0) throw programError(name, words);
+  } finally {
+    input.destroy();
+    child.kill('SIGKILL');
+    ended.catch(() => {});
+  }
+}
+
+function programError(name: string, words: string): StrataError {
+  const text = words.trim().replace(/^\S*: (?:\(stdin\): )?/, '');
+  if (/unexpected end of (?:input|file)|file ends unexpectedly/i.test(text)) return truncatedArchive();
+  return new StrataError('invalid_argument', `${name}: ${text || 'invalid data'}`, { code: 'invalid_archive' });
+}

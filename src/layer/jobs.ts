@@ -1,0 +1,38 @@
+import type { Compression } from '../oci/index.ts';
+import type { ExtractOptions, LayerMeasure, PackedBlob, UnpackOptions } from './types.ts';
+
+interface PackPart {
+  readonly folder: string;
+  readonly only?: { readonly entry: string; readonly as: string } | undefined;
+  readonly epoch?: number | undefined;
+}
+
+/** What a worker thread is asked to do; plain data. */
+export type Job =
+  | ({ readonly kind: 'measure' } & PackPart)
+  | ({ readonly kind: 'pack'; readonly file: string; readonly compression: Compression } & PackPart)
+  | ({ readonly kind: 'stream' } & PackPart)
+  | {
+      readonly kind: 'unpack';
+      readonly folder: string;
+      readonly options: Omit<UnpackOptions, 'signal' | 'progress'>;
+    }
+  | { readonly kind: 'extract'; readonly root: string; readonly options: Omit<ExtractOptions, 'signal'> };
+
+export interface JobResults {
+  measure: LayerMeasure;
+  pack: PackedBlob;
+  stream: LayerMeasure;
+  unpack: LayerMeasure;
+  extract: { readonly entries: number };
+}
+
+/** The side of a job that the worker sees: input to pull, output to push, a flag that says stop. */
+export interface JobContext {
+  /** Bytes of the source, in order. Throws when the source failed or the job was cancelled. */
+  readonly source: AsyncIterable<Uint8Array>;
+  /** Hands a buffer (whole, it is gone afterwards) to the consumer; resolves when there is room for more. */
+  output(bytes: Uint8Array): Promise<void>;
+  /** Throws `cancelled` once the job is to stop. */
+  check(): void;
+}

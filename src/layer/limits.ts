@@ -1,0 +1,42 @@
+import { StrataError } from '../errors/index.ts';
+import type { UnpackLimits } from './types.ts';
+
+const defaults = { maxBytes: 64 * 2 ** 30, maxEntries: 4_000_000, maxRatio: 2000 } as const;
+
+/** Up to here any ratio is fine: a small layer of zeros compresses very well. */
+const ratioFree = 64 * 2 ** 20;
+
+/** Watches over what an archive expands to. */
+export class Allowance {
+  readonly #limits: Required<UnpackLimits>;
+  #entries = 0;
+  #content = 0;
+
+  constructor(limits: UnpackLimits) {
+    this.#limits = {
+      maxBytes: limits.maxBytes ?? defaults.maxBytes,
+      maxEntries: limits.maxEntries ?? defaults.maxEntries,
+      maxRatio: limits.maxRatio ?? defaults.maxRatio,
+    };
+  }
+
+  /** One more entry, of `size` bytes on disk (a sparse file's holes count). */
+  entry(size: number): void {
+    this.#entries++;
+    this.#content += size;
+    const { maxEntries, maxBytes } = this.#limits;
+    if (this.#entries > maxEntries) throw tooMuch(`more than ${maxEntries} entries`);
+    if (this.#content > maxBytes) throw tooMuch(`more than ${maxBytes} bytes`);
+  }
+
+  /** So many bytes have come out of so many compressed ones. */
+  expanded(out: number, compressed: number): void {
+    const { maxBytes, maxRatio } = this.#limits;
+    if (out > maxBytes) throw tooMuch(`more than ${maxBytes} bytes`);
+    if (out > ratioFree + compressed * maxRatio) throw tooMuch(`more than ${maxRatio} times its compressed size`);
+  }
+}
+
+function tooMuch(what: string): StrataError {
+  return new StrataError('failed_precondition', `the archive expands to ${what}`, { code: 'archive_too_large' });
+}

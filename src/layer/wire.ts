@@ -1,0 +1,53 @@
+import { type ErrorKind, StrataError, toStrataError } from '../errors/index.ts';
+import type { Job } from './jobs.ts';
+
+/** Messages between the engine's thread and a worker. One job at a time. */
+export type ToWorker =
+  | { readonly type: 'start'; readonly job: Job; readonly stop: SharedArrayBuffer }
+  | { readonly type: 'chunk'; readonly bytes: Uint8Array }
+  | { readonly type: 'end' }
+  /** The source failed, or the job is to stop. */
+  | { readonly type: 'fail'; readonly error: WireError }
+  /** The consumer has taken so many bytes of the output. */
+  | { readonly type: 'taken'; readonly bytes: number };
+
+export type FromWorker =
+  | { readonly type: 'output'; readonly bytes: Uint8Array }
+  /** The job has read so many bytes of its source. */
+  | { readonly type: 'read'; readonly bytes: number }
+  | { readonly type: 'done'; readonly result: unknown }
+  | { readonly type: 'failed'; readonly error: WireError };
+
+/** Most bytes on their way between two threads. */
+export const window = 4 * 2 ** 20;
+
+export interface WireError {
+  readonly kind: ErrorKind;
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+  readonly stack?: string;
+}
+
+export function packError(error: unknown): WireError {
+  const known = toStrataError(error);
+  const origin = known.cause instanceof Error ? known.cause.stack : known.stack;
+  return {
+    kind: known.kind,
+    code: known.code,
+    message: known.message,
+    ...(known.hint !== undefined && { hint: known.hint }),
+    ...(origin !== undefined && { stack: origin }),
+  };
+}
+
+/** The error again; its cause keeps the stack of the thread that it comes from. */
+export function unpackError(wire: WireError): StrataError {
+  const cause = new Error(wire.message);
+  if (wire.stack !== undefined) cause.stack = wire.stack;
+  return new StrataError(wire.kind, wire.message, {
+    code: wire.code,
+    cause,
+    ...(wire.hint !== undefined && { hint: wire.hint }),
+  });
+}

@@ -1,0 +1,211 @@
+import { Worker } from 'node:worker_threads';
+import { StrataError, toStrataError } from '../errors/index.ts';
+import type { Job, JobResults } from './jobs.ts';
+import { workerRoom } from './layer-worker.ts';
+import { type FromWorker, packError, type ToWorker, unpackError, window } from './wire.ts';
+
+export interface JobPorts {
+  readonly source?: AsyncIterable<Uint8Array> | undefined;
+  /** Told the total of source bytes handed over. */
+  readonly progress?: ((bytes: number) => void) | undefined;
+  /** Takes output; what it has been given counts as taken when the promise is fulfilled. */
+  readonly output?: ((bytes: Uint8Array) => Promise<void>) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Threads, started when first needed. Jobs that only compute wait for a free one of `threads`; a job that waits for
+ * somebody else's bytes (a slow registry, a stalled client) never holds one up: it gets a thread of its own.
+ */
+export class WorkerPool {
+  readonly #threads: number;
+  readonly #url: URL | string;
+  readonly #idle: Worker[] = [];
+  readonly #all = new Set<Worker>();
+  readonly #waiting: (() => void)[] = [];
+  #computing = 0;
+  #closed = false;
+
+  constructor(threads: number, url: URL | string) {
+    this.#threads = threads;
+    this.#url = url;
+  }
+
+  async run<Kind extends Job['kind']>(job: Job & { kind: Kind }, ports: JobPorts = {}): Promise<JobResults[Kind]> {
+    const computes = job.kind === 'measure' || job.kind === 'pack';
+    if (computes) await this.#turn(ports.signal);
+    try {
+      ports.signal?.throwIfAborted();
+      return (await this.#runOn(this.#take(), job, ports)) as JobResults[Kind];
+    } catch (error) {
+      throw ports.signal?.aborted ? new StrataError('cancelled', 'cancelled', { cause: error }) : toStrataError(error);
+    } finally {
+      if (computes) this.#done();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#all].map((worker) => worker.terminate()));
+  }
+
+  /** Waits until fewer than `threads` jobs compute, in order of arrival. */
+  async #turn(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#computing < this.#threads) {
+      this.#computing++;
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const go = () => {
+        signal?.removeEventListener('abort', giveUp);
+        resolve();
+      };
+      const giveUp = () => {
+        this.#waiting.splice(this.#waiting.indexOf(go), 1);
+        reject(new StrataError('cancelled', 'cancelled'));
+      };
+      this.#waiting.push(go);
+      signal?.addEventListener('abort', giveUp, { once: true });
+    });
+  }
+
+  /** Passes the place on, or frees it. */
+  #done(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#computing--;
+    else next();
+  }
+
+  #take(): Worker {
+    if (this.#closed) throw new StrataError('unavailable', 'the engine is shutting down');
+    const idle = this.#idle.pop();
+    if (idle !== undefined) {
+      idle.ref();
+      return idle;
+    }
+    // Descriptors come from our own system calls: Node's book-keeping of them would warn about each.
+    const worker = new Worker(this.#url, { workerData: { room: workerRoom }, trackUnmanagedFds: false });
+    this.#all.add(worker);
+    worker.once('exit', () => {
+      this.#all.delete(worker);
+      const at = this.#idle.indexOf(worker);
+      if (at >= 0) this.#idle.splice(at, 1);
+    });
+    return worker;
+  }
+
+  #giveBack(worker: Worker): void {
+    if (this.#idle.length >= this.#threads || this.#closed) void worker.terminate();
+    else {
+      worker.unref();
+      this.#idle.push(worker);
+    }
+  }
+
+  #runOn(worker: Worker, job: Job, ports: JobPorts): Promise<unknown> {
+    const stop = new SharedArrayBuffer(4);
+    const send = (message: ToWorker, transfer: ArrayBuffer[] = []) => worker.postMessage(message, transfer);
+    const feed = new Feed(ports, send);
+    return new Promise((resolve, reject) => {
+      let failure: unknown;
+      const fail = (error: unknown) => {
+        failure ??= error;
+        Atomics.store(new Int32Array(stop), 0, 1);
+        send({ type: 'fail', error: packError(error) });
+      };
+      const onAbort = () => fail(ports.signal?.reason);
+      const finish = () => {
+        worker.off('message', onMessage);
+        worker.off('error', onError);
+        worker.off('exit', onExit);
+        ports.signal?.removeEventListener('abort', onAbort);
+        feed.stop();
+      };
+      const onMessage = (message: FromWorker) => {
+        if (message.type === 'read') feed.read(message.bytes);
+        else if (message.type === 'output') {
+          const { length } = message.bytes;
+          ports.output?.(message.bytes).then(() => send({ type: 'taken', bytes: length }), fail);
+        } else {
+          finish();
+          this.#giveBack(worker);
+          if (message.type === 'done') resolve(message.result);
+          else reject(failure ?? unpackError(message.error));
+        }
+      };
+      const onError = (error: Error) => {
+        finish();
+        reject(new StrataError('internal', `a worker thread failed: ${error.message}`, { cause: error }));
+      };
+      const onExit = () => onError(new Error('it ended'));
+      worker.on('message', onMessage);
+      worker.on('error', onError);
+      worker.on('exit', onExit);
+      ports.signal?.addEventListener('abort', onAbort, { once: true });
+      send({ type: 'start', job, stop });
+      feed.start(fail);
+    });
+  }
+}
+
+/** Hands a source to a worker, no faster than it reads. */
+class Feed {
+  readonly #ports: JobPorts;
+  readonly #send: (message: ToWorker, transfer?: ArrayBuffer[]) => void;
+  #source: AsyncIterator<Uint8Array> | undefined;
+  #unread = 0;
+  #stopped = false;
+  #wake: () => void = () => {};
+
+  constructor(ports: JobPorts, send: (message: ToWorker, transfer?: ArrayBuffer[]) => void) {
+    this.#ports = ports;
+    this.#send = send;
+  }
+
+  start(fail: (error: unknown) => void): void {
+    if (this.#ports.source === undefined) return;
+    this.#source = this.#ports.source[Symbol.asyncIterator]();
+    this.#pump(this.#source).catch((error) => {
+      if (!this.#stopped) fail(error);
+    });
+  }
+
+  read(bytes: number): void {
+    this.#unread -= bytes;
+    this.#wake();
+  }
+
+  /** The job is over, whatever is left of the source; the source is told. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#wake();
+    this.#source?.return?.().catch(() => {});
+  }
+
+  async #pump(source: AsyncIterator<Uint8Array>): Promise<void> {
+    for (let total = 0; !this.#stopped; ) {
+      const { value: chunk, done } = await source.next();
+      if (this.#stopped) return;
+      if (done) {
+        this.#send({ type: 'end' });
+        return;
+      }
+      for (let at = 0; at < chunk.length; at += window) await this.#pass(chunk.subarray(at, at + window));
+      total += chunk.length;
+      this.#ports.progress?.(total);
+    }
+  }
+
+  async #pass(chunk: Uint8Array): Promise<void> {
+    // A copy, since the caller's buffer may be shared or part of a larger one; the copy is moved, not copied again.
+    const bytes = new Uint8Array(chunk);
+    this.#unread += bytes.length;
+    this.#send({ type: 'chunk', bytes }, [bytes.buffer]);
+    while (this.#unread > window && !this.#stopped) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+}

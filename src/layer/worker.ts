@@ -1,0 +1,3 @@
+import { runLayerWorker } from './layer-worker.ts';
+
+runLayerWorker();
