@@ -6,7 +6,16 @@
  * pushing it again sends the same bytes; a built image gets its manifest when its layers are first compressed.
  */
 import type { ByteStream } from '../content/index.ts';
-import type { Compression, Descriptor, Digest, ImageConfig, Platform, Reference, RuntimeConfig } from '../oci/index.ts';
+import type {
+  Compression,
+  Descriptor,
+  DiffID,
+  Digest,
+  ImageConfig,
+  Platform,
+  Reference,
+  RuntimeConfig,
+} from '../oci/index.ts';
 import type { Progress, TransferEvent } from '../progress/index.ts';
 import type { SnapshotName } from '../snapshot/index.ts';
 
@@ -82,6 +91,19 @@ export interface ImageFilter {
 export interface Images {
   /** Stores the image and points `names` at it, in one transaction; returns what the names pointed at before. */
   create(image: NewImage): Promise<Image>;
+  /** Registers somebody who keeps snapshots (cache records, containers); asked whenever something may go. */
+  addHolder(holder: () => Iterable<SnapshotName>): void;
+  /** Notes that the repository of `name` (canonical `repository@sha256:…`) has this image. */
+  addRepoDigest(id: Digest, name: string): Promise<void>;
+  /** Notes that `blob` (in the content store) is the layer `diffID` in some compression. */
+  recordLayerBlob(diffID: DiffID, blob: Descriptor): void;
+  /** Content sizes: of each image, of what it shares with others, and of all layers counted once. */
+  diskUsage(): Promise<{
+    readonly images: readonly { readonly id: Digest; readonly size: number; readonly sharedSize: number }[];
+    readonly layersSize: number;
+  }>;
+  /** Removes every snapshot and blob that nothing names. Only while nothing is being transferred or built: at start. */
+  collect(): Promise<void>;
   /** By id, unique id prefix (hex, with or without `sha256:`), name or `name@digest`. */
   find(text: string): Promise<Image | undefined>;
   /** As {@link find}, but `not_found` with Docker's words (`No such image: …`). */

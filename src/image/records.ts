@@ -1,0 +1,142 @@
+import type { ContentStore } from '../content/index.ts';
+import type { Database } from '../db/index.ts';
+import { StrataError } from '../errors/index.ts';
+import {
+  canonicalName,
+  type Digest,
+  familiarName,
+  type ImageConfig,
+  isDigest,
+  parseReference,
+  withDefaultTag,
+} from '../oci/index.ts';
+import type { SnapshotName } from '../snapshot/index.ts';
+import type { Image } from './types.ts';
+
+export interface ImageRow {
+  readonly id: Digest;
+  readonly snapshot: SnapshotName | null;
+  readonly size: number;
+  readonly created_at: number;
+  readonly tagged_at: number;
+  readonly used_at: number;
+  readonly parent: Digest | null;
+  readonly manifest: Digest | null;
+  readonly manifest_type: string | null;
+}
+
+/** Reading images out of rows and blobs. */
+export interface Records {
+  row(id: Digest): ImageRow | undefined;
+  rows(): readonly ImageRow[];
+  names(id: Digest): readonly string[];
+  repoDigests(id: Digest): readonly string[];
+  toImage(row: ImageRow): Promise<Image>;
+  find(text: string): ImageRow | undefined;
+  /** `not_found` in Docker's words. */
+  required(text: string): ImageRow;
+}
+
+export function createRecords(db: Database, content: ContentStore): Records {
+  // Configurations never change, and every listing asks for all of them.
+  const configs = new Map<Digest, { raw: Uint8Array; config: ImageConfig }>();
+
+  async function config(id: Digest): Promise<{ raw: Uint8Array; config: ImageConfig }> {
+    const known = configs.get(id);
+    if (known) return known;
+    const raw = await content.read(id);
+    const made = { raw, config: JSON.parse(Buffer.from(raw).toString('utf8')) as ImageConfig };
+    if (configs.size >= 2000) configs.clear();
+    configs.set(id, made);
+    return made;
+  }
+
+  const records: Records = {
+    row: (id) => db.get<ImageRow>('SELECT * FROM images WHERE id = ?', id),
+    rows: () => db.all<ImageRow>('SELECT * FROM images ORDER BY created_at DESC, rowid DESC'),
+    names: (id) =>
+      db
+        .all<{ name: string }>('SELECT name FROM image_names WHERE image = ? ORDER BY name', id)
+        .map(({ name }) => name),
+    repoDigests: (id) =>
+      db
+        .all<{ name: string }>('SELECT name FROM image_digests WHERE image = ? ORDER BY name', id)
+        .map(({ name }) => name),
+    async toImage(row) {
+      const { raw, config: parsed } = await config(row.id);
+      return {
+        id: row.id,
+        config: parsed,
+        rawConfig: raw,
+        names: records.names(row.id),
+        repoDigests: records.repoDigests(row.id),
+        snapshot: row.snapshot,
+        size: row.size,
+        createdAt: row.created_at,
+        taggedAt: row.tagged_at,
+        usedAt: row.used_at,
+        parent: row.parent,
+      };
+    },
+    find(text) {
+      if (isDigest(text)) {
+        const row = records.row(text);
+        if (row) return row;
+      }
+      return byName(text) ?? byPrefix(text);
+    },
+    required(text) {
+      const row = records.find(text);
+      if (row) return row;
+      throw new StrataError('not_found', `No such image: ${shownName(text)}`, { code: 'image_not_found' });
+    },
+  };
+
+  function byName(text: string): ImageRow | undefined {
+    let canonical: string;
+    try {
+      const ref = parseReference(text);
+      if (ref.digest !== undefined) {
+        const { tag: _, ...untagged } = ref;
+        const row = db.get<{ image: Digest }>(
+          'SELECT image FROM image_digests WHERE name = ?',
+          canonicalName(untagged),
+        );
+        return row && records.row(row.image);
+      }
+      canonical = canonicalName(withDefaultTag(ref));
+    } catch {
+      return undefined;
+    }
+    const row = db.get<{ image: Digest }>('SELECT image FROM image_names WHERE name = ?', canonical);
+    return row && records.row(row.image);
+  }
+
+  function byPrefix(text: string): ImageRow | undefined {
+    const hex = text.startsWith('sha256:') ? text.slice(7) : text;
+    if (!/^[a-f0-9]{1,64}$/.test(hex)) return undefined;
+    const rows = db.all<ImageRow>(
+      'SELECT * FROM images WHERE id >= ?1 AND id < ?2 LIMIT 2',
+      `sha256:${hex}`,
+      `sha256:${hex}g`,
+    );
+    if (rows.length > 1) {
+      throw new StrataError('invalid_argument', `the image id prefix ${hex} is ambiguous`, {
+        code: 'ambiguous_prefix',
+        hint: 'give more of the id',
+      });
+    }
+    return rows[0];
+  }
+
+  return records;
+}
+
+/** The name as Docker repeats it in `No such image`: with the tag that was meant. */
+export function shownName(text: string): string {
+  try {
+    return /^(sha256:)?[a-f0-9]{64}$/.test(text) ? text : familiarName(withDefaultTag(parseReference(text)));
+  } catch {
+    return text;
+  }
+}
