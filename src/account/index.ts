@@ -1,1 +1,2 @@
+export { resolveOwner, resolveUser } from './resolve.ts';
 export type { ResolvedUser } from './types.ts';

@@ -55,6 +55,8 @@ export interface Networks {
     readonly containerName: string;
     readonly networks: readonly { readonly name: string; readonly aliases: readonly string[]; readonly ip?: string }[];
     readonly ports: Readonly<Record<string, readonly PortBinding[]>>;
+    /** Nobody in it can change the namespace (no CAP_NET_ADMIN): it may come from the pool and go back to it. */
+    readonly reusable?: boolean;
   }): Promise<{
     readonly sandbox: Sandbox;
     readonly endpoints: Readonly<Record<string, EndpointSettings>>;
@@ -63,6 +65,10 @@ export interface Networks {
   disconnect(containerID: string): Promise<void>;
   /** A ready namespace on the default bridge for one build step, from a warm pool. */
   lease(): Promise<{ readonly sandbox: Sandbox; release(): Promise<void> }>;
+  /** Makes a namespace ready before it is asked for. */
+  prewarm(): Promise<void>;
+  /** At start: removes the namespaces of containers that are not `known` any more. */
+  recover(known: ReadonlySet<string>): Promise<void>;
   /** Nameservers that work inside the namespaces. */
   resolvers(): Promise<{
     readonly nameservers: readonly string[];

@@ -45,3 +45,6 @@ export {
   setOpenXattr,
   setXattr,
 } from './xattr.ts';
+export { createNetworkNamespace, removeNetworkNamespace } from './netns.ts';
+export type { PacketSocket } from './seqpacket.ts';
+export { connectPacketSocket } from './seqpacket.ts';

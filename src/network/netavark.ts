@@ -1,0 +1,110 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { StrataError } from '../errors/index.ts';
+
+/** What netavark is told of one namespace: its JSON of `setup` and `teardown`. */
+export interface NetavarkRequest {
+  readonly container_id: string;
+  readonly container_name: string;
+  readonly port_mappings: readonly {
+    readonly container_ip: string;
+    readonly container_port: number;
+    readonly host_ip: string;
+    readonly host_port: number;
+    readonly protocol: string;
+    readonly range: number;
+  }[];
+  readonly networks: Readonly<
+    Record<
+      string,
+      {
+        readonly interface_name: string;
+        readonly static_ips: readonly string[];
+        readonly aliases?: readonly string[];
+        readonly static_mac?: string;
+      }
+    >
+  >;
+  readonly network_info: Readonly<Record<string, object>>;
+}
+
+export interface NetavarkAnswer {
+  readonly [network: string]: {
+    readonly interfaces: Readonly<
+      Record<
+        string,
+        {
+          readonly mac_address: string;
+          readonly subnets: readonly { readonly gateway: string; readonly ipnet: string }[];
+        }
+      >
+    >;
+  };
+}
+
+export interface Netavark {
+  setup(path: string, request: NetavarkRequest): Promise<NetavarkAnswer>;
+  teardown(path: string, request: NetavarkRequest): Promise<void>;
+}
+
+const folders = ['/usr/lib/podman', '/usr/libexec/podman', '/usr/local/libexec/podman', '/usr/local/lib/podman'];
+
+/** Podman's network program; calls are made one after another, since it keeps its firewall rules without a lock of its own. */
+export function createNetavark(configDir: string): Netavark {
+  let last: Promise<unknown> = Promise.resolve();
+  mkdirSync(configDir, { recursive: true, mode: 0o700 });
+  const program = find('netavark');
+
+  function call(verb: 'setup' | 'teardown', path: string, request: NetavarkRequest): Promise<string> {
+    const next = last.then(() => execute(verb, path, request));
+    last = next.catch(() => undefined);
+    return next;
+  }
+
+  function execute(verb: string, path: string, request: NetavarkRequest): Promise<string> {
+    if (!program) {
+      throw new StrataError('failed_precondition', 'netavark is not installed', {
+        code: 'missing_program',
+        hint: 'apt-get install netavark aardvark-dns, or use --network host or none',
+      });
+    }
+    const aardvark = find('aardvark-dns');
+    const args = ['--config', configDir, ...(aardvark ? ['--aardvark-binary', aardvark] : []), verb, path];
+    return new Promise((resolve, reject) => {
+      const child = execFile(
+        program,
+        args,
+        { env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', TMPDIR: configDir }, timeout: 60_000, maxBuffer: 1 << 20 },
+        (error, stdout, stderr) => {
+          if (!error) return resolve(stdout);
+          reject(
+            new StrataError(
+              'internal',
+              `netavark ${verb} failed: ${message(stdout) ?? message(stderr) ?? (stderr.trim() || error.message)}`,
+              { code: 'network_setup_failed', cause: error },
+            ),
+          );
+        },
+      );
+      child.stdin?.end(JSON.stringify(request));
+    });
+  }
+
+  return {
+    setup: async (path, request) => JSON.parse(await call('setup', path, request)) as NetavarkAnswer,
+    teardown: async (path, request) => void (await call('teardown', path, request)),
+  };
+}
+
+function find(name: string): string | undefined {
+  return folders.map((folder) => `${folder}/${name}`).find((path) => existsSync(path));
+}
+
+/** netavark says what went wrong as `{"error": "…"}`. */
+function message(text: string): string | undefined {
+  try {
+    return (JSON.parse(text) as { error?: string }).error;
+  } catch {
+    return undefined;
+  }
+}

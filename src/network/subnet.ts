@@ -1,0 +1,60 @@
+import { StrataError } from '../errors/index.ts';
+
+/** An IPv4 subnet as numbers. */
+export interface Subnet {
+  readonly base: number;
+  readonly prefix: number;
+}
+
+export function parseSubnet(text: string): Subnet {
+  const match = /^(\d+\.\d+\.\d+\.\d+)\/(\d+)$/.exec(text);
+  const base = match ? parseAddress(match[1]!) : undefined;
+  const prefix = Number(match?.[2]);
+  if (base === undefined || !(prefix >= 8 && prefix <= 30)) {
+    throw new StrataError('invalid_argument', `invalid subnet ${JSON.stringify(text)}`, {
+      code: 'invalid_subnet',
+      hint: 'an IPv4 subnet with a prefix of 8 to 30, for example 10.90.0.0/16',
+    });
+  }
+  return { base: (base & mask(prefix)) >>> 0, prefix };
+}
+
+export function parseAddress(text: string): number | undefined {
+  const parts = text.split('.').map(Number);
+  if (parts.length !== 4 || parts.some((part) => !Number.isInteger(part) || part < 0 || part > 255)) return undefined;
+  return parts.reduce((sum, part) => sum * 256 + part, 0);
+}
+
+export function formatAddress(address: number): string {
+  return [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join('.');
+}
+
+export function formatSubnet({ base, prefix }: Subnet): string {
+  return `${formatAddress(base)}/${prefix}`;
+}
+
+export function overlaps(a: Subnet, b: Subnet): boolean {
+  const shared = mask(Math.min(a.prefix, b.prefix));
+  return (a.base & shared) === (b.base & shared);
+}
+
+/** The first host address: the gateway's, unless another was asked for. */
+export function firstAddress({ base }: Subnet): number {
+  return base + 1;
+}
+
+/** Host addresses after the gateway's, in order. */
+export function* hostAddresses({ base, prefix }: Subnet): Generator<number> {
+  const last = base + 2 ** (32 - prefix) - 2;
+  for (let address = base + 2; address <= last; address++) yield address;
+}
+
+/** Private /16 and /24 subnets that a new bridge may take, in the order of trying. */
+export function* privateSubnets(): Generator<Subnet> {
+  for (let i = 88; i < 128; i++) yield parseSubnet(`10.${i}.0.0/16`);
+  for (let i = 0; i < 256; i++) yield parseSubnet(`10.86.${i}.0/24`);
+}
+
+function mask(prefix: number): number {
+  return (-1 << (32 - prefix)) >>> 0;
+}
