@@ -36,12 +36,13 @@ export async function* decompress(
   if (head.length === 0) return;
   const kind = compression === 'detect' ? detectCompression(head) : compression;
   if (kind === 'none') yield* all;
-  else if (kind === 'gzip') yield* through(all, createGunzip({ chunkSize: outputChunk }), 'gzip');
-  else if (kind === 'zstd') yield* through(all, createZstdDecompress({ chunkSize: outputChunk }), 'zstd');
+  else if (kind === 'gzip') yield* through(all, createGunzip(outputOptions), 'gzip');
+  else if (kind === 'zstd') yield* through(all, createZstdDecompress(outputOptions), 'zstd');
   else yield* throughProgram(all, kind);
 }
 
-const outputChunk = 512 * 1024;
+/** Room for some chunks ahead: while this thread writes files, another decompresses what comes next. */
+const outputOptions = { chunkSize: 512 * 1024, highWaterMark: 4 * 2 ** 20 } as const;
 
 /** The first bytes, as many as a magic number takes, and the whole stream with them. */
 async function peek(
