@@ -62,8 +62,9 @@ class AstParser {
   #instruction(): void {
     const first = this.#take();
     const start = skipSpace(first.text);
-    this.#directive(first, first.text.slice(start));
+    const isDirective = this.#directive(first, first.text.slice(start));
     if (first.text[start] === '#') {
+      if (isDirective) return;
       const comment = trimSpace(first.text.slice(start + 1));
       if (comment === '') this.#comments = [];
       else this.#comments.push(comment);
@@ -133,17 +134,20 @@ class AstParser {
     return line;
   }
 
-  #directive(line: PhysicalLine, text: string): void {
+  /** @returns whether the line is a directive; one that is wrong is reported. */
+  #directive(line: PhysicalLine, text: string): boolean {
     const directive = this.#directives.read(text);
-    if (!directive) return;
-    if (typeof directive === 'string') {
-      this.#fault(new SyntaxFault(directive), this.#wholeLine(line));
-    } else if (directive.name === 'escape') {
-      if (isEscapeToken(directive.value)) this.#escape = directive.value;
-      else {
-        const message = `invalid escape token '${directive.value}' does not match \` or \\`;
-        this.#fault(new SyntaxFault(message), this.#wholeLine(line));
-      }
+    if (!directive) return false;
+    if (typeof directive === 'string') this.#fault(new SyntaxFault(directive), this.#wholeLine(line));
+    else if (directive.name === 'escape') this.#setEscape(directive.value, line);
+    return true;
+  }
+
+  #setEscape(value: string, line: PhysicalLine): void {
+    if (isEscapeToken(value)) this.#escape = value;
+    else {
+      const message = `invalid escape token '${value}' does not match \` or \\`;
+      this.#fault(new SyntaxFault(message), this.#wholeLine(line));
     }
   }
 

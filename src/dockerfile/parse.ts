@@ -28,7 +28,7 @@ export interface ParseOptions {
  * the lines around it
  */
 export function parseDockerfile(text: string, options: ParseOptions = {}): Dockerfile {
-  const { diagnostics, ...dockerfile } = parseWith(text, options, 'strict');
+  const { diagnostics, ...dockerfile } = parseInReferenceOrder(text, options);
   if (diagnostics[0]) throw diagnostics[0];
   return dockerfile;
 }
@@ -38,11 +38,17 @@ export function parseTolerant(text: string, options: ParseOptions = {}): Toleran
   return parseWith(text, options, 'tolerant');
 }
 
+/** Like `parseTolerant`, with the diagnostic first that the reference stops at. */
+export function parseInReferenceOrder(text: string, options: ParseOptions = {}): TolerantDockerfile {
+  return parseWith(text, options, 'strict');
+}
+
 function parseWith(text: string, options: ParseOptions, order: 'strict' | 'tolerant'): TolerantDockerfile {
   const file = options.file ?? 'Dockerfile';
   const parsed = parseAst(text, file);
   const typed = typeAll(parsed, file);
-  const faults = [...(text === '' ? [emptyFile(file)] : parsed.faults), ...typed.faults];
+  const syntax = text === '' ? [emptyFile(file)] : parsed.faults;
+  const faults = [...syntax, ...typed.faults];
   // The reference reads the whole tree before it types anything; an editor wants the order of the file.
   if (order === 'tolerant') faults.sort((a, b) => a.range.line - b.range.line);
   return {
@@ -53,7 +59,7 @@ function parseWith(text: string, options: ParseOptions, order: 'strict' | 'toler
     stages: typed.stages,
     ast: parsed.ast,
     warnings: parserWarnings(parsed.emptyContinuations),
-    diagnostics: faults.map((fault) => diagnostic(fault, parsed.lines)),
+    diagnostics: faults.map((fault) => diagnostic(fault, parsed.lines, syntax.includes(fault))),
   };
 }
 
@@ -150,9 +156,10 @@ function stageOf(index: number, from: FromInstruction, instructions: readonly In
   };
 }
 
-function diagnostic({ fault, range }: LocatedFault, lines: readonly string[]): StrataError {
+/** Faults of the text itself are told from those of single instructions by their code. */
+function diagnostic({ fault, range }: LocatedFault, lines: readonly string[], syntax = false): StrataError {
   return new StrataError('invalid_argument', fault.message, {
-    code: 'dockerfile_invalid',
+    code: syntax ? 'dockerfile_syntax' : 'dockerfile_invalid',
     location: withExcerpt(range, lines),
     ...(fault.hint === undefined ? {} : { hint: fault.hint }),
   });
@@ -166,4 +173,15 @@ export function withExcerpt(range: TextRange, lines: readonly string[]): TextRan
   const first = Math.max(1, range.line - contextLines);
   const shown = lines.slice(first - 1, range.endLine + contextLines);
   return { ...range, excerpt: { first, lines: shown } };
+}
+
+/** Gives an error of the user's a place, unless it has one; anything else is passed on as it is. */
+export function locateFault(error: unknown, range: TextRange, lines: readonly string[]): unknown {
+  if (!(error instanceof StrataError) || error.location) return error;
+  return new StrataError(error.kind, error.message, {
+    code: error.code,
+    location: withExcerpt(range, lines),
+    cause: error,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  });
 }
