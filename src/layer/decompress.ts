@@ -126,7 +126,7 @@ async function* throughProgram(
   name: 'bzip2' | 'xz',
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const options = name === 'xz' ? ['--memlimit-decompress=1GiB', '--threads=1'] : [];
-  const child = spawn(hostProgram(name), ['-d', '-c', '-q', ...options], {
+  const child = spawn(hostProgram(name), ['-d', '-c', ...options], {
     cwd: '/',
     env: { LC_ALL: 'C' },
     stdio: ['pipe', 'pipe', 'pipe'],

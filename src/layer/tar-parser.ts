@@ -186,7 +186,7 @@ export class TarParser {
     this.#pax = this.#longName = this.#longLink = undefined;
     let type = types[flag];
     if (type === undefined) throw unhandled(flag, path);
-    if (type === 'file' && flag !== 'S' && path.endsWith('/')) type = 'dir';
+    if (flag === '\0' && path.endsWith('/')) type = 'dir';
     if (path === '') throw invalidArchive('an entry without a name');
     if (pax.size !== undefined && stored !== ustarSize && type === 'file' && stored <= largestOctal) {
       throw invalidArchive(`${JSON.stringify(path)} has two sizes, ${stored} and ${ustarSize}`);
