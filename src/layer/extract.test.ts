@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
@@ -27,6 +28,7 @@ import {
   type Layers,
   type NewTarEntry,
   type NewTarHeader,
+  readTar,
   writeTar,
 } from './index.ts';
 
@@ -312,6 +314,26 @@ describe('archives', () => {
         await assert.rejects(run([file('f'), file('f/below')]), /not a directory/);
       });
     }
+
+    it('cannot win a race against an extraction or a packing', async () => {
+      mkdirSync(join(root, 'out/d'), { recursive: true });
+      const swap = `cd ${root}/out; while :; do rm -rf d; ln -s ${base}/secret d; rm -f d; mkdir d; echo fine > d/key; done`;
+      const attacker = spawn('sh', ['-c', swap], { stdio: 'ignore' });
+      try {
+        for (let round = 0; round < 60; round++) {
+          await extract([file('d/key', 'overwritten'), hardlink('stolen', 'd/key'), file('d/e/f')]).catch(() => {});
+          if (existsSync(join(root, 'out/stolen'))) assert.notEqual(text('out/stolen'), 'secret');
+          for await (const { header, body } of readTar(layers.stream(root))) {
+            if (header.type !== 'file') continue;
+            const content = Buffer.concat(await Array.fromAsync(body)).toString();
+            assert.notEqual(content, 'secret');
+          }
+        }
+      } finally {
+        attacker.kill('SIGKILL');
+        await once(attacker, 'close');
+      }
+    });
 
     it('cannot expand without end from few bytes', async () => {
       const bomb = execFileSync('sh', ['-c', 'head -c 300M /dev/zero | zstd -q -19 --long=27 -c']);
