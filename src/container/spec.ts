@@ -1,0 +1,212 @@
+/** The OCI runtime spec (v1.0 config.md, config-linux.md) of a container or a build step. */
+import type { ResolvedUser } from '../account/index.ts';
+import { hostPlatform } from '../oci/index.ts';
+import { capabilitySet } from './capabilities.ts';
+import type { RuntimeFacts } from './runtime.ts';
+import { seccompFilter } from './seccomp.ts';
+
+export interface SpecMount {
+  readonly destination: string;
+  readonly type: string;
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
+export interface SpecInput {
+  readonly id: string;
+  readonly root: string;
+  readonly readonlyRoot: boolean;
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly user: ResolvedUser;
+  readonly tty: boolean;
+  readonly hostname: string | undefined;
+  readonly domainname?: string;
+  /** Path of a network namespace, `host`, or `none` for a new one with loopback alone. */
+  readonly network:
+    | { readonly kind: 'path'; readonly path: string }
+    | { readonly kind: 'host' }
+    | { readonly kind: 'none' };
+  readonly pid: 'own' | 'host' | { readonly path: string };
+  readonly ipc: 'own' | 'host' | { readonly path: string };
+  readonly uts: 'own' | 'host';
+  readonly privileged: boolean;
+  readonly capAdd: readonly string[];
+  readonly capDrop: readonly string[];
+  readonly unconfined: boolean;
+  readonly noNewPrivileges: boolean;
+  readonly mounts: readonly SpecMount[];
+  /** Bytes. */
+  readonly shmSize: number;
+  readonly ulimits: readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[];
+  readonly sysctls: Readonly<Record<string, string>>;
+  readonly resources: object;
+  readonly cgroupsPath: string;
+  readonly oomScoreAdj?: number;
+  readonly devices: readonly {
+    readonly path: string;
+    readonly type: string;
+    readonly major: number;
+    readonly minor: number;
+    readonly fileMode?: number;
+    readonly uid?: number;
+    readonly gid?: number;
+  }[];
+}
+
+const maskedPaths = [
+  '/proc/acpi',
+  '/proc/asound',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/sys/devices/virtual/powercap',
+  '/sys/firmware',
+];
+const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+
+/** Devices that every container may use, besides those that the runtime makes itself. */
+const defaultDevices = [
+  { allow: false, access: 'rwm' },
+  { allow: true, type: 'c', access: 'm' },
+  { allow: true, type: 'b', access: 'm' },
+  ...(
+    [
+      [1, 3],
+      [1, 5],
+      [1, 7],
+      [1, 8],
+      [1, 9],
+      [5, 0],
+      [5, 2],
+      [136, undefined],
+    ] as const
+  ).map(([major, minor]) => ({ allow: true, type: 'c', major, ...(minor !== undefined && { minor }), access: 'rwm' })),
+];
+
+export function makeSpec(input: SpecInput, facts: RuntimeFacts): object {
+  const capabilities = capabilitySet({
+    privileged: input.privileged,
+    add: input.capAdd,
+    drop: input.capDrop,
+    available: facts.capabilities,
+  });
+  // Docker gives a user other than root the bounding set alone, so that only set-user-ID programs gain from it.
+  const held = input.user.uid === 0 ? capabilities : [];
+  const confined = !input.privileged && !input.unconfined && facts.seccomp !== undefined;
+  return {
+    ociVersion: '1.0.2',
+    process: {
+      terminal: input.tty,
+      user: {
+        uid: input.user.uid,
+        gid: input.user.gid,
+        additionalGids: [...new Set([input.user.gid, ...input.user.groups])],
+        umask: 0o22,
+      },
+      args: input.args,
+      env: input.env,
+      cwd: input.cwd,
+      capabilities: { bounding: capabilities, effective: held, permitted: held },
+      noNewPrivileges: input.noNewPrivileges,
+      rlimits: input.ulimits.map((limit) => boundedLimit(limit, facts)),
+      ...(input.oomScoreAdj !== undefined && { oomScoreAdj: input.oomScoreAdj }),
+    },
+    root: { path: input.root, readonly: input.readonlyRoot },
+    ...(input.hostname !== undefined && input.uts === 'own' && { hostname: input.hostname }),
+    mounts: [...defaultMounts(input, facts), ...input.mounts],
+    linux: {
+      namespaces: namespaces(input, facts),
+      cgroupsPath: input.cgroupsPath,
+      resources: {
+        devices: input.privileged
+          ? [{ allow: true, access: 'rwm' }]
+          : [
+              ...defaultDevices,
+              ...input.devices.map(({ type, major, minor }) => ({ allow: true, type, major, minor, access: 'rwm' })),
+            ],
+        ...input.resources,
+      },
+      sysctl: {
+        ...(input.network.kind !== 'host' && {
+          'net.ipv4.ip_unprivileged_port_start': '0',
+          'net.ipv4.ping_group_range': '0 2147483647',
+        }),
+        ...input.sysctls,
+      },
+      devices: input.devices,
+      ...(input.privileged ? {} : { maskedPaths, readonlyPaths }),
+      ...(confined && { seccomp: seccompFilter(facts.seccomp!, new Set(capabilities), hostPlatform().architecture) }),
+    },
+  };
+}
+
+function namespaces(input: SpecInput, facts: RuntimeFacts): object[] {
+  const list: object[] = [{ type: 'mount' }];
+  if (input.pid !== 'host') list.push({ type: 'pid', ...(input.pid !== 'own' && { path: input.pid.path }) });
+  if (input.ipc !== 'host') list.push({ type: 'ipc', ...(input.ipc !== 'own' && { path: input.ipc.path }) });
+  if (input.uts === 'own') list.push({ type: 'uts' });
+  if (input.network.kind !== 'host')
+    list.push({ type: 'network', ...(input.network.kind === 'path' && { path: input.network.path }) });
+  if (facts.cgroups === 'v2' && !input.privileged) list.push({ type: 'cgroup' });
+  return list;
+}
+
+function defaultMounts(input: SpecInput, facts: RuntimeFacts): SpecMount[] {
+  const sys = input.privileged ? 'rw' : 'ro';
+  const mounts: SpecMount[] = [
+    { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
+    {
+      destination: '/dev',
+      type: 'tmpfs',
+      source: 'tmpfs',
+      options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'],
+    },
+    {
+      destination: '/dev/pts',
+      type: 'devpts',
+      source: 'devpts',
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+    },
+    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', sys] },
+  ];
+  if (facts.cgroups !== 'none')
+    mounts.push({
+      destination: '/sys/fs/cgroup',
+      type: 'cgroup',
+      source: 'cgroup',
+      options: [sys, 'nosuid', 'noexec', 'nodev'],
+    });
+  mounts.push({ destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] });
+  if (!input.mounts.some(({ destination }) => destination === '/dev/shm')) {
+    mounts.push(
+      input.ipc === 'host'
+        ? { destination: '/dev/shm', type: 'bind', source: '/dev/shm', options: ['bind', 'rw'] }
+        : {
+            destination: '/dev/shm',
+            type: 'tmpfs',
+            source: 'shm',
+            options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${input.shmSize}`],
+          },
+    );
+  }
+  return mounts;
+}
+
+function boundedLimit(
+  limit: { readonly Name: string; readonly Soft: number; readonly Hard: number },
+  facts: RuntimeFacts,
+): object {
+  const ceiling = facts.capabilities.has('CAP_SYS_RESOURCE')
+    ? Number.POSITIVE_INFINITY
+    : (facts.hardLimits.get(limit.Name) ?? Number.POSITIVE_INFINITY);
+  const bound = (value: number) =>
+    value < 0 ? (ceiling === Number.POSITIVE_INFINITY ? 2 ** 53 : ceiling) : Math.min(value, ceiling);
+  return { type: `RLIMIT_${limit.Name.toUpperCase()}`, soft: bound(limit.Soft), hard: bound(limit.Hard) };
+}
