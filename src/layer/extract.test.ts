@@ -176,6 +176,23 @@ describe('archives', () => {
       assert.equal(lstatSync(join(root, 'out/h')).ino, lstatSync(join(root, 'out/f')).ino);
     });
 
+    it('give a file with two names the look of its last entry, and keep its capabilities', async () => {
+      const xattrs = new Map([['security.capability', Buffer.from('0100000200040000000000000000000000000000', 'hex')]]);
+      const same = { mode: 0o755, mtimeSeconds: 7 };
+      await extract([
+        file('a', 'x', { mode: 0o640, uid: 5, gid: 6 }),
+        { header: { path: 'b', type: 'hardlink', link: 'a', mode: 0o604, uid: 7, gid: 8, mtimeSeconds: 9 } },
+        file('c', 'x', { ...same, xattrs }),
+        { header: { path: 'd', type: 'hardlink', link: 'c', ...same } },
+        file('e', 'x', { ...same, xattrs }),
+        { header: { path: 'f', type: 'hardlink', link: 'e', ...same, uid: 1, xattrs } },
+      ]);
+      const a = lstatSync(join(root, 'out/a'));
+      assert.deepEqual([a.mode & 0o7777, a.uid, a.gid, a.mtimeMs, a.nlink], [0o604, 7, 8, 9000, 2]);
+      for (const name of ['c', 'e']) assert.deepEqual(listXattrs(join(root, 'out', name)), ['security.capability']);
+      assert.equal(lstatSync(join(root, 'out/e')).uid, 1);
+    });
+
     it('say when the target cannot be a folder', async () => {
       writeFileSync(join(root, 'file'), '');
       await assert.rejects(extract([file('x')], { target: '/file' }), { message: 'mkdir /file: not a directory' });
@@ -249,7 +266,7 @@ describe('archives', () => {
         await assert.rejects(run([file('../escaped')]), { message: 'invalid entry name "../escaped"' });
         await assert.rejects(run([file('a/../../escaped')]), { code: 'path_escapes' });
         await assert.rejects(run([file('..')]), { code: 'path_escapes' });
-        await assert.rejects(run([file('/')]), { code: 'path_escapes' });
+        await run([file('/.'), file('')]);
         await run([file(`${base}/secret/by-absolute-name`)]);
       });
 

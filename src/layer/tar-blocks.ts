@@ -115,8 +115,9 @@ export class TarBlocks {
     else if (type === 'file') yield* this.#file(level, name, path, stat);
     else if (only === undefined && isWhiteout(stat)) yield* this.#marker(level.prefix + whiteoutName(name));
     else {
-      const link = type === 'symlink' ? readlinkat(level.fd, pathOf(name)).toString('latin1') : '';
-      yield* this.#linkable(path, stat, type, link);
+      const link =
+        type === 'symlink' ? unlessGone(() => readlinkat(level.fd, pathOf(name)).toString('latin1'), 'EINVAL') : '';
+      if (link !== undefined) yield* this.#linkable(path, stat, type, link);
     }
   }
 
@@ -137,18 +138,19 @@ export class TarBlocks {
 
   *#file(level: Level, name: ByteString, path: ByteString, stat: FileStat): Generator<Buffer, void, undefined> {
     const first = this.#firstName(path, stat);
-    if (first !== undefined) {
-      yield* this.#header(this.#describe(path, 'hardlink', stat, noXattrs, first));
-      return;
-    }
     const fd = unlessGone(() => openat(level.fd, pathOf(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
     if (fd === undefined) return;
     try {
       // Looked at again: a device may have taken the name's place, and must not be read.
       const opened = statAt(fd, '');
       if (fileType(opened.mode) !== 'file') return;
-      this.tally.contentSize += opened.size;
+      // On a hard link as well: Docker gives the file the owner of each of its entries, which drops capabilities.
       const xattrs = keptXattrs(fd, listOpenXattrs(fd));
+      if (first !== undefined) {
+        yield* this.#header(this.#describe(path, 'hardlink', opened, xattrs, first));
+        return;
+      }
+      this.tally.contentSize += opened.size;
       yield* this.#header({ ...this.#describe(path, 'file', opened, xattrs), size: opened.size });
       yield* this.#content(fd, opened.size);
     } finally {
@@ -255,11 +257,11 @@ function keptXattrs(fd: number, names: readonly string[]): ReadonlyMap<string, U
 }
 
 /** Undefined for what was removed, or replaced by something else, since its name was read. */
-function unlessGone<Result>(action: () => Result): Result | undefined {
+function unlessGone<Result>(action: () => Result, ...codes: readonly string[]): Result | undefined {
   try {
     return action();
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ELOOP', 'ENOTDIR', 'ENXIO')) return undefined;
+    if (isErrno(error, 'ENOENT', 'ELOOP', 'ENOTDIR', 'ENXIO', ...codes)) return undefined;
     throw error;
   }
 }

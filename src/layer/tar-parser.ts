@@ -187,7 +187,6 @@ export class TarParser {
     let type = types[flag];
     if (type === undefined) throw unhandled(flag, path);
     if (flag === '\0' && path.endsWith('/')) type = 'dir';
-    if (path === '') throw invalidArchive('an entry without a name');
     if (pax.size !== undefined && stored !== ustarSize && type === 'file' && stored <= largestOctal) {
       throw invalidArchive(`${JSON.stringify(path)} has two sizes, ${stored} and ${ustarSize}`);
     }

@@ -2,6 +2,7 @@ import { closeSync, constants, fchmodSync, ftruncateSync, writeSync } from 'node
 import { StrataError } from '../errors/index.ts';
 import {
   type ByteString,
+  type FileStat,
   fchownat,
   isErrno,
   linkat,
@@ -51,7 +52,7 @@ export interface Implied {
   readonly mtimeNanoseconds: number;
 }
 
-const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
 /**
  * Puts the entries of an archive into a tree. Whatever the archive says, nothing outside the root is touched: parents
@@ -149,13 +150,12 @@ export class TreeWriter implements TarHandler {
     this.#folders.forget();
   }
 
-  /** The archive's entry for its own top: in a layer it is the root directory; elsewhere the folder is the user's. */
+  /**
+   * The archive's entry for its own top (also one without a name): in a layer it is the root directory, elsewhere the
+   * folder is the user's and stays as it is. What is no folder has no place here and is left out, as Docker does.
+   */
   #top(header: TarHeader): void {
-    if (header.type !== 'dir') {
-      throw new StrataError('invalid_argument', `invalid entry name ${JSON.stringify(textOf(header.path))}`, {
-        code: 'path_escapes',
-      });
-    }
+    if (header.type !== 'dir') return;
     if (!this.#options.whiteouts) return;
     const fd = openat(this.#folders.at(''), '.', O_RDONLY | O_DIRECTORY);
     try {
@@ -298,6 +298,24 @@ export class TreeWriter implements TarHandler {
     const there = exists(folder, to.name);
     if (there !== undefined && there.ino === target.ino && there.device === target.device) return;
     this.#anew(header, folder, to.name, () => linkat(source, pathOf(from.name), folder, pathOf(to.name)));
+    this.#dressLink(header, folder, to.name, target);
+  }
+
+  /** The later entry decides what the file looks like; an owner that is right stays, since chown drops capabilities. */
+  #dressLink(header: TarHeader, folder: number, name: ByteString, target: FileStat): void {
+    const { uid, gid } = this.#options.owner ?? header;
+    if (uid !== target.uid || gid !== target.gid) fchownat(folder, pathOf(name), uid, gid);
+    const type = fileType(target.mode);
+    if (type !== 'symlink') chmodNode(folder, name, header.mode);
+    if (type === 'file' && header.xattrs.size > 0) {
+      const fd = openat(folder, pathOf(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+      try {
+        this.#attributes(fd, header);
+      } finally {
+        closeSync(fd);
+      }
+    }
+    utimensat(folder, pathOf(name), header.mtimeSeconds, header.mtimeNanoseconds);
   }
 
   /** Does what needs a free name; what has the name goes. */
@@ -332,7 +350,10 @@ export class TreeWriter implements TarHandler {
     const { uid, gid } = this.#options.owner ?? header;
     fchownat(fd, '', uid, gid);
     fchmodSync(fd, header.mode);
-    if (header.xattrs.size === 0) return;
+    if (header.xattrs.size > 0) this.#attributes(fd, header);
+  }
+
+  #attributes(fd: number, header: TarHeader): void {
     for (const [key, value] of header.xattrs) {
       const user = key.startsWith('user.');
       if (key !== 'security.capability' && !(user && this.#options.userXattrs)) continue;

@@ -31,9 +31,12 @@ export {
 export type { SysPath } from './libc.ts';
 export type { MountFlag } from './mount.ts';
 export { isMountPoint, makePrivate, mount, unmount } from './mount.ts';
+export { createNetworkNamespace, removeNetworkNamespace } from './netns.ts';
 export { majorMinor, makeDevice, mkfifo, mknod } from './node.ts';
 export type { OverlayMount } from './overlay.ts';
 export { mountOverlay } from './overlay.ts';
+export type { PacketSocket } from './seqpacket.ts';
+export { connectPacketSocket } from './seqpacket.ts';
 export type { FileStat } from './stat.ts';
 export { statAt } from './stat.ts';
 export {
@@ -45,6 +48,3 @@ export {
   setOpenXattr,
   setXattr,
 } from './xattr.ts';
-export { createNetworkNamespace, removeNetworkNamespace } from './netns.ts';
-export type { PacketSocket } from './seqpacket.ts';
-export { connectPacketSocket } from './seqpacket.ts';
