@@ -1,1 +1,2 @@
 export type { Volume, Volumes } from './types.ts';
+export { createVolumes, volumeMigrations } from './volumes.ts';

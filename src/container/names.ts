@@ -1,0 +1,78 @@
+import { randomInt } from 'node:crypto';
+
+const adjectives = [
+  'amber',
+  'brave',
+  'calm',
+  'deft',
+  'eager',
+  'fleet',
+  'gentle',
+  'hardy',
+  'ivory',
+  'jolly',
+  'keen',
+  'lucid',
+  'mellow',
+  'nimble',
+  'olive',
+  'plain',
+  'quiet',
+  'rapid',
+  'sober',
+  'tidy',
+  'upbeat',
+  'vivid',
+  'warm',
+  'young',
+  'zesty',
+  'bold',
+  'crisp',
+  'dusty',
+  'exact',
+  'frosty',
+  'golden',
+  'humble',
+];
+const stones = [
+  'agate',
+  'basalt',
+  'chalk',
+  'dolomite',
+  'emery',
+  'flint',
+  'gneiss',
+  'granite',
+  'gypsum',
+  'halite',
+  'jasper',
+  'kaolin',
+  'lava',
+  'limestone',
+  'marble',
+  'marl',
+  'mica',
+  'obsidian',
+  'onyx',
+  'opal',
+  'pumice',
+  'pyrite',
+  'quartz',
+  'rhyolite',
+  'sandstone',
+  'schist',
+  'shale',
+  'slate',
+  'talc',
+  'topaz',
+  'tuff',
+  'zircon',
+];
+
+/** `adjective_stone`, with a number once the plain ones are taken. */
+export function randomName(taken: (name: string) => boolean): string {
+  for (let tries = 0; ; tries++) {
+    const name = `${adjectives[randomInt(adjectives.length)]}_${stones[randomInt(stones.length)]}${tries > 20 ? randomInt(10_000) : ''}`;
+    if (!taken(name)) return name;
+  }
+}

@@ -1,0 +1,138 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { closeSync, constants, mkdirSync, readdirSync } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Database, Migration } from '../db/index.ts';
+import { StrataError } from '../errors/index.ts';
+import { fdPath, openInRoot } from '../sys/index.ts';
+import type { Volume, Volumes } from './types.ts';
+
+export const volumeMigrations: readonly Migration[] = [
+  { room: 'volume', version: 1, sql: 'CREATE TABLE volumes (name TEXT PRIMARY KEY, definition TEXT NOT NULL) STRICT' },
+];
+
+const execFileAsync = promisify(execFile);
+const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/;
+
+/** Named folders that outlive their containers, each at `<root>/<name>/_data`. */
+export function createVolumes(options: { readonly db: Database; readonly root: string }): Volumes {
+  const { db, root } = options;
+  mkdirSync(root, { recursive: true, mode: 0o711 });
+
+  const find = (name: string) => {
+    const row = db.get<{ definition: string }>('SELECT definition FROM volumes WHERE name = ?', name);
+    return row && (JSON.parse(row.definition) as Volume);
+  };
+
+  const volumes: Volumes = {
+    async create({
+      name = randomBytes(32).toString('hex'),
+      labels = {},
+      options: driverOptions = {},
+      anonymous = false,
+    }) {
+      if (!namePattern.test(name)) {
+        throw new StrataError(
+          'invalid_argument',
+          `create ${name}: ${JSON.stringify(name)} includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+          { code: 'invalid_volume_name' },
+        );
+      }
+      const known = find(name);
+      if (known) return known;
+      if (Object.keys(driverOptions).length > 0)
+        throw new StrataError(
+          'unsupported',
+          `driver options of volumes are not supported: ${Object.keys(driverOptions).join(', ')}`,
+        );
+      const mountpoint = join(root, name, '_data');
+      mkdirSync(join(root, name), { recursive: true, mode: 0o701 });
+      mkdirSync(mountpoint, { recursive: true, mode: 0o755 });
+      const volume: Volume = {
+        name,
+        driver: 'local',
+        mountpoint,
+        createdAt: new Date().toISOString(),
+        labels,
+        options: driverOptions,
+        anonymous,
+      };
+      db.run('INSERT INTO volumes (name, definition) VALUES (?, ?)', name, JSON.stringify(volume));
+      return volume;
+    },
+    get(name) {
+      const volume = find(name);
+      if (!volume) throw new StrataError('not_found', `get ${name}: no such volume`, { code: 'volume_not_found' });
+      return volume;
+    },
+    list: () =>
+      db
+        .all<{ definition: string }>('SELECT definition FROM volumes ORDER BY name')
+        .map(({ definition }) => JSON.parse(definition) as Volume),
+    async populate(name, imageRoot, target) {
+      const { mountpoint } = volumes.get(name);
+      if (readdirSync(mountpoint).length > 0) return;
+      let fd: number;
+      try {
+        fd = openInRoot(imageRoot, target, constants.O_RDONLY | constants.O_DIRECTORY);
+      } catch {
+        return;
+      }
+      try {
+        // -a keeps owners, modes, dates, links and extended attributes; the source is an opened folder, not a path.
+        await execFileAsync('/bin/cp', [
+          '-aT',
+          `${fdPath(fd).replace('/proc/self/', `/proc/${process.pid}/`)}/.`,
+          mountpoint,
+        ]);
+      } finally {
+        closeSync(fd);
+      }
+    },
+    async remove(name, { inUse, force }) {
+      const volume = find(name);
+      if (!volume) {
+        if (force) return;
+        throw new StrataError('not_found', `get ${name}: no such volume`, { code: 'volume_not_found' });
+      }
+      if (inUse.has(name))
+        throw new StrataError('conflict', `remove ${name}: volume is in use`, {
+          code: 'volume_in_use',
+          hint: 'remove the containers that use it first',
+        });
+      db.run('DELETE FROM volumes WHERE name = ?', name);
+      await rm(join(root, name), { recursive: true, force: true });
+    },
+    async prune({ inUse, all, labels = [] }) {
+      const deleted: string[] = [];
+      let reclaimed = 0;
+      for (const volume of volumes.list()) {
+        if (inUse.has(volume.name) || (!all && !volume.anonymous)) continue;
+        if (
+          !labels.every((label) => {
+            const [key = '', value] = label.split('=');
+            return Object.hasOwn(volume.labels, key) && (value === undefined || volume.labels[key] === value);
+          })
+        )
+          continue;
+        reclaimed += await volumes.size(volume.name);
+        await volumes.remove(volume.name, { inUse, force: true });
+        deleted.push(volume.name);
+      }
+      return { deleted, reclaimed };
+    },
+    size: async (name) => await folderSize(volumes.get(name).mountpoint),
+  };
+  return volumes;
+}
+
+async function folderSize(folder: string): Promise<number> {
+  let sum = 0;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    sum += entry.isDirectory() ? await folderSize(path) : entry.isFile() ? (await stat(path)).size : 0;
+  }
+  return sum;
+}
