@@ -1,3 +1,7 @@
+export type { BuilderParts } from './builder.ts';
+export { createBuilder } from './builder.ts';
+export { buildMigrations } from './cache/migrations.ts';
+export { FailedStep } from './ops/failed-step.ts';
 export type {
   Builder,
   BuildRequest,

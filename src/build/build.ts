@@ -1,0 +1,229 @@
+import { dirname, isAbsolute, resolve } from 'node:path';
+import { type Dockerfile, parseDockerfile } from '../dockerfile/index.ts';
+import { StrataError, toStrataError } from '../errors/index.ts';
+import { formatPlatform, hostPlatform, type Platform, parsePlatform } from '../oci/index.ts';
+import type { BuildEvent, Progress } from '../progress/index.ts';
+import type { Plant } from './builder.ts';
+import { digestOf } from './cache/keys.ts';
+import { openContext, type OpenContext } from './contexts/open-context.ts';
+import { type ReadDockerfile, readDockerfile } from './contexts/read-dockerfile.ts';
+import { exportAll } from './exporters/export.ts';
+import { Compiler } from './frontend/compile.ts';
+import { baseReference } from './frontend/externals.ts';
+import { readGlobals } from './frontend/globals.ts';
+import { at } from './frontend/locate.ts';
+import type { BuildVertex, CompiledStage, External } from './frontend/plan.ts';
+import { givenArguments, platformArguments, proxyArguments } from './frontend/scope.ts';
+import type { FrontendSettings } from './frontend/settings.ts';
+import { findTarget, readStages, refuseCycles, type StageNode } from './frontend/stages.ts';
+import { contextVertex, findNamedContext, notYet, openNamedContext } from './named-contexts.ts';
+import type { ExecSecrets } from './ops/exec-spec.ts';
+import { answerCall } from './reports/call.ts';
+import { resolveBase } from './resolve-base.ts';
+import { Session } from './session.ts';
+import { solve } from './solver/solve.ts';
+import type { BuildRequest, BuildResult } from './types.ts';
+import { type RootValue, rootOf } from './value.ts';
+
+/** One platform of a build, ready to be exported. */
+export interface BuiltStage {
+  readonly stage: CompiledStage;
+  readonly root: RootValue;
+  readonly platform: Platform;
+}
+
+/** One build from its request to its result. Whatever happens, nothing of it is left running or mounted. */
+export async function runBuild(
+  plant: Plant,
+  request: BuildRequest,
+  options: { readonly progress: Progress<BuildEvent>; readonly signal: AbortSignal },
+): Promise<BuildResult> {
+  const session = new Session(options.progress, options.signal, plant.shop.now);
+  try {
+    return await new Build(plant, request, session).run();
+  } catch (error) {
+    if (options.signal.aborted) throw new StrataError('cancelled', 'context canceled', { cause: error });
+    throw toStrataError(error);
+  } finally {
+    await session.end();
+    plant.shop.records.flush();
+  }
+}
+
+class Build {
+  readonly #plant: Plant;
+  readonly #request: BuildRequest;
+  readonly #session: Session;
+  readonly #given: Readonly<Record<string, string>>;
+
+  constructor(plant: Plant, request: BuildRequest, session: Session) {
+    this.#plant = plant;
+    this.#request = request;
+    this.#session = session;
+    this.#given = givenArguments(request.buildArgs);
+  }
+
+  async run(): Promise<BuildResult> {
+    const { context, file } = await this.#load();
+    if (this.#request.call !== undefined && this.#request.call !== 'build') {
+      return { report: answerCall(this.#request, file, this.#given) };
+    }
+    const dockerfile = parseDockerfile(file.text, { file: file.name });
+    const { platforms, isExplicit } = this.#platforms();
+    const plans = await Promise.all(
+      platforms.map((platform) =>
+        this.#plan(dockerfile, context, file, platform, isExplicit, platforms.length > 1),
+      ),
+    );
+    const values = await solve(
+      plans.map(({ vertex }) => vertex),
+      {
+        progress: this.#session.progress,
+        signal: this.#session.signal,
+        slots: this.#plant.slots,
+        flights: this.#plant.flights,
+        now: this.#session.now,
+      },
+    );
+    const built = plans.map((stage, index): BuiltStage => ({ stage, root: rootOf(values[index]), platform: platforms[index]! }));
+    return exportAll(this.#plant, this.#session, this.#request, built, this.#epoch());
+  }
+
+  async #load(): Promise<{ context: OpenContext; file: ReadDockerfile }> {
+    const { shop } = this.#plant;
+    const context = await this.#openMain();
+    this.#session.onEnd(context.close);
+    const name = this.#request.dockerfile && 'path' in this.#request.dockerfile ? this.#request.dockerfile.path : 'Dockerfile';
+    void shop;
+    const event = { kind: 'internal', name: `[internal] load build definition from ${name.split('/').at(-1)}` } as const;
+    const file = await this.#session.step(event, () => readDockerfile(this.#request, context));
+    return { context, file };
+  }
+
+  #openMain(): Promise<OpenContext> {
+    const { shop } = this.#plant;
+    const source = this.#request.context;
+    const work = { emit: () => undefined, signal: this.#session.signal };
+    // A folder of this machine costs nothing to open.
+    if (source.kind === 'local' || source.kind === 'empty') return openContext(shop, source, work);
+    const name = source.kind === 'url' ? '[internal] load remote build context' : '[internal] load build context archive';
+    return this.#session.step({ kind: 'internal', name }, (inner) => openContext(shop, source, inner));
+  }
+
+  #platforms(): { platforms: Platform[]; isExplicit: boolean } {
+    const given = (this.#request.platforms ?? []).filter((text) => text !== '');
+    if (given.length === 0) return { platforms: [hostPlatform()], isExplicit: false };
+    return { platforms: given.map(parsePlatform), isExplicit: true };
+  }
+
+  #epoch(): number | undefined {
+    const text = this.#given['SOURCE_DATE_EPOCH'];
+    if (text === undefined || text === '') return undefined;
+    if (!/^[0-9]{1,12}$/.test(text)) {
+      throw new StrataError('invalid_argument', `invalid SOURCE_DATE_EPOCH: ${text}`);
+    }
+    return Number(text);
+  }
+
+  async #plan(
+    dockerfile: Dockerfile,
+    context: OpenContext,
+    file: ReadDockerfile,
+    platform: Platform,
+    isExplicit: boolean,
+    several: boolean,
+  ): Promise<CompiledStage> {
+    const request = this.#request;
+    const builtin = platformArguments(hostPlatform(), platform, request.target || 'default', this.#given);
+    const globals = readGlobals(dockerfile, builtin, this.#given);
+    const nodes = readStages(dockerfile, globals);
+    const target = findTarget(nodes, request.target);
+    refuseCycles(dockerfile, nodes);
+    this.#refuseBadNames(dockerfile, nodes);
+    let contextSource: BuildVertex | undefined;
+    const settings: FrontendSettings = {
+      shop: this.#plant.shop,
+      dockerfile,
+      request,
+      given: this.#given,
+      globals,
+      targetPlatform: platform,
+      buildPlatform: hostPlatform(),
+      platformLabel: several ? formatPlatform(platform) : '',
+      epoch: this.#epoch(),
+      secrets: this.#secrets(),
+      project: this.#project(context, file),
+      context: () => {
+        contextSource ??= contextVertex(
+          this.#session,
+          context.dir,
+          '[internal] load build context',
+          context.label,
+          file.ignore,
+        );
+        return contextSource;
+      },
+      external: (name, wanted) => this.#external(name, wanted, isExplicit || wanted !== platform),
+      vertexID: () => this.#session.vertexID(),
+    };
+    const compiler = new Compiler(settings, nodes);
+    const stage = await compiler.stage(target);
+    numberSteps(await compiler.compiled());
+    return stage;
+  }
+
+  /** Names of bases are read even where nothing needs them. */
+  #refuseBadNames(dockerfile: Dockerfile, nodes: readonly StageNode[]): void {
+    for (const { base, stage } of nodes) {
+      if (base.kind !== 'external' || findNamedContext(this.#request, base.name)) continue;
+      at(dockerfile, stage.from.location, () => baseReference(base.name));
+    }
+  }
+
+  async #external(name: string, platform: Platform, isExplicit: boolean): Promise<External> {
+    const { parts, shop } = this.#plant;
+    const named = findNamedContext(this.#request, name);
+    if (!named) return resolveBase(parts, this.#session, this.#request, name, platform, isExplicit);
+    switch (named.kind) {
+      case 'image':
+        return resolveBase(parts, this.#session, this.#request, named.name, platform, isExplicit);
+      case 'oci-layout':
+        throw notYet('an OCI layout as a named context');
+      case 'target':
+        throw notYet('a target as a named context');
+      default:
+        return openNamedContext(shop, this.#session, name, named);
+    }
+  }
+
+  #secrets(): ExecSecrets {
+    const { secrets = [], ssh = [] } = this.#request;
+    const proxy = proxyArguments.flatMap((name) =>
+      this.#given[name] === undefined ? [] : [`${name}=${this.#given[name]}`],
+    );
+    return {
+      proxy,
+      secrets: new Map(secrets.map(({ id, value }) => [id, Buffer.from(value, 'base64')])),
+      ssh: new Map(ssh.flatMap(({ id, socket }) => (socket === undefined ? [] : [[id, socket] as const]))),
+    };
+  }
+
+  /** The same Dockerfile of the same place is the same project, so that its steps can be compared with earlier ones. */
+  #project(context: OpenContext, file: ReadDockerfile): string {
+    const { context: source, tags = [] } = this.#request;
+    const place = source.kind === 'local' ? context.dir : source.kind === 'url' ? source.url : (tags[0] ?? '');
+    const path = isAbsolute(file.name) ? file.name : resolve('/', file.name);
+    return digestOf(['project', place, dirname(path), file.name]);
+  }
+}
+
+/** Gives every step its place among all steps that run: stages in the order of the file. */
+function numberSteps(stages: readonly CompiledStage[]): void {
+  const steps = stages.flatMap((stage) => stage.steps.map(({ vertex }) => vertex));
+  for (const [index, vertex] of steps.entries()) {
+    (vertex as { event: BuildVertex['event'] }).event = {
+      ...vertex.event,
+      step: { number: index + 1, total: steps.length },
+    };
+  }
+}

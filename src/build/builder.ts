@@ -1,0 +1,86 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { StepExecutor } from '../container/index.ts';
+import type { ContentStore } from '../content/index.ts';
+import type { Database } from '../db/index.ts';
+import type { Images } from '../image/index.ts';
+import type { Layers } from '../layer/index.ts';
+import type { Networks } from '../network/index.ts';
+import type { Transfers } from '../registry/index.ts';
+import type { Snapshots } from '../snapshot/index.ts';
+import { runBuild } from './build.ts';
+import { CacheMounts } from './cache/cache-mounts.ts';
+import { Downloads } from './cache/downloads.ts';
+import { listCache, pruneCache } from './cache/prune.ts';
+import { Records } from './cache/records.ts';
+import { createFiles } from './files/pool.ts';
+import type { Workshop } from './ops/workshop.ts';
+import { Flights } from './solver/flights.ts';
+import { Slots } from './solver/slots.ts';
+import type { Outcome } from './solver/vertex.ts';
+import type { Builder } from './types.ts';
+import type { Value } from './value.ts';
+
+export interface BuilderParts {
+  readonly db: Database;
+  readonly content: ContentStore;
+  readonly layers: Layers;
+  readonly snapshots: Snapshots;
+  readonly images: Images;
+  readonly executor: StepExecutor;
+  readonly networks?: Networks;
+  /** Absent: only local images are built on, and nothing is pushed. */
+  readonly transfers?: Transfers;
+  /** Most steps that run at the same time. */
+  readonly parallelism: number;
+  /** Folder for what lives as long as the process. */
+  readonly stateRoot: string;
+  /** Folder for what outlives it. */
+  readonly dataRoot: string;
+}
+
+/** What all builds of one builder share. */
+export interface Plant {
+  readonly parts: BuilderParts;
+  readonly shop: Workshop;
+  readonly slots: Slots;
+  readonly flights: Flights<Outcome<Value>>;
+}
+
+/** The builder. Its tables are those of `buildMigrations`. */
+export function createBuilder(parts: BuilderParts): Builder & { close(): Promise<void> } {
+  const root = join(parts.dataRoot, 'build');
+  const scratch = join(parts.stateRoot, 'build');
+  const trees = join(root, 'trees');
+  // What an earlier process left here belongs to nobody.
+  rmSync(trees, { recursive: true, force: true });
+  for (const folder of [root, trees]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  mkdirSync(scratch, { recursive: true, mode: 0o700 });
+  const now = () => Date.now();
+  const records = new Records(parts.db, parts.snapshots, now);
+  const files = createFiles({ count: Math.min(4, Math.max(1, parts.parallelism)), digests: join(root, 'digests.db') });
+  const shop: Workshop = {
+    snapshots: parts.snapshots,
+    layers: parts.layers,
+    records,
+    files,
+    executor: parts.executor,
+    cacheMounts: new CacheMounts(parts.db, join(root, 'cache-mounts'), now),
+    downloads: new Downloads(parts.db, join(root, 'downloads'), now),
+    gitRoot: join(root, 'git'),
+    scratch,
+    trees,
+    copying: new Map(),
+    now,
+  };
+  parts.images.addHolder(() => records.snapshots());
+  const plant: Plant = { parts, shop, slots: new Slots(parts.parallelism), flights: new Flights() };
+  return {
+    build: (request, options) => runBuild(plant, request, options),
+    cache: {
+      list: () => listCache(plant),
+      prune: (options) => pruneCache(plant, options),
+    },
+    close: () => files.close(),
+  };
+}

@@ -1,0 +1,179 @@
+import { randomBytes } from 'node:crypto';
+import type { Database } from '../../db/index.ts';
+import type { SnapshotName, Snapshots } from '../../snapshot/index.ts';
+import type { CacheRecord } from '../types.ts';
+import type { RootValue } from '../value.ts';
+
+export interface StepRow {
+  readonly slot: string;
+  /** Digest of the operation alone. */
+  readonly definition: string;
+  /** Result ids of the inputs that are roots. */
+  readonly base: string;
+  /** Digest of the files that it takes; empty where it takes none. */
+  readonly content: string;
+  readonly key: string;
+  readonly instruction: string;
+  readonly manifest: string | null;
+  readonly result: string;
+}
+
+export interface NewRecord {
+  readonly snapshot: SnapshotName | null;
+  readonly type: CacheRecord['type'];
+  readonly description: string;
+  readonly parents: readonly string[];
+  /** Further keys under which the result is found. */
+  readonly aliases: readonly string[];
+  readonly step: Omit<StepRow, 'result'>;
+}
+
+export interface ResultRow {
+  readonly id: string;
+  readonly snapshot: SnapshotName | null;
+  readonly type: CacheRecord['type'];
+  readonly description: string;
+  readonly parents: string;
+  readonly created_at: number;
+  readonly used_at: number;
+  readonly uses: number;
+}
+
+/** Rows of steps remembered, the oldest are forgotten. */
+const memory = 20_000;
+
+/**
+ * The build cache: keys of steps and the results that they led to. Only steps that ran here are ever recorded, so an
+ * image that was pulled can give a build nothing that it did not ask for.
+ */
+export class Records {
+  readonly #db: Database;
+  readonly #snapshots: Snapshots;
+  readonly #now: () => number;
+  /** Uses not written yet: a hit must not cost a write. */
+  readonly #used = new Map<string, { uses: number; snapshot: SnapshotName | null }>();
+
+  constructor(db: Database, snapshots: Snapshots, now: () => number) {
+    this.#db = db;
+    this.#snapshots = snapshots;
+    this.#now = now;
+  }
+
+  /** The result under a key, unless its snapshot is gone. Touches no layer. */
+  find(key: string): RootValue | undefined {
+    const sql = `SELECT r.id, r.snapshot, r.created_at FROM build_keys k
+      JOIN build_results r ON r.id = k.result WHERE k.key = ?`;
+    const row = this.#db.get<Pick<ResultRow, 'id' | 'snapshot' | 'created_at'>>(sql, key);
+    if (!row) return undefined;
+    if (row.snapshot !== null && !this.#snapshots.stat(row.snapshot)) return undefined;
+    this.#used.set(row.id, { uses: (this.#used.get(row.id)?.uses ?? 0) + 1, snapshot: row.snapshot });
+    return { kind: 'root', id: row.id, snapshot: row.snapshot, fresh: false, createdAt: row.created_at };
+  }
+
+  /** A result of this cache with these very contents. */
+  withSnapshot(snapshot: SnapshotName): RootValue | undefined {
+    const sql = 'SELECT id, snapshot, created_at FROM build_results WHERE snapshot = ? ORDER BY created_at LIMIT 1';
+    const row = this.#db.get<Pick<ResultRow, 'id' | 'snapshot' | 'created_at'>>(sql, snapshot);
+    return row && { kind: 'root', id: row.id, snapshot: row.snapshot, fresh: false, createdAt: row.created_at };
+  }
+
+  /** Gives a known result one more key. */
+  alias(key: string, result: string): void {
+    this.#db.run('INSERT OR REPLACE INTO build_keys (key, result) VALUES (?, ?)', key, result);
+  }
+
+  /** Records what a step made; `adopt`: an earlier result with the same contents, which then stands for this one too. */
+  store(record: NewRecord, adopt?: RootValue): RootValue {
+    const id = adopt?.id ?? randomBytes(32).toString('hex');
+    const now = this.#now();
+    this.#db.transaction(() => {
+      if (!adopt) {
+        this.#db.run(
+          `INSERT INTO build_results (id, snapshot, type, description, parents, created_at, used_at, uses)
+           VALUES (?, ?, ?, ?, ?, ?, ?, 0)`,
+          id,
+          record.snapshot,
+          record.type,
+          record.description,
+          JSON.stringify(record.parents),
+          now,
+          now,
+        );
+      }
+      for (const key of [record.step.key, ...record.aliases]) this.alias(key, id);
+      this.#remember({ ...record.step, result: id });
+    });
+    return adopt
+      ? { ...adopt, fresh: true }
+      : { kind: 'root', id, snapshot: record.snapshot, fresh: true, createdAt: now };
+  }
+
+  #remember(step: StepRow): void {
+    this.#db.run('DELETE FROM build_steps WHERE key = ?', step.key);
+    const { changes } = this.#db.run(
+      `INSERT INTO build_steps (slot, definition, base, content, key, instruction, manifest, result)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      step.slot,
+      step.definition,
+      step.base,
+      step.content,
+      step.key,
+      step.instruction,
+      step.manifest,
+      step.result,
+    );
+    if (changes > 0) this.#db.run('DELETE FROM build_steps WHERE number <= (SELECT max(number) FROM build_steps) - ?', memory);
+  }
+
+  /** Whether a step with this operation on this base was ever recorded. */
+  knows(definition: string, base: string): boolean {
+    const sql = 'SELECT 1 AS yes FROM build_steps WHERE definition = ? AND base = ? LIMIT 1';
+    return this.#db.get(sql, definition, base) !== undefined;
+  }
+
+  stepByKey(key: string): StepRow | undefined {
+    return this.#db.get<StepRow>('SELECT * FROM build_steps WHERE key = ? ORDER BY number DESC LIMIT 1', key);
+  }
+
+  /** The latest step of an operation, on `base` where that is given. */
+  stepByDefinition(definition: string, base?: string): StepRow | undefined {
+    if (base === undefined) {
+      const sql = 'SELECT * FROM build_steps WHERE definition = ? ORDER BY number DESC LIMIT 1';
+      return this.#db.get<StepRow>(sql, definition);
+    }
+    const sql = 'SELECT * FROM build_steps WHERE definition = ? AND base = ? ORDER BY number DESC LIMIT 1';
+    return this.#db.get<StepRow>(sql, definition, base);
+  }
+
+  stepBySlot(slot: string): StepRow | undefined {
+    return this.#db.get<StepRow>('SELECT * FROM build_steps WHERE slot = ? ORDER BY number DESC LIMIT 1', slot);
+  }
+
+  /** Writes down the uses since the last call. */
+  flush(): void {
+    if (this.#used.size === 0) return;
+    const now = this.#now();
+    this.#db.transaction(() => {
+      for (const [id, { uses, snapshot }] of this.#used) {
+        this.#db.run('UPDATE build_results SET used_at = ?, uses = uses + ? WHERE id = ?', now, uses, id);
+        if (snapshot !== null) this.#snapshots.touch(snapshot);
+      }
+    });
+    this.#used.clear();
+  }
+
+  results(): readonly ResultRow[] {
+    this.flush();
+    return this.#db.all<ResultRow>('SELECT * FROM build_results ORDER BY created_at');
+  }
+
+  /** Every snapshot that a record names: these must not go with the images that share them. */
+  snapshots(): SnapshotName[] {
+    const sql = 'SELECT DISTINCT snapshot FROM build_results WHERE snapshot IS NOT NULL';
+    return this.#db.all<{ snapshot: SnapshotName }>(sql).map(({ snapshot }) => snapshot);
+  }
+
+  forget(id: string): void {
+    this.#db.run('DELETE FROM build_results WHERE id = ?', id);
+  }
+}

@@ -1,0 +1,98 @@
+import { createReadStream } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, realpath, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { StrataError } from '../../errors/index.ts';
+import { isArchiveFile } from '../../layer/index.ts';
+import { isGitUrl } from '../frontend/copy-source.ts';
+import { checkout } from '../ops/git.ts';
+import { httpOp } from '../ops/http.ts';
+import type { Workshop } from '../ops/workshop.ts';
+import type { Work } from '../solver/vertex.ts';
+import type { ContextSource } from '../types.ts';
+
+/** A context as a folder on this machine. */
+export interface OpenContext {
+  readonly dir: string;
+  /** As errors and step names call it. */
+  readonly label: string;
+  close(): Promise<void>;
+}
+
+/** Makes the files of a context available; archives, downloads and checkouts go to a folder that `close` removes. */
+export async function openContext(shop: Workshop, source: ContextSource, work: Work): Promise<OpenContext> {
+  switch (source.kind) {
+    case 'local':
+      return localContext(source.dir);
+    case 'empty':
+      return ownFolder(shop, 'empty', async () => undefined);
+    case 'file':
+      return fileContext(shop, source.path, source.remove ?? false, work);
+    case 'url':
+      return isGitUrl(source.url) ? gitContext(shop, source.url, work) : httpContext(shop, source.url, work);
+  }
+}
+
+async function localContext(dir: string): Promise<OpenContext> {
+  let path: string;
+  try {
+    path = await realpath(dir);
+    if (!(await stat(path)).isDirectory()) throw new Error('not a directory');
+  } catch (cause) {
+    throw new StrataError('not_found', `unable to prepare context: path ${JSON.stringify(dir)} not found`, {
+      code: 'context_not_found',
+      cause,
+    });
+  }
+  return { dir: path, label: path, close: async () => undefined };
+}
+
+async function ownFolder(
+  shop: Workshop,
+  label: string,
+  fill: (dir: string) => Promise<unknown>,
+): Promise<OpenContext> {
+  const dir = await mkdtemp(join(shop.trees, 'context-'));
+  const close = () => rm(dir, { recursive: true, force: true });
+  try {
+    await fill(dir);
+    return { dir, label, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function fileContext(shop: Workshop, file: string, remove: boolean, work: Work): Promise<OpenContext> {
+  try {
+    return await ownFolder(shop, 'context', (dir) => unpackOrKeep(shop, file, dir, work));
+  } finally {
+    if (remove) await rm(file, { force: true });
+  }
+}
+
+/** An archive is taken apart; any other file is taken for the Dockerfile itself. */
+async function unpackOrKeep(shop: Workshop, file: string, dir: string, work: Work): Promise<void> {
+  if (await isArchiveFile(file)) {
+    const { signal } = work;
+    await shop.layers.extract(createReadStream(file), dir, { compression: 'detect', target: '/', signal });
+  } else await copyFile(file, join(dir, 'Dockerfile'));
+}
+
+async function httpContext(shop: Workshop, url: string, work: Work): Promise<OpenContext> {
+  const filename = 'context';
+  const op = httpOp(shop, { url, filename });
+  const { result } = (await op.lookup([], work)) ?? (await op.run([], work));
+  if (result.kind !== 'tree') throw new Error('a download is a tree');
+  const file = join(result.source.root, filename);
+  return ownFolder(shop, withoutCredentials(url), (dir) => unpackOrKeep(shop, file, dir, work));
+}
+
+async function gitContext(shop: Workshop, url: string, work: Work): Promise<OpenContext> {
+  await mkdir(shop.trees, { recursive: true });
+  const { root, folder } = await checkout(shop, { url, keepGitDir: false }, work);
+  return { dir: root, label: withoutCredentials(url), close: () => rm(folder, { recursive: true, force: true }) };
+}
+
+function withoutCredentials(url: string): string {
+  return url.replace(/^(\w+:\/\/)[^/@]+@/, '$1');
+}

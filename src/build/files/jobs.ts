@@ -1,0 +1,102 @@
+/**
+ * What the file workers are asked to do. Jobs are plain data; they run synchronously in a worker thread, since
+ * thousands of small system calls in a row are quickest that way and must not hold up the event loop.
+ */
+
+/** A tree to copy from. */
+export interface SourceTree {
+  /** Folder on this machine. */
+  readonly root: string;
+  /** Text of the .dockerignore that hides a part of it. */
+  readonly ignore?: string;
+  /** Files of a context belong to root, whoever owns them here. */
+  readonly resetOwner: boolean;
+}
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Which part of the tree: one source of a COPY. */
+export interface Selection {
+  /** Absolute inside the tree, cleaned. */
+  readonly path: string;
+  /** `*`, `?` and `[…]` are patterns. */
+  readonly wildcards: boolean;
+  /** Links on the way and at the end are followed. */
+  readonly follow: boolean;
+  /** Only paths that match (`--parents`), relative to `path`. */
+  readonly include?: readonly string[];
+  /** Paths left out (`--exclude`), relative to `path`. */
+  readonly exclude?: readonly string[];
+}
+
+/** How the copies look. */
+export interface CopyLook {
+  readonly chown?: Owner;
+  /** Permission bits for everything but links. */
+  readonly mode?: number;
+  /** Symbolic `--chmod`, e.g. `u=rwX,go-w`. */
+  readonly modeWords?: string;
+}
+
+export interface ScanJob {
+  readonly kind: 'scan';
+  readonly source: SourceTree;
+  readonly selection: Selection;
+  readonly look: CopyLook;
+}
+
+export interface ScanReport {
+  /** Digest (hex) of everything selected: names, modes, owners as they will be, contents; no times. */
+  readonly digest: string;
+  readonly files: number;
+  readonly bytes: number;
+  /** Path -> short digest, for telling what changed; absent for large selections. */
+  readonly manifest?: Readonly<Record<string, string>>;
+}
+
+export interface MatchJob {
+  readonly kind: 'match';
+  readonly source: SourceTree;
+  readonly selection: Selection;
+}
+
+export interface CopyJob {
+  readonly kind: 'copy';
+  readonly source: SourceTree;
+  readonly selection: Selection;
+  readonly look: CopyLook;
+  readonly target: {
+    /** Folder on this machine that the destination is resolved in. */
+    readonly root: string;
+    /** Absolute inside the root; a slash at the end says that it is a folder. */
+    readonly path: string;
+    /** Copy what is in a folder, not the folder. */
+    readonly contentsOnly: boolean;
+  };
+  /** Unix seconds for the folders made on the way and for everything copied. */
+  readonly epoch?: number;
+  /** The digest of what is copied is wanted as well. */
+  readonly digest: boolean;
+}
+
+export interface MkdirJob {
+  readonly kind: 'mkdir';
+  readonly root: string;
+  readonly path: string;
+  readonly owner?: Owner;
+  readonly mode?: number;
+  readonly epoch?: number;
+}
+
+export type Job = ScanJob | MatchJob | CopyJob | MkdirJob;
+
+export interface JobResults {
+  readonly scan: ScanReport;
+  /** Paths inside the tree, as selected and with links resolved. */
+  readonly match: readonly { readonly selected: string; readonly path: string }[];
+  readonly copy: ScanReport;
+  readonly mkdir: null;
+}

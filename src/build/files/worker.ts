@@ -1,0 +1,42 @@
+/** A file worker: does one job after the other, synchronously. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { StrataError } from '../../errors/index.ts';
+import { openDigestRows } from './digest-rows.ts';
+import { DigestTable } from './digest-table.ts';
+import type { Job } from './jobs.ts';
+import { perform } from './perform.ts';
+import type { Answer, Order, WorkerSettings } from './protocol.ts';
+
+const settings = workerData as WorkerSettings;
+const rows = openDigestRows(settings.digests);
+const table = new DigestTable(rows);
+
+parentPort!.on('message', (order: Order | 'close') => {
+  if (order === 'close') {
+    rows.close();
+    parentPort!.close();
+    return;
+  }
+  parentPort!.postMessage(answer(order));
+});
+
+function answer({ id, job, cancelled }: Order): Answer {
+  const flag = new Int32Array(cancelled);
+  const tick = () => {
+    if (Atomics.load(flag, 0) !== 0) throw new StrataError('cancelled', 'cancelled');
+  };
+  try {
+    return { id, result: perform(job as Extract<Job, { kind: 'copy' }>, { table, umask: settings.umask, tick }) };
+  } catch (error) {
+    return { id, error: pack(error) };
+  } finally {
+    rows.flush();
+  }
+}
+
+function pack(error: unknown): NonNullable<Answer['error']> {
+  if (error instanceof StrataError) return { kind: error.kind, message: error.message, code: error.code };
+  const { message, code } = error as NodeJS.ErrnoException;
+  const full = code === 'ENOSPC' || code === 'EDQUOT';
+  return { kind: full ? 'unavailable' : 'internal', message, ...(code !== undefined && { code }) };
+}

@@ -1,0 +1,320 @@
+import { expandInstruction, type Instruction, parseInstruction, type TextRange } from '../../dockerfile/index.ts';
+import { StrataError } from '../../errors/index.ts';
+import { mkdirOp } from '../ops/mkdir.ts';
+import type { StepIdentity } from '../ops/root-step.ts';
+import { digestOf } from '../cache/keys.ts';
+import type { Op } from '../solver/vertex.ts';
+import type { RootValue, Value } from '../value.ts';
+import { applyMetadata } from './apply-metadata.ts';
+import { copyStep } from './copy-step.ts';
+import { draftOf, emptyDraft } from './image-draft.ts';
+import { located } from './locate.ts';
+import { isStep, showInstruction, StepNames } from './names.ts';
+import { knownOp, passingOp } from './passing.ts';
+import { joinPath } from './paths.ts';
+import type { BuildVertex, CompiledStage, External } from './plan.ts';
+import { runStep } from './run-step.ts';
+import { Scope } from './scope.ts';
+import type { FrontendSettings } from './settings.ts';
+import { emptyBase, StageState } from './stage-state.ts';
+import { findByName, findCopySource, mountSources, scratch, type StageNode } from './stages.ts';
+
+export const emptyRoot: RootValue = {
+  kind: 'root',
+  id: digestOf('scratch'),
+  snapshot: null,
+  fresh: false,
+  createdAt: null,
+};
+
+/** Reads stages into vertices, each once and only those that are needed. */
+export class Compiler {
+  readonly settings: FrontendSettings;
+  readonly nodes: readonly StageNode[];
+  readonly #compiled = new Map<StageNode, Promise<CompiledStage>>();
+  readonly #externals = new Map<string, Promise<External>>();
+  readonly #roots = new Map<string, BuildVertex>();
+  /** Parts of contexts that mounts need as roots. */
+  readonly contextRoots = new Map<string, BuildVertex>();
+
+  constructor(settings: FrontendSettings, nodes: readonly StageNode[]) {
+    this.settings = settings;
+    this.nodes = nodes;
+  }
+
+  stage(node: StageNode): Promise<CompiledStage> {
+    let promise = this.#compiled.get(node);
+    if (!promise) {
+      promise = this.#compile(node);
+      // Several stages may wait for it, or none any more when another one failed.
+      promise.catch(() => undefined);
+      this.#compiled.set(node, promise);
+    }
+    return promise;
+  }
+
+  /** The stages read so far, in the order of the file. */
+  async compiled(): Promise<CompiledStage[]> {
+    const stages = await Promise.all(this.#compiled.values());
+    return stages.sort((a, b) => a.node!.index - b.node!.index);
+  }
+
+  /** What `COPY --from` names. */
+  async source(from: string): Promise<BuildVertex> {
+    const node = findCopySource(this.nodes, from);
+    if (node) return (await this.stage(node)).vertex;
+    return this.#outside(from);
+  }
+
+  /** What the `from` of a mount names: stages go by name only. */
+  async mountSource(from: string): Promise<BuildVertex> {
+    const node = findByName(this.nodes, from);
+    if (node) return (await this.stage(node)).vertex;
+    return this.#outside(from);
+  }
+
+  async #outside(name: string): Promise<BuildVertex> {
+    if (name === scratch) return this.#known(emptyRoot, scratch);
+    const external = await this.#external(name, this.settings.targetPlatform);
+    if (external.kind === 'tree') return external.vertex;
+    return this.#known(external.value, external.reference);
+  }
+
+  #known(value: Value, name: string): BuildVertex {
+    const key = value.id ?? name;
+    const known = this.#roots.get(key);
+    if (known) return known;
+    const made: BuildVertex = {
+      event: { id: this.settings.vertexID(), kind: 'source', name: `FROM ${name}` },
+      inputs: [],
+      op: knownOp(value),
+    };
+    this.#roots.set(key, made);
+    return made;
+  }
+
+  #external(name: string, platform: FrontendSettings['targetPlatform']): Promise<External> {
+    const key = `${name} ${JSON.stringify(platform)}`;
+    let promise = this.#externals.get(key);
+    if (!promise) {
+      promise = this.settings.external(name, platform);
+      promise.catch(() => undefined);
+      this.#externals.set(key, promise);
+    }
+    return promise;
+  }
+
+  async #compile(node: StageNode): Promise<CompiledStage> {
+    this.#prefetch(node);
+    const { base, triggers, isImage } = await this.#base(node);
+    const state = new StageState(base);
+    const instructions = [...triggers, ...node.stage.instructions];
+    const total = instructions.filter(isStep).length + (isImage ? 1 : 0);
+    const names = new StepNames(this.settings.platformLabel, node.label, total);
+    this.#from(state, node, names, isImage);
+    delete state.draft.config.OnBuild;
+    for (const [position, instruction] of instructions.entries()) {
+      const isTrigger = position < triggers.length;
+      const range = isTrigger ? node.stage.from.location : instruction.location;
+      try {
+        await this.#instruction(state, node, instruction, position, names, range);
+      } catch (error) {
+        throw located(this.settings.dockerfile, range, error);
+      }
+    }
+    const { vertex, draft, platform, scope, args, workdir, steps } = state;
+    return { node, vertex, draft, platform, scope, args, workdir, steps };
+  }
+
+  /** Everything that the stage will ask for is begun at once: images are resolved in parallel. */
+  #prefetch(node: StageNode): void {
+    const begin = (wanted: Promise<unknown>) => void wanted.catch(() => undefined);
+    for (const instruction of node.stage.instructions) {
+      if (instruction.kind === 'copy' && instruction.from !== undefined) begin(this.#lazily(() => this.source(instruction.from!)));
+      if (instruction.kind !== 'run') continue;
+      for (const from of mountSources(instruction)) begin(this.#lazily(() => this.mountSource(from)));
+    }
+  }
+
+  async #lazily(action: () => Promise<unknown>): Promise<void> {
+    await action();
+  }
+
+  async #base(node: StageNode) {
+    const { dockerfile, targetPlatform } = this.settings;
+    const range = node.stage.from.location;
+    const platform = node.platform ?? targetPlatform;
+    try {
+      if (node.base.kind === 'scratch') {
+        const vertex = { event: { id: '', kind: 'source', name: scratch } as const, inputs: [], op: knownOp(emptyRoot) };
+        return { base: emptyBase(vertex, emptyDraft(targetPlatform), targetPlatform), triggers: [], isImage: false };
+      }
+      if (node.base.kind === 'stage') {
+        const base = await this.stage(node.base.node);
+        return { base, triggers: readTriggers(base.draft.config.OnBuild ?? []), isImage: false };
+      }
+      const external = await this.#external(node.base.name, platform);
+      if (external.kind === 'tree') {
+        const base = emptyBase(external.vertex, emptyDraft(targetPlatform), targetPlatform);
+        return { base, triggers: [], isImage: true };
+      }
+      const { config, value } = external;
+      const vertex = {
+        event: { id: '', kind: 'source', name: external.reference } as const,
+        inputs: [],
+        op: knownOp(value),
+      };
+      const base = { vertex, draft: draftOf(config), platform, scope: new Scope(), args: [] };
+      return { base, triggers: readTriggers(config.config?.OnBuild ?? []), isImage: true };
+    } catch (error) {
+      throw located(dockerfile, range, error);
+    }
+  }
+
+  /** The vertex of the FROM itself. */
+  #from(state: StageState, node: StageNode, names: StepNames, isImage: boolean): void {
+    const { from } = node.stage;
+    const shown = isImage ? `FROM ${state.vertex.event.name}` : `FROM ${node.base.kind === 'stage' ? node.base.node.label : scratch}`;
+    const isTree = isImage && state.vertex.event.id !== '';
+    const before = state.vertex;
+    const event = this.#event(node, from, isImage ? names.next(shown) : shown, shown, isImage ? 'source' : 'metadata', from.location);
+    const inputs = node.base.kind === 'stage' || isTree ? [before] : [];
+    state.vertex = { event, inputs, op: inputs.length > 0 ? passingOp : before.op };
+    state.steps.push({ vertex: state.vertex, instruction: from });
+  }
+
+  async #instruction(
+    state: StageState,
+    node: StageNode,
+    written: Instruction,
+    position: number,
+    names: StepNames,
+    range: TextRange,
+  ): Promise<void> {
+    const { dockerfile, given, globals, epoch } = this.settings;
+    const { escape } = dockerfile.directives;
+    const shown = showInstruction(written, state.scope, escape);
+    const isGiven = (name: string) => given[name] !== undefined;
+    const instruction = expandInstruction(written, state.scope.lookup, { escape, isGiven });
+    const identity = this.#identity(node, position, shown, names, instruction);
+    switch (instruction.kind) {
+      case 'from':
+        throw new StrataError('invalid_argument', 'FROM cannot be used here');
+      case 'run': {
+        const { op, inputs } = await runStep(this, state, instruction, identity);
+        this.#step(state, node, instruction, identity, 'exec', op, inputs, range);
+        state.record(instruction, true, epoch);
+        return;
+      }
+      case 'copy':
+      case 'add': {
+        const { op, inputs } = await copyStep(this, state, instruction, identity);
+        this.#step(state, node, instruction, identity, 'copy', op, inputs, range);
+        state.record(instruction, true, epoch);
+        return;
+      }
+      case 'workdir': {
+        this.#workdir(state, node, instruction, identity, range);
+        return;
+      }
+      default: {
+        const applied = applyMetadata(state, instruction, given, globals);
+        this.#step(state, node, written, identity, 'metadata', passingOp, [state.vertex], range);
+        state.record(applied, false, epoch);
+      }
+    }
+  }
+
+  #workdir(
+    state: StageState,
+    node: StageNode,
+    instruction: Extract<Instruction, { kind: 'workdir' }>,
+    identity: Identity,
+    range: TextRange,
+  ): void {
+    const { shop, epoch } = this.settings;
+    const path = joinPath(state.draft.config.WorkingDir || '/', instruction.path);
+    state.workdir = path;
+    state.draft.config.WorkingDir = path;
+    const { User } = state.draft.config;
+    const op =
+      path === '/'
+        ? passingOp
+        : mkdirOp(shop, { path, ...(User && { user: User }), ...(epoch !== undefined && { epoch }) }, identity);
+    this.#step(state, node, instruction, identity, path === '/' ? 'metadata' : 'copy', op, [state.vertex], range);
+    state.record(instruction, path !== '/', epoch);
+  }
+
+  #step(
+    state: StageState,
+    node: StageNode,
+    instruction: Instruction,
+    identity: Identity,
+    kind: 'exec' | 'copy' | 'metadata',
+    op: Op<Value>,
+    inputs: readonly BuildVertex[],
+    range: TextRange,
+  ): void {
+    const event = this.#event(node, instruction, identity.description, identity.instruction, kind, range);
+    state.vertex = { event, inputs, op: locatedOp(op, this.settings, range) };
+    state.steps.push({ vertex: state.vertex, instruction });
+  }
+
+  #identity(node: StageNode, position: number, shown: string, names: StepNames, instruction: Instruction): Identity {
+    const { request, project } = this.settings;
+    const name = node.stage.name;
+    const filtered = request.noCacheFilter?.some((filter) => filter === '' || filter.toLowerCase() === name) ?? false;
+    return {
+      slot: digestOf([project, this.settings.platformLabel, node.index, position]),
+      instruction: shown,
+      description: isStep(instruction) ? names.next(shown) : shown,
+      noCache: (request.noCache ?? false) || filtered,
+    };
+  }
+
+  #event(
+    node: StageNode,
+    instruction: Instruction,
+    name: string,
+    shown: string,
+    kind: BuildVertex['event']['kind'],
+    range: TextRange,
+  ): BuildVertex['event'] {
+    void instruction;
+    return {
+      id: this.settings.vertexID(),
+      kind,
+      name,
+      instruction: shown,
+      ...(node.label !== '' && { stage: node.label }),
+      location: range,
+      ...(this.settings.platformLabel !== '' && { platform: this.settings.platformLabel }),
+    };
+  }
+}
+
+export type Identity = Omit<StepIdentity, 'definition' | 'type'>;
+
+/** Errors of a running step get the place of its instruction. */
+function locatedOp(op: Op<Value>, settings: FrontendSettings, range: TextRange): Op<Value> {
+  if (op === passingOp) return op;
+  const locate = async <T>(action: Promise<T>): Promise<T> => {
+    try {
+      return await action;
+    } catch (error) {
+      throw located(settings.dockerfile, range, error);
+    }
+  };
+  return {
+    heavy: op.heavy,
+    key: (inputs) => op.key(inputs),
+    lookup: (inputs, work) => locate(op.lookup(inputs, work)),
+    run: (inputs, work) => locate(op.run(inputs, work)),
+  };
+}
+
+/** The ONBUILD triggers of a base. */
+function readTriggers(triggers: readonly string[]): Instruction[] {
+  return triggers.map((text) => parseInstruction(text, { file: 'ONBUILD' }));
+}
+

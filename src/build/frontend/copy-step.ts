@@ -1,0 +1,109 @@
+import { type AddInstruction, type CopyInstruction, parseChmod } from '../../dockerfile/index.ts';
+import { StrataError } from '../../errors/index.ts';
+import { type CopyAction, copyOp, type CopySpec } from '../ops/copy.ts';
+import { gitOp } from '../ops/git.ts';
+import { httpOp } from '../ops/http.ts';
+import type { Op } from '../solver/vertex.ts';
+import type { Value } from '../value.ts';
+import type { Compiler, Identity } from './compile.ts';
+import { classifySource } from './copy-source.ts';
+import { destinationPath, sourcePath } from './paths.ts';
+import type { BuildVertex } from './plan.ts';
+import type { StageState } from './stage-state.ts';
+
+type Copying = CopyInstruction | AddInstruction;
+
+/** COPY and ADD as an operation and what it works on. */
+export async function copyStep(
+  compiler: Compiler,
+  state: StageState,
+  instruction: Copying,
+  identity: Identity,
+): Promise<{ op: Op<Value>; inputs: BuildVertex[] }> {
+  const { shop } = compiler.settings;
+  const inputs: BuildVertex[] = [state.vertex];
+  const input = (vertex: BuildVertex): number => {
+    const known = inputs.indexOf(vertex, 1);
+    return known > 0 ? known : inputs.push(vertex) - 1;
+  };
+  checkChecksum(instruction);
+  const actions: CopyAction[] = [];
+  for (const source of instruction.sources) actions.push(await sourceAction(compiler, instruction, source, input));
+  for (const { name, data } of instruction.files) {
+    const selection = { path: `/${name}`, wildcards: false, follow: false };
+    actions.push({ inline: { name, data }, selection, contentsOnly: false, unpack: false });
+  }
+  const spec: CopySpec = {
+    actions,
+    dest: destinationPath(state.workdir, instruction.dest),
+    ...(instruction.chown && { chown: instruction.chown }),
+    ...chmodOf(instruction.chmod),
+  };
+  return { op: copyOp(shop, spec, identity), inputs };
+}
+
+/** An octal mode is one number for all; words are worked out file by file. */
+function chmodOf(chmod: string | undefined): Pick<CopySpec, 'mode' | 'modeWords'> {
+  if (chmod === undefined || chmod === '') return {};
+  const change = parseChmod(chmod);
+  return /^[0-7]+$/.test(chmod) ? { mode: change(0, false) } : { modeWords: chmod };
+}
+
+function checkChecksum(instruction: Copying): void {
+  if (instruction.kind !== 'add' || instruction.checksum === undefined) return;
+  if (instruction.sources.length !== 1 || instruction.files.length > 0) {
+    throw new StrataError('invalid_argument', "checksum can't be specified for multiple sources");
+  }
+  const { kind } = classifySource(instruction.sources[0]!);
+  if (kind === 'path') {
+    throw new StrataError('invalid_argument', "checksum can't be specified for non-HTTP(S) sources");
+  }
+}
+
+async function sourceAction(
+  compiler: Compiler,
+  instruction: Copying,
+  source: string,
+  input: (vertex: BuildVertex) => number,
+): Promise<CopyAction> {
+  const { shop, vertexID } = compiler.settings;
+  const remote = classifySource(source);
+  const isAdd = instruction.kind === 'add';
+  const excludes = instruction.excludes.length > 0 ? { exclude: instruction.excludes } : {};
+  if (remote.kind === 'git') {
+    if (!isAdd) throw new StrataError('invalid_argument', "source can't be a git ref for COPY");
+    const op = gitOp(shop, { url: remote.url, keepGitDir: instruction.keepGitDir ?? false, ...checksumOf(instruction) });
+    const vertex: BuildVertex = { event: { id: vertexID(), kind: 'source', name: remote.url }, inputs: [], op };
+    const selection = { path: '/', wildcards: false, follow: false, ...excludes };
+    return { input: input(vertex), selection, contentsOnly: true, unpack: false };
+  }
+  if (remote.kind === 'http') {
+    if (!isAdd) throw new StrataError('invalid_argument', "source can't be a URL for COPY");
+    const { url, filename } = remote;
+    const op = httpOp(shop, { url, filename, ...checksumOf(instruction) });
+    const vertex: BuildVertex = { event: { id: vertexID(), kind: 'source', name: url }, inputs: [], op };
+    const selection = { path: `/${filename}`, wildcards: false, follow: false, ...excludes };
+    return { input: input(vertex), selection, contentsOnly: false, unpack: instruction.unpack ?? false };
+  }
+  const from = instruction.kind === 'copy' ? instruction.from : undefined;
+  const vertex = from === undefined ? compiler.settings.context() : await compiler.source(from);
+  const parents = instruction.kind === 'copy' && instruction.parents;
+  const { path, include } = parents ? pivot(source) : { path: source, include: undefined };
+  return {
+    input: input(vertex),
+    selection: { path: sourcePath(path), wildcards: true, follow: true, ...(include && { include }), ...excludes },
+    contentsOnly: true,
+    unpack: isAdd && (instruction.unpack ?? true),
+  };
+}
+
+function checksumOf(instruction: AddInstruction): { checksum?: string } {
+  return instruction.checksum === undefined ? {} : { checksum: instruction.checksum };
+}
+
+/** `--parents`: what stands in front of `/./` is not part of the path that is kept. */
+function pivot(source: string): { path: string; include: string[] } {
+  const cut = source.indexOf('/./');
+  const [path, pattern] = cut < 0 ? ['/', source] : [source.slice(0, cut), source.slice(cut + 3)];
+  return { path: path === '' ? '/' : path, include: [sourcePath(pattern).slice(1)] };
+}

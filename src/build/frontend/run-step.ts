@@ -1,0 +1,201 @@
+import { type RunInstruction, type RunMount, runArguments, runCommand, inlineScriptDirectory } from '../../dockerfile/index.ts';
+import { StrataError } from '../../errors/index.ts';
+import { copyOp } from '../ops/copy.ts';
+import { execOp } from '../ops/exec.ts';
+import type { ExecMount, ExecSpec, SecretOwner } from '../ops/exec-spec.ts';
+import { digestOf } from '../cache/keys.ts';
+import type { Op } from '../solver/vertex.ts';
+import type { Value } from '../value.ts';
+import { type Compiler, emptyRoot, type Identity } from './compile.ts';
+import { parseExtraHosts } from './extra-hosts.ts';
+import { knownOp } from './passing.ts';
+import { joinPath, sourcePath } from './paths.ts';
+import type { BuildVertex } from './plan.ts';
+import type { StageState } from './stage-state.ts';
+
+/** RUN as an operation and the roots that it works on. */
+export async function runStep(
+  compiler: Compiler,
+  state: StageState,
+  instruction: RunInstruction,
+  identity: Identity,
+): Promise<{ op: Op<Value>; inputs: BuildVertex[] }> {
+  const { shop, request, secrets, given } = compiler.settings;
+  const inputs: BuildVertex[] = [state.vertex];
+  const mounts: ExecMount[] = [];
+  const script = runCommand(instruction).file;
+  if (script) mounts.push({ type: 'script', target: inlineScriptDirectory, ...script });
+  for (const [index, mount] of (instruction.mounts ?? []).entries()) {
+    mounts.push(await execMount(compiler, state, mount, index, inputs));
+  }
+  const hostname = given['BUILDKIT_SANDBOX_HOSTNAME'];
+  const spec: ExecSpec = {
+    args: runArguments(instruction, state.shell),
+    env: state.scope.lines(),
+    cwd: state.workdir,
+    user: state.draft.config.User ?? '',
+    mounts,
+    network: networkOf(instruction, request.network, request.allow ?? []),
+    insecure: securityOf(instruction, request.allow ?? []),
+    ...(hostname !== undefined && { hostname }),
+    extraHosts: parseExtraHosts(request.extraHosts ?? []),
+    ...(request.shmSize !== undefined && { shmSize: request.shmSize }),
+    ...(request.ulimits && { ulimits: request.ulimits }),
+    ...(request.cgroupParent !== undefined && { cgroupParent: request.cgroupParent }),
+  };
+  const keepFailed = request.keepFailed ?? false;
+  return { op: execOp(shop, spec, identity, { secrets, keepFailed }), inputs };
+}
+
+function networkOf(
+  { network }: RunInstruction,
+  wanted: string | undefined,
+  allow: readonly string[],
+): ExecSpec['network'] {
+  if (network === 'host' && !allow.includes('network.host') && wanted !== 'host') {
+    throw new StrataError('permission_denied', 'failed to load LLB: network.host is not allowed', {
+      code: 'not_entitled',
+      hint: 'allow it with --allow network.host',
+    });
+  }
+  if (network !== 'default') return network;
+  if (wanted === undefined || wanted === '' || wanted === 'default' || wanted === 'bridge') return 'bridge';
+  if (wanted === 'none' || wanted === 'host') return wanted;
+  throw new StrataError('invalid_argument', `network mode ${JSON.stringify(wanted)} not supported by buildkit`, {
+    hint: 'a build runs on the network default, none or host',
+  });
+}
+
+function securityOf({ security }: RunInstruction, allow: readonly string[]): boolean {
+  if (security !== 'insecure') return false;
+  if (allow.includes('security.insecure')) return true;
+  throw new StrataError('permission_denied', 'failed to load LLB: security.insecure is not allowed', {
+    code: 'not_entitled',
+    hint: 'allow it with --allow security.insecure',
+  });
+}
+
+async function execMount(
+  compiler: Compiler,
+  state: StageState,
+  mount: RunMount,
+  index: number,
+  inputs: BuildVertex[],
+): Promise<ExecMount> {
+  switch (mount.type) {
+    case 'bind':
+      return bindMount(compiler, state, mount, inputs);
+    case 'cache':
+      return cacheMount(compiler, state, mount, inputs);
+    case 'tmpfs':
+      return { type: 'tmpfs', target: targetOf(state, mount), ...(mount.sizeLimit && { size: mount.sizeLimit }) };
+    case 'secret':
+      return secretMount(state, mount);
+    case 'ssh': {
+      const target = mount.target ?? `/run/buildkit/ssh_agent.${index}`;
+      const { id = 'default', required } = mount;
+      return { type: 'ssh', id, target: joinPath(state.workdir, target), required, owner: ownerOf(mount, 0o600) };
+    }
+  }
+}
+
+function secretMount(state: StageState, mount: RunMount): ExecMount {
+  const id = mount.id ?? (mount.source === undefined ? undefined : baseName(mount.source)) ?? baseName(mount.target ?? '');
+  if (id === '') throw new StrataError('invalid_argument', "one of source, target, or id must be specified for mount type 'secret'");
+  const target = mount.target ?? (mount.env === undefined ? `/run/secrets/${baseName(id)}` : undefined);
+  return {
+    type: 'secret',
+    id,
+    ...(target !== undefined && { target: joinPath(state.workdir, target) }),
+    ...(mount.env !== undefined && { env: mount.env }),
+    required: mount.required,
+    owner: ownerOf(mount, 0o400),
+  };
+}
+
+function baseName(path: string): string {
+  return path.replace(/\/+$/, '').split('/').at(-1) ?? '';
+}
+
+function ownerOf({ uid = 0, gid = 0, mode }: RunMount, defaultMode: number): SecretOwner {
+  return { uid, gid, mode: mode ?? defaultMode };
+}
+
+function targetOf(state: StageState, mount: RunMount): string {
+  const target = joinPath(state.workdir, mount.target ?? '');
+  if (target === '/') throw new StrataError('invalid_argument', `invalid mount target ${JSON.stringify(target)}`);
+  return target;
+}
+
+async function bindMount(
+  compiler: Compiler,
+  state: StageState,
+  mount: RunMount,
+  inputs: BuildVertex[],
+): Promise<ExecMount> {
+  const target = targetOf(state, mount);
+  const source = sourcePath(mount.source ?? '/');
+  const from = mount.from === undefined ? compiler.settings.context() : await compiler.mountSource(mount.from);
+  const isTree = mount.from === undefined || from.event.kind === 'internal';
+  const vertex = isTree ? asRoot(compiler, from, source) : from;
+  const input = inputs.push(vertex) - 1;
+  return { type: 'bind', input, source: isTree ? placed : source, target, readonly: mount.readOnly };
+}
+
+async function cacheMount(
+  compiler: Compiler,
+  state: StageState,
+  mount: RunMount,
+  inputs: BuildVertex[],
+): Promise<ExecMount> {
+  const target = targetOf(state, mount);
+  const namespace = compiler.settings.given['BUILDKIT_CACHE_MOUNT_NS'] ?? '';
+  const from = mount.from === undefined ? undefined : await compiler.mountSource(mount.from);
+  const source = sourcePath(mount.source ?? '/');
+  const isTree = from?.event.kind === 'internal';
+  const input = from && inputs.push(isTree ? asRoot(compiler, from, source) : from) - 1;
+  const owned = mount.uid !== undefined || mount.gid !== undefined;
+  return {
+    type: 'cache',
+    id: `${namespace}/${mount.id ?? joinPath('/', mount.target ?? '')}`,
+    sharing: mount.sharing ?? 'shared',
+    target,
+    readonly: mount.readOnly,
+    source: isTree ? placed : source,
+    ...(input !== undefined && { input }),
+    ...(owned && { owner: { uid: mount.uid ?? 0, gid: mount.gid ?? 0 } }),
+    ...(mount.mode !== undefined && { mode: mount.mode }),
+  };
+}
+
+/** Where the files of a context stand in the root that is made of them. */
+const placed = '/context';
+
+/** Files of a context as a root of their own: a step sees them with their owners reset and without what is ignored. */
+function asRoot(compiler: Compiler, tree: BuildVertex, path: string): BuildVertex {
+  const { shop, vertexID, project } = compiler.settings;
+  const known = compiler.contextRoots.get(`${tree.event.id} ${path}`);
+  if (known) return known;
+  const selection = { path, wildcards: false, follow: true };
+  const spec = { actions: [{ input: 1, selection, contentsOnly: true, unpack: false }], dest: placed };
+  const name = `[internal] files of the context for mounts: ${path}`;
+  const identity: Identity & { type: 'source.local' } = {
+    slot: digestOf([project, 'context', path]),
+    instruction: name,
+    description: name,
+    noCache: false,
+    type: 'source.local',
+  };
+  const empty: BuildVertex = {
+    event: { id: vertexID(), kind: 'internal', name: '[internal] empty root' },
+    inputs: [],
+    op: knownOp(emptyRoot),
+  };
+  const vertex: BuildVertex = {
+    event: { id: vertexID(), kind: 'internal', name },
+    inputs: [empty, tree],
+    op: copyOp(shop, spec, identity),
+  };
+  compiler.contextRoots.set(`${tree.event.id} ${path}`, vertex);
+  return vertex;
+}

@@ -1,0 +1,164 @@
+import type { Dockerfile, Instruction, RunInstruction, Stage } from '../../dockerfile/index.ts';
+import { expandWord, parseRunMounts, withExcerpt } from '../../dockerfile/index.ts';
+import { StrataError } from '../../errors/index.ts';
+import { type Platform, parsePlatform } from '../../oci/index.ts';
+import { at } from './locate.ts';
+import type { Scope } from './scope.ts';
+
+/** A stage whose FROM has been understood. */
+export interface StageNode {
+  readonly index: number;
+  readonly stage: Stage;
+  /** How steps call it: its name, `stage-1` among several, or empty. */
+  readonly label: string;
+  readonly base: StageBase;
+  /** As `--platform` says. */
+  readonly platform?: Platform;
+}
+
+export type StageBase =
+  | { readonly kind: 'scratch' }
+  | { readonly kind: 'stage'; readonly node: StageNode }
+  /** An image or a named context. */
+  | { readonly kind: 'external'; readonly name: string };
+
+export const scratch = 'scratch';
+
+/** Reads every FROM, in order: a base is a stage above it or something outside. */
+export function readStages(dockerfile: Dockerfile, globals: Scope): StageNode[] {
+  const nodes: StageNode[] = [];
+  const named = new Map<string, StageNode>();
+  for (const stage of dockerfile.stages) {
+    const node = at(dockerfile, stage.from.location, () => readStage(dockerfile, stage, globals, named));
+    nodes.push(node);
+    if (stage.name !== undefined) named.set(stage.name, node);
+  }
+  return nodes;
+}
+
+function readStage(
+  dockerfile: Dockerfile,
+  stage: Stage,
+  globals: Scope,
+  named: ReadonlyMap<string, StageNode>,
+): StageNode {
+  const { escape } = dockerfile.directives;
+  const base = expandWord(stage.base, globals.lookup, { escape }).value;
+  if (base === '') {
+    throw new StrataError('invalid_argument', `base name (${stage.base}) should not be blank`, {
+      hint: 'an ARG that FROM uses must stand in front of the first FROM',
+    });
+  }
+  const platform = stage.platform === undefined ? undefined : readPlatform(stage.platform, globals, escape);
+  const node = named.get(base.toLowerCase());
+  const several = dockerfile.stages.length > 1;
+  return {
+    index: stage.index,
+    stage,
+    label: stage.name ?? (several ? `stage-${stage.index}` : ''),
+    base: node ? { kind: 'stage', node } : base === scratch ? { kind: 'scratch' } : { kind: 'external', name: base },
+    ...(platform && { platform }),
+  };
+}
+
+function readPlatform(text: string, globals: Scope, escape: string): Platform {
+  let value: string;
+  try {
+    value = expandWord(text, globals.lookup, { escape }).value;
+  } catch (cause) {
+    throw new StrataError('invalid_argument', `failed to process arguments for platform ${text}`, { cause });
+  }
+  if (value === '') {
+    throw new StrataError('invalid_argument', `empty platform value from expression ${text}`);
+  }
+  try {
+    return parsePlatform(value);
+  } catch (cause) {
+    throw new StrataError('invalid_argument', `failed to parse platform ${value}: ${platformFault(value)}`, { cause });
+  }
+}
+
+function platformFault(value: string): string {
+  const parts = value.split('/');
+  const pattern = '^[A-Za-z0-9_.-]+$';
+  const component = parts.length > 3 ? parts.slice(2).join('/') : parts.find((part) => !new RegExp(pattern).test(part));
+  if (component === undefined) return 'invalid argument';
+  return `"${component}" is an invalid component of "${value}": platform specifier component must match "${pattern}": invalid argument`;
+}
+
+/** The stage of that name; the last one where several have it. */
+export function findByName(nodes: readonly StageNode[], name: string): StageNode | undefined {
+  return nodes.findLast((node) => node.stage.name === name.toLowerCase());
+}
+
+/** What `--target` names; the last stage where nothing is named. */
+export function findTarget(nodes: readonly StageNode[], target: string | undefined): StageNode {
+  if (target === undefined || target === '') return nodes.at(-1)!;
+  const index = /^[0-9]+$/.test(target) ? nodes[Number(target)] : undefined;
+  const node = findByName(nodes, target) ?? index;
+  if (node) return node;
+  const names = nodes.flatMap(({ stage }) => (stage.name === undefined ? [] : [stage.name]));
+  throw new StrataError('invalid_argument', `target stage ${JSON.stringify(target)} could not be found`, {
+    code: 'target_not_found',
+    ...(names.length > 0 && { hint: `stages here: ${names.join(', ')}` }),
+  });
+}
+
+/** `COPY --from`: a stage by number or name; undefined for an image or a named context. */
+export function findCopySource(nodes: readonly StageNode[], from: string): StageNode | undefined {
+  if (!/^[+-]?[0-9]+$/.test(from)) return findByName(nodes, from);
+  const node = nodes[Number(from)];
+  if (!node) throw new StrataError('invalid_argument', `invalid stage index ${Number(from)}`);
+  return node;
+}
+
+/** The stages that the instructions of `node` take something from. */
+function dependencies(nodes: readonly StageNode[], node: StageNode): { to: StageNode; by: Instruction }[] {
+  const out: { to: StageNode; by: Instruction }[] = [];
+  const add = (to: StageNode | undefined, by: Instruction) => to && out.push({ to, by });
+  if (node.base.kind === 'stage') add(node.base.node, node.stage.from);
+  for (const instruction of node.stage.instructions) {
+    if (instruction.kind === 'copy' && instruction.from !== undefined) {
+      add(findCopySource(nodes, instruction.from), instruction);
+    } else if (instruction.kind === 'run') {
+      for (const from of mountSources(instruction)) add(findByName(nodes, from), instruction);
+    }
+  }
+  return out;
+}
+
+/** `from` of the mounts; it cannot hold variables, and anything wrong is told when the step is read. */
+export function mountSources(run: RunInstruction): string[] {
+  try {
+    return parseRunMounts(run.mountSpecs).flatMap(({ from }) => (from === undefined ? [] : [from]));
+  } catch {
+    return [];
+  }
+}
+
+/** Refuses stages that need each other. */
+export function refuseCycles(dockerfile: Dockerfile, nodes: readonly StageNode[]): void {
+  const visited = new Set<StageNode>();
+  const path = new Set<StageNode>();
+  const visit = (node: StageNode): Instruction | undefined => {
+    if (visited.has(node)) return undefined;
+    visited.add(node);
+    path.add(node);
+    const found = at(dockerfile, node.stage.location, () => dependencies(nodes, node));
+    for (const { to, by } of found) {
+      if (path.has(to)) return by;
+      const culprit = visit(to);
+      if (culprit) return culprit;
+    }
+    path.delete(node);
+    return undefined;
+  };
+  for (const node of nodes) {
+    const culprit = visit(node);
+    if (!culprit) continue;
+    throw new StrataError('invalid_argument', `circular dependency detected on stage: ${node.label}`, {
+      code: 'circular_dependency',
+      location: withExcerpt(culprit.location, dockerfile.lines),
+    });
+  }
+}

@@ -1,0 +1,209 @@
+import { StrataError } from '../../errors/index.ts';
+import { digestOf } from '../cache/keys.ts';
+import type { CopyLook, Owner, Selection } from '../files/jobs.ts';
+import type { Op, Outcome, Work } from '../solver/vertex.ts';
+import { type RootValue, rootOf, type Value } from '../value.ts';
+import { writeInlineTree } from './inline-files.ts';
+import { resolveOwner } from './owner.ts';
+import { baseOf, found, keepResult, type StepIdentity, stepKey, tellMiss, withActive, withMount } from './root-step.ts';
+import { withSource } from './sources.ts';
+import { unpackMatches } from './unpack.ts';
+import type { Workshop } from './workshop.ts';
+
+/** One source of a COPY or ADD. */
+export interface CopyAction {
+  /** Position among the op's inputs; 0 is the root that is copied to. Absent for `inline`. */
+  readonly input?: number;
+  readonly inline?: { readonly name: string; readonly data: string };
+  readonly selection: Selection;
+  /** Copy what is in a folder, not the folder. */
+  readonly contentsOnly: boolean;
+  /** Archives are taken apart. */
+  readonly unpack: boolean;
+}
+
+export interface CopySpec {
+  readonly actions: readonly CopyAction[];
+  /** Absolute; a slash at the end says that it is a folder. */
+  readonly dest: string;
+  /** `user[:group]` as given. */
+  readonly chown?: string;
+  readonly mode?: number;
+  readonly modeWords?: string;
+  readonly epoch?: number;
+}
+
+export type CopyIdentity = Omit<StepIdentity, 'definition' | 'type'> & { readonly type?: StepIdentity['type'] };
+
+interface Content {
+  readonly digest: string;
+  readonly manifest: string | null;
+}
+
+/** COPY and ADD: found by what the selected files hold, whatever stage or context they come from. */
+export function copyOp(shop: Workshop, spec: CopySpec, identity: CopyIdentity): Op<Value> {
+  const step: StepIdentity = { type: 'regular', ...identity, definition: digestOf(['copy', spec]) };
+  /** Digests found by `lookup`, for `run`: one op belongs to one build. */
+  let content: Content | undefined;
+
+  const fastKey = (inputs: readonly Value[]): string | undefined =>
+    inputs.every((input) => input.id !== undefined) ? digestOf(['fast', step.definition, baseOf(inputs)]) : undefined;
+
+  return {
+    heavy: true,
+    key(inputs) {
+      if (step.noCache || !content) return null;
+      return stepKey(step.definition, rootOf(inputs[0]).id, content.digest);
+    },
+    async lookup(inputs, work) {
+      const base = rootOf(inputs[0]).id;
+      if (step.noCache) return undefined;
+      const fast = fastKey(inputs);
+      const quick = fast && shop.records.find(fast);
+      if (quick) return found(quick);
+      // Another build copies to the same base just now: what it makes may be what is wanted here.
+      await settled(shop.copying.get(`${step.definition} ${base}`), work.signal);
+      // Nothing recorded on this base: it is a miss whatever the files hold, so they need to be read only once.
+      if (!shop.records.knows(step.definition, base)) return undefined;
+      content = await scanAll(shop, spec, inputs, work);
+      const hit = shop.records.find(stepKey(step.definition, base, content.digest));
+      if (!hit) return undefined;
+      if (fast) shop.records.alias(fast, hit.id);
+      return found(hit);
+    },
+    async run(inputs, work): Promise<Outcome<Value>> {
+      const parent = rootOf(inputs[0]);
+      const make = () => runCopy(shop, spec, step, inputs, content, fastKey(inputs), work);
+      if (content || step.noCache) return found(await make());
+      const place = `${step.definition} ${parent.id}`;
+      const making = make();
+      shop.copying.set(place, making);
+      try {
+        return found(await making);
+      } finally {
+        if (shop.copying.get(place) === making) shop.copying.delete(place);
+      }
+    },
+  };
+}
+
+async function settled(other: Promise<unknown> | undefined, signal: AbortSignal): Promise<void> {
+  if (!other) return;
+  const gone = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  await Promise.race([other.then(noop, noop), gone]);
+  signal.throwIfAborted();
+}
+
+function noop(): void {}
+
+function lookOf(spec: CopySpec, chown?: Owner): CopyLook {
+  return {
+    ...(chown && { chown }),
+    ...(spec.mode !== undefined && { mode: spec.mode }),
+    ...(spec.modeWords !== undefined && { modeWords: spec.modeWords }),
+  };
+}
+
+/** With `--chown` the owners in the source do not matter; who the name is, the base decides. */
+function scanLook(spec: CopySpec): CopyLook {
+  return lookOf(spec, spec.chown === undefined ? undefined : { uid: 0, gid: 0 });
+}
+
+async function scanAll(shop: Workshop, spec: CopySpec, inputs: readonly Value[], work: Work): Promise<Content> {
+  const reports: { digest: string; manifest?: Readonly<Record<string, string>> }[] = [];
+  for (const action of spec.actions) {
+    if (action.input === undefined) continue;
+    const scan = withSource(shop, inputs[action.input]!, (source) =>
+      shop.files.run({ kind: 'scan', source, selection: action.selection, look: scanLook(spec) }, work),
+    );
+    reports.push(await missingSource(scan, inputs[action.input]!));
+  }
+  return combine(reports);
+}
+
+function combine(reports: readonly { digest: string; manifest?: Readonly<Record<string, string>> }[]): Content {
+  const manifests = reports.map((report) => report.manifest);
+  const all = manifests.every((manifest) => manifest !== undefined);
+  return {
+    digest: digestOf(reports.map((report) => report.digest)),
+    manifest: all ? JSON.stringify(Object.assign({}, ...manifests)) : null,
+  };
+}
+
+/** BuildKit's words for a source that is not there. */
+async function missingSource<T>(work: Promise<T>, source: Value): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof StrataError) || error.code !== 'source_not_found') throw error;
+    const ref = source.kind === 'tree' ? source.label : source.id.slice(0, 25);
+    throw new StrataError(
+      'not_found',
+      `failed to compute cache key: failed to calculate checksum of ref ${ref}: ${error.message}`,
+      { code: 'source_not_found', cause: error },
+    );
+  }
+}
+
+async function runCopy(
+  shop: Workshop,
+  spec: CopySpec,
+  step: StepIdentity,
+  inputs: readonly Value[],
+  known: Content | undefined,
+  fast: string | undefined,
+  work: Work,
+): Promise<RootValue> {
+  const parent = rootOf(inputs[0]);
+  const parentRan = parent.fresh;
+  // Archives are taken apart by another room, which does not digest them on the way.
+  const needsScan = !known && spec.actions.some((action) => action.unpack);
+  const scanned = known ?? (needsScan ? await scanAll(shop, spec, inputs, work) : undefined);
+  tellMiss(shop, step, { base: parent.id, parentRan, content: scanned?.digest ?? '', manifest: scanned?.manifest ?? null }, work);
+  return withActive(shop, parent, async (active) => {
+    const content = await withMount(shop, active, (root) => copyAll(shop, spec, inputs, root, scanned, work));
+    work.signal.throwIfAborted();
+    return keepResult(shop, step, active, {
+      base: parent.id,
+      content: content.digest,
+      manifest: content.manifest,
+      aliases: fast && !step.noCache ? [fast] : [],
+      parents: inputs.flatMap((input) => (input.kind === 'root' ? [input.id] : [])),
+    });
+  });
+}
+
+async function copyAll(
+  shop: Workshop,
+  spec: CopySpec,
+  inputs: readonly Value[],
+  root: string,
+  known: Content | undefined,
+  work: Work,
+): Promise<Content> {
+  const hasRoot = rootOf(inputs[0]).snapshot !== null;
+  const chown = spec.chown === undefined ? undefined : resolveOwner(spec.chown, root, hasRoot);
+  const look = lookOf(spec, chown);
+  const reports: { digest: string; manifest?: Readonly<Record<string, string>> }[] = [];
+  for (const action of spec.actions) {
+    const target = { root, path: spec.dest, contentsOnly: action.contentsOnly };
+    const epoch = spec.epoch === undefined ? {} : { epoch: spec.epoch };
+    if (action.inline) {
+      await writeInlineTree(shop, action.inline, (source) =>
+        shop.files.run({ kind: 'copy', source, selection: action.selection, look, target, digest: false, ...epoch }, work),
+      );
+      continue;
+    }
+    const input = inputs[action.input!]!;
+    const copy = withSource(shop, input, async (source) =>
+      action.unpack
+        ? unpackMatches(shop, { source, selection: action.selection, look, target, ...epoch }, work)
+        : shop.files.run(
+            { kind: 'copy', source, selection: action.selection, look, target, digest: !known, ...epoch },
+            work,
+          ),
+    );
+    reports.push(await missingSource(copy, input));
+  }
+  return known ?? combine(reports);
+}

@@ -1,0 +1,174 @@
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, readlinkSync, rmSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { StrataError } from '../../errors/index.ts';
+import { fdPath, isErrno, O_PATH, openInRoot } from '../../sys/index.ts';
+import { digestOf } from '../cache/keys.ts';
+import type { Op, Outcome, Work } from '../solver/vertex.ts';
+import type { TreeValue, Value } from '../value.ts';
+import type { Workshop } from './workshop.ts';
+
+export interface GitSpec {
+  /** With `#ref:subdir` or none. */
+  readonly url: string;
+  readonly keepGitDir: boolean;
+  /** The commit that `ref` must be. */
+  readonly checksum?: string;
+}
+
+export interface GitUrl {
+  readonly remote: string;
+  readonly ref: string;
+  readonly subdir: string;
+}
+
+/** `https://host/repo.git#ref:subdir` taken apart; `git@host:path` is kept as it is. */
+export function parseGitUrl(url: string): GitUrl {
+  const hash = url.indexOf('#');
+  const remote = hash < 0 ? url : url.slice(0, hash);
+  const [ref = '', subdir = ''] = hash < 0 ? [] : splitOnce(url.slice(hash + 1));
+  return { remote, ref, subdir };
+}
+
+function splitOnce(text: string): [string, string] {
+  const colon = text.indexOf(':');
+  return colon < 0 ? [text, ''] : [text.slice(0, colon), text.slice(colon + 1)];
+}
+
+/** A checkout of a git repository, or of one folder of it. */
+export function gitOp(shop: Workshop, spec: GitSpec): Op<Value> {
+  return {
+    heavy: false,
+    key: () => null,
+    lookup: async () => undefined,
+    run: async (_, work): Promise<Outcome<Value>> => {
+      const { root, commit } = await checkout(shop, spec, work);
+      const { subdir } = parseGitUrl(spec.url);
+      const value: TreeValue = {
+        kind: 'tree',
+        id: digestOf(['git', commit, subdir, spec.keepGitDir]),
+        source: { root, resetOwner: true },
+        label: spec.url,
+      };
+      return { result: value, show: commit.slice(0, 12) };
+    },
+  };
+}
+
+/** Fetches the one commit that is wanted and checks it out to a folder below the workshop's trees. */
+export async function checkout(
+  shop: Workshop,
+  spec: GitSpec,
+  work: Work,
+): Promise<{ readonly root: string; readonly folder: string; readonly commit: string }> {
+  const { remote, ref, subdir } = parseGitUrl(spec.url);
+  refuseOption(remote);
+  refuseOption(ref);
+  const folder = await mkdtemp(join(shop.trees, 'git-'));
+  try {
+    const git = (...args: string[]) => runGit(args, folder, shop.gitRoot, work);
+    await git('init', '--quiet', '.');
+    await git('remote', 'add', 'origin', remote);
+    const wanted = ref === '' ? 'HEAD' : ref;
+    await fetchRef(git, wanted);
+    const commit = (await git('rev-parse', 'FETCH_HEAD^{commit}')).trim();
+    if (spec.checksum !== undefined && !commit.startsWith(spec.checksum.replace(/^sha\d+:/, ''))) {
+      throw new StrataError('data_loss', `expected checksum to match ${spec.checksum}, got ${commit}`, {
+        code: 'checksum_mismatch',
+      });
+    }
+    await git('checkout', '--quiet', '--force', '--detach', commit);
+    await git('submodule', 'update', '--init', '--recursive', '--depth=1', '--quiet');
+    if (!spec.keepGitDir) rmSync(join(folder, '.git'), { recursive: true, force: true });
+    return { root: subdir === '' ? folder : insideOf(folder, subdir), folder, commit };
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** A branch or tag by name, else a commit, which not every server gives alone. */
+async function fetchRef(git: (...args: string[]) => Promise<string>, wanted: string): Promise<void> {
+  try {
+    await git('fetch', '--quiet', '--depth=1', '--no-tags', 'origin', wanted);
+  } catch (error) {
+    if (!/^[0-9a-f]{7,64}$/.test(wanted)) throw error;
+    await git('fetch', '--quiet', 'origin', '+refs/heads/*:refs/remotes/origin/*', '+refs/tags/*:refs/tags/*');
+    await git('update-ref', 'FETCH_HEAD', wanted);
+  }
+}
+
+function refuseOption(text: string): void {
+  if (text.startsWith('-')) throw new StrataError('invalid_argument', `invalid git reference: ${JSON.stringify(text)}`);
+}
+
+/** A link in the repository must not lead the subdirectory out of it. */
+function insideOf(folder: string, subdir: string): string {
+  try {
+    const fd = openInRoot(folder, subdir, O_PATH);
+    try {
+      return readlinkSync(fdPath(fd));
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw error;
+    throw new StrataError('not_found', `failed to lookup subdir: subdir ${subdir} not found in the repository`);
+  }
+}
+
+/** No configuration of this machine, no hooks, no helpers, no protocols that run programs, no questions. */
+const safeSettings = [
+  ['protocol.ext.allow', 'never'],
+  ['protocol.file.allow', 'never'],
+  ['core.hooksPath', '/dev/null'],
+  ['core.fsmonitor', 'false'],
+  ['core.symlinks', 'true'],
+  ['credential.helper', ''],
+  ['safe.directory', '*'],
+  ['init.defaultBranch', 'master'],
+  ['advice.detachedHead', 'false'],
+].flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+
+async function runGit(args: readonly string[], cwd: string, home: string, work: Work): Promise<string> {
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  const child = spawn('git', [...safeSettings, ...args], {
+    cwd,
+    env: {
+      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      HOME: home,
+      GIT_CONFIG_NOSYSTEM: '1',
+      GIT_CONFIG_GLOBAL: '/dev/null',
+      GIT_TERMINAL_PROMPT: '0',
+      GIT_SSH_COMMAND: 'ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=accept-new',
+      LC_ALL: 'C',
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    signal: work.signal,
+    killSignal: 'SIGKILL',
+  });
+  const out: Buffer[] = [];
+  const errors: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => {
+    errors.push(chunk);
+    work.emit({ type: 'log', stream: 'stderr', at: Date.now(), text: withoutSecrets(chunk.toString('utf8')) });
+  });
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', resolve);
+  }).catch((cause: unknown) => {
+    work.signal.throwIfAborted();
+    throw new StrataError('unavailable', 'the git program cannot be run', { cause, hint: 'install git' });
+  });
+  work.signal.throwIfAborted();
+  if (code === 0) return Buffer.concat(out).toString('utf8');
+  const said = withoutSecrets(Buffer.concat(errors).toString('utf8')).trim();
+  throw new StrataError('unavailable', `failed to fetch remote: git ${args[0]} stderr:\n${said}`, { code: 'git_failed' });
+}
+
+/** `user:password@` of URLs. */
+function withoutSecrets(text: string): string {
+  return text.replace(/(\w+:\/\/)[^/@\s]+@/g, '$1xxxxx@');
+}

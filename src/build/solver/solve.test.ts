@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StrataError } from '../../errors/index.ts';
+import type { BuildEvent } from '../../progress/index.ts';
+import { Flights } from './flights.ts';
+import { Slots } from './slots.ts';
+import { type Solving, solve } from './solve.ts';
+import type { Outcome, Vertex, Work } from './vertex.ts';
+
+interface Toy extends Vertex<string> {
+  calls: number;
+}
+
+function toy(
+  id: string,
+  inputs: readonly Vertex<string>[],
+  run: (inputs: readonly string[], work: Work) => Promise<string> = async (given) => `${id}(${given.join()})`,
+  options: { key?: string; stored?: string; heavy?: boolean } = {},
+): Toy {
+  const vertex: Toy = {
+    calls: 0,
+    event: { id, kind: 'exec', name: id },
+    inputs,
+    op: {
+      heavy: options.heavy ?? true,
+      key: () => options.key ?? null,
+      lookup: async () => (options.stored === undefined ? undefined : { result: options.stored }),
+      run: async (given, work) => {
+        vertex.calls++;
+        return { result: await run(given, work) };
+      },
+    },
+  };
+  return vertex;
+}
+
+function bench(options: { slots?: number; signal?: AbortSignal; flights?: Flights<Outcome<string>> } = {}) {
+  const events: BuildEvent[] = [];
+  const solving: Solving<string> = {
+    progress: (event) => events.push(event),
+    signal: options.signal ?? new AbortController().signal,
+    slots: new Slots(options.slots ?? 4),
+    flights: options.flights ?? new Flights(),
+    now: () => 0,
+  };
+  return { events, solving, of: (id: string) => events.filter((e) => 'id' in e && e.id === id).map((e) => e.type) };
+}
+
+test('a vertex that two others need runs once', async () => {
+  const base = toy('base', []);
+  const target = toy('target', [toy('a', [base]), toy('b', [base])]);
+  const { solving } = bench();
+  assert.deepEqual(await solve([target], solving), ['target(a(base()),b(base()))']);
+  assert.equal(base.calls, 1);
+});
+
+test('what the target does not need does not run', async () => {
+  const other = toy('other', []);
+  const { solving, events } = bench();
+  await solve([toy('target', [])], solving);
+  assert.equal(other.calls, 0);
+  assert.ok(!events.some((event) => 'id' in event && event.id === 'other'));
+});
+
+test('a stored result is taken and its op does not run', async () => {
+  const stored = toy('stored', [], undefined, { stored: 'kept' });
+  const { solving, events } = bench();
+  assert.deepEqual(await solve([toy('target', [stored])], solving), ['target(kept)']);
+  assert.equal(stored.calls, 0);
+  assert.ok(events.some((event) => event.type === 'completed' && event.id === 'stored' && event.cached));
+});
+
+test('independent vertices run in parallel, no more than there are slots', async () => {
+  let running = 0;
+  let most = 0;
+  const busy = async () => {
+    most = Math.max(most, ++running);
+    await sleep(20);
+    running--;
+    return '';
+  };
+  const { solving } = bench({ slots: 2 });
+  await solve([toy('target', [toy('a', [], busy), toy('b', [], busy), toy('c', [], busy)])], solving);
+  assert.equal(most, 2);
+});
+
+test('a failure is told, aborts what still runs and keeps the rest from starting', async () => {
+  const failing = toy('failing', [], async () => {
+    await sleep(10);
+    throw new StrataError('failed_precondition', 'broken');
+  });
+  let aborted = false;
+  const slow = toy('slow', [], async (_, work) => {
+    await new Promise((resolve) => work.signal.addEventListener('abort', resolve, { once: true }));
+    aborted = true;
+    throw work.signal.reason;
+  });
+  const after = toy('after', [failing, slow]);
+  const { solving, of } = bench();
+  await assert.rejects(solve([after], solving), /broken/);
+  assert.equal(aborted, true);
+  assert.deepEqual(of('failing'), ['vertex', 'started', 'failed']);
+  assert.deepEqual(of('slow'), ['vertex', 'started', 'cancelled']);
+  assert.deepEqual(of('after'), ['vertex']);
+  assert.equal(after.calls, 0);
+});
+
+test('an abort ends the build when the running op has cleaned up', async () => {
+  const controller = new AbortController();
+  let cleaned = false;
+  const slow = toy('slow', [], async (_, work) => {
+    await new Promise((resolve) => work.signal.addEventListener('abort', resolve, { once: true }));
+    await sleep(10);
+    cleaned = true;
+    throw work.signal.reason;
+  });
+  const { solving } = bench({ signal: controller.signal });
+  setTimeout(() => controller.abort(), 10);
+  await assert.rejects(solve([slow], solving));
+  assert.equal(cleaned, true);
+});
+
+test('two builds that want the same work share one run and hear the same lines', async () => {
+  const flights = new Flights<Outcome<string>>();
+  const work = async (_: readonly string[], { emit }: Work) => {
+    emit({ type: 'log', stream: 'stdout', at: 0, text: 'early\n' });
+    await sleep(20);
+    emit({ type: 'log', stream: 'stdout', at: 0, text: 'late\n' });
+    return 'made';
+  };
+  const one = toy('one', [], work, { key: 'same' });
+  const two = toy('two', [], work, { key: 'same' });
+  const [first, second] = [bench({ flights }), bench({ flights })];
+  const begun = solve([one], first.solving);
+  await sleep(5);
+  assert.deepEqual(await Promise.all([begun, solve([two], second.solving)]), [['made'], ['made']]);
+  assert.equal(one.calls + two.calls, 1);
+  const lines = second.events.flatMap((event) => (event.type === 'log' ? [event.text] : []));
+  assert.deepEqual(lines, ['early\n', 'late\n']);
+});
+
+test('shared work goes on when one of two builds is cancelled, and stops when both are', async () => {
+  const flights = new Flights<Outcome<string>>();
+  let stopped = 0;
+  const work = (_: readonly string[], { signal }: Work) =>
+    new Promise<string>((resolve, reject) => {
+      const timer = setTimeout(() => resolve('made'), 60);
+      signal.addEventListener('abort', () => {
+        clearTimeout(timer);
+        stopped++;
+        reject(signal.reason);
+      });
+    });
+  const make = () => toy('x', [], work, { key: 'same' });
+  const quitter = new AbortController();
+  const staying = solve([make()], bench({ flights }).solving);
+  const leaving = solve([make()], bench({ flights, signal: quitter.signal }).solving);
+  setTimeout(() => quitter.abort(), 10);
+  await assert.rejects(leaving);
+  assert.deepEqual(await staying, ['made']);
+  assert.equal(stopped, 0);
+
+  const [a, b] = [new AbortController(), new AbortController()];
+  const both = [a, b].map(({ signal }) => solve([make()], bench({ flights, signal }).solving));
+  setTimeout(() => [a, b].forEach((controller) => void controller.abort()), 10);
+  assert.deepEqual((await Promise.allSettled(both)).map((end) => end.status), ['rejected', 'rejected']);
+  assert.equal(stopped, 1);
+});

@@ -1,0 +1,45 @@
+/**
+ * The graph that a build solves.
+ *
+ * A *vertex* is one step; its *op* is what the step does; the results of its *inputs* are what the op works on. The
+ * solver knows nothing of files or images: an op finds its own result in the cache or makes it.
+ */
+import type { BuildEvent } from '../../progress/index.ts';
+
+export type VertexEvent = Extract<BuildEvent, { type: 'vertex' }>;
+
+/** What a running vertex may tell: everything between `started` and the end. */
+export type WorkEvent =
+  | Omit<Extract<BuildEvent, { type: 'log' }>, 'id'>
+  | Omit<Extract<BuildEvent, { type: 'status' }>, 'id'>
+  | Omit<Extract<BuildEvent, { type: 'warning' }>, 'id'>
+  | Omit<Extract<BuildEvent, { type: 'miss' }>, 'id'>;
+
+export interface Work {
+  readonly emit: (event: WorkEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface Outcome<Result> {
+  readonly result: Result;
+  /** Hex id for the `completed` event. */
+  readonly show?: string;
+  readonly container?: string;
+}
+
+export interface Op<Result> {
+  /** Names the work: equal keys of concurrent builds share one run. Null: never shared. */
+  key(inputs: readonly Result[]): string | null;
+  /** A stored result, without doing the work. */
+  lookup(inputs: readonly Result[], work: Work): Promise<Outcome<Result> | undefined>;
+  /** Does the work and stores its result. Leaves nothing behind when it fails or is aborted. */
+  run(inputs: readonly Result[], work: Work): Promise<Outcome<Result>>;
+  /** Whether `run` takes one of the places for steps that keep a processor busy. */
+  readonly heavy: boolean;
+}
+
+export interface Vertex<Result> {
+  readonly event: Omit<VertexEvent, 'type'>;
+  readonly inputs: readonly Vertex<Result>[];
+  readonly op: Op<Result>;
+}
