@@ -1,3 +1,9 @@
+export type { ContainerOptions } from './containers.ts';
+export { createContainers } from './containers.ts';
+export { containerMigrations } from './migrations.ts';
+export type { CgroupMode, RuntimeFacts } from './runtime.ts';
+export { probeRuntime } from './runtime.ts';
+export { createStepExecutor } from './step.ts';
 export type {
   Attachment,
   Container,

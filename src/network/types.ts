@@ -15,6 +15,8 @@ export interface EndpointSettings {
   readonly NetworkID?: string;
   readonly EndpointID?: string;
   readonly DNSNames?: readonly string[];
+  /** Address that the user asked for. */
+  readonly IPAMConfig?: { readonly IPv4Address?: string };
 }
 
 export interface Network {

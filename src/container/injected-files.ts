@@ -1,0 +1,70 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Networks } from '../network/index.ts';
+import type { ContainerRecord } from './record.ts';
+import type { SpecMount } from './spec.ts';
+
+/**
+ * /etc/hosts, /etc/hostname and /etc/resolv.conf of a container: files beside its log, mounted over the image's own unless
+ * the user mounts something there.
+ */
+export async function containerFiles(
+  record: ContainerRecord,
+  folder: string,
+  networks: Networks,
+): Promise<readonly SpecMount[]> {
+  const taken = new Set(record.mounts.map(({ Destination }) => Destination));
+  const host = record.host.NetworkMode === 'host';
+  const files: Record<string, string> = {
+    '/etc/hostname': `${record.config.Hostname}\n`,
+    '/etc/resolv.conf': await resolvConf(record, networks),
+    ...(!host || record.host.ExtraHosts?.length ? { '/etc/hosts': hosts(record) } : {}),
+  };
+  const mounts: SpecMount[] = [];
+  for (const [destination, text] of Object.entries(files)) {
+    if (taken.has(destination)) continue;
+    const source = join(folder, destination.slice('/etc/'.length));
+    await writeFile(source, text, { mode: 0o644 });
+    mounts.push({ destination, type: 'bind', source, options: ['bind', 'rw', 'rprivate'] });
+  }
+  return mounts;
+}
+
+function hosts(record: ContainerRecord): string {
+  const { Hostname = '', Domainname = '' } = record.config;
+  const lines = [
+    '127.0.0.1\tlocalhost',
+    '::1\tlocalhost ip6-localhost ip6-loopback',
+    'fe00::\tip6-localnet',
+    'ff00::\tip6-mcastprefix',
+    'ff02::1\tip6-allnodes',
+    'ff02::2\tip6-allrouters',
+  ];
+  const gateway = Object.values(record.networks).find(({ Gateway }) => Gateway)?.Gateway ?? '127.0.0.1';
+  for (const entry of record.host.ExtraHosts ?? []) {
+    const at = entry.search(/[:=]/);
+    const ip = entry.slice(at + 1);
+    lines.push(`${ip === 'host-gateway' ? gateway : ip}\t${entry.slice(0, at)}`);
+  }
+  const names = Domainname ? `${Hostname}.${Domainname} ${Hostname}` : Hostname;
+  for (const { IPAddress } of Object.values(record.networks)) if (IPAddress) lines.push(`${IPAddress}\t${names}`);
+  return `${lines.join('\n')}\n`;
+}
+
+async function resolvConf(record: ContainerRecord, networks: Networks): Promise<string> {
+  const { host, networks: endpoints } = record;
+  const found = await networks.resolvers();
+  // On a user's network the bridge's own server answers with the names of its containers.
+  const own = Object.entries(endpoints)
+    .filter(([name]) => !['bridge', 'host', 'none'].includes(name))
+    .flatMap(([name]) => networks.get(name).subnets.flatMap(({ gateway }) => (gateway ? [gateway] : [])));
+  const nameservers = host.Dns?.length ? host.Dns : own.length > 0 ? own : found.nameservers;
+  const search = host.DnsSearch?.length ? host.DnsSearch.filter((domain) => domain !== '.') : found.search;
+  const options = host.DnsOptions?.length ? host.DnsOptions : found.options;
+  const lines = [
+    ...nameservers.map((server) => `nameserver ${server}`),
+    ...(search.length > 0 ? [`search ${search.join(' ')}`] : []),
+    ...(options.length > 0 ? [`options ${options.join(' ')}`] : []),
+  ];
+  return `${lines.join('\n')}\n`;
+}

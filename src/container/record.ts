@@ -1,0 +1,37 @@
+import type { Container, ContainerState } from './types.ts';
+
+/** Go's zero time: how Docker says that something has not happened. */
+export const never = '0001-01-01T00:00:00Z';
+
+/** What is kept of a container: all that the contract shows, and what only this room needs. */
+export interface ContainerRecord extends Container {
+  /** How often its process was started. */
+  readonly runs: number;
+  /** Start time of the process in clock ticks (proc(5) stat field 22): with the pid it names one process. */
+  readonly startTicks: string;
+  /** Asked to stop by a user: restart policies leave it alone. */
+  readonly stopped: boolean;
+  /** Volumes that were made for it without a name. */
+  readonly anonymousVolumes: readonly string[];
+}
+
+export const freshState: ContainerState = {
+  status: 'created',
+  pid: 0,
+  exitCode: 0,
+  oomKilled: false,
+  error: '',
+  startedAt: never,
+  finishedAt: never,
+};
+
+export function isRunning({ state }: Container): boolean {
+  return state.status === 'running' || state.status === 'paused' || state.status === 'restarting';
+}
+
+/** RFC 3339 with nanoseconds. */
+export function timestamp(milliseconds = Date.now() + (performance.now() % 1)): string {
+  const whole = new Date(milliseconds).toISOString();
+  const nanoseconds = String(Number(process.hrtime.bigint() % 1_000_000n)).padStart(6, '0');
+  return `${whole.slice(0, -1)}${nanoseconds}Z`;
+}
