@@ -3,15 +3,16 @@
  * here the same expression is read into a small machine that runs in pattern x path steps, since both are hostile.
  */
 
-import { badPattern, compilePattern } from './file-match.ts';
+import { badPattern } from './file-match.ts';
+import { checkPatternSyntax } from './pattern-syntax.ts';
 
 type Test = (char: string) => boolean;
 type Part =
   | { readonly kind: 'one' | 'many'; readonly test: Test }
   /** Nothing, or anything that ends in a slash: a `**` in front of more. */
   | { readonly kind: 'directories' }
-  /** A `^`: only right at the start. */
-  | { readonly kind: 'start' };
+  /** Takes no character and looks at those around: `^`, and the word boundaries `\\b` and `\\B`. */
+  | { readonly kind: 'assert'; readonly test: (before: string, after: string) => boolean };
 
 const notSlash: Test = (char) => char !== '/';
 const notNewline: Test = (char) => char !== '\n';
@@ -23,18 +24,28 @@ const exactly =
 /**
  * Compiles a cleaned pattern without its `!`.
  *
+ * @returns a test of whole paths, which throws as well: some mistakes only count once a path is compared
  * @throws StrataError invalid_argument, `syntax error in pattern`
  */
 export function compileIgnorePattern(pattern: string): (path: string) => boolean {
-  compilePattern(pattern);
-  if (!/[*?[\]\\]/.test(pattern)) return (path) => path === pattern;
-  const inner = pattern.slice(2);
-  const plainInner = !/[*?[\]\\]/.test(inner);
-  if (pattern.startsWith('**') && plainInner) return suffixMatcher(inner);
-  const front = pattern.replace(/\*\*$/, '');
-  if (front !== pattern && !/[*?[\]\\]/.test(front)) return (path) => path.startsWith(front);
+  checkPatternSyntax(pattern);
+  let compiled: ((path: string) => boolean) | undefined;
+  return (path) => {
+    compiled ??= compile(pattern);
+    return compiled(path);
+  };
+}
+
+function compile(pattern: string): (path: string) => boolean {
+  if (!hasMagic(pattern)) return (path) => path === pattern;
+  if (pattern.startsWith('**') && !hasMagic(pattern.slice(2))) return suffixMatcher(pattern.slice(2));
+  if (pattern.endsWith('**') && !hasMagic(pattern.slice(0, -2))) return (path) => path.startsWith(pattern.slice(0, -2));
   const parts = readParts([...pattern]);
   return (path) => runParts(parts, [...path]);
+}
+
+function hasMagic(text: string): boolean {
+  return /[*?[\]\\]/.test(text);
 }
 
 /** Two stars alone match all; in front of `/name` they match any path that ends so, and the name itself. */
@@ -52,8 +63,8 @@ function readParts(chars: readonly string[]): Part[] {
       parts.push(at === chars.length ? { kind: 'many', test: notNewline } : { kind: 'directories' });
     } else if (char === '*') parts.push({ kind: 'many', test: notSlash });
     else if (char === '?') parts.push({ kind: 'one', test: notSlash });
-    else if (char === '^') parts.push({ kind: 'start' });
-    else if (char === '\\') parts.push({ kind: 'one', test: escapedTest(chars[at++]!) });
+    else if (char === '^') parts.push({ kind: 'assert', test: (before) => before === '' });
+    else if (char === '\\') parts.push(...escapedParts(chars[at++]));
     else if (char === '[') at = readClass(chars, at, parts);
     else parts.push({ kind: 'one', test: exactly(char) });
   }
@@ -77,6 +88,25 @@ const charEscapes: Readonly<Record<string, string>> = {
   v: '\v',
 };
 
+/** The reference adds its end anchor behind a backslash at the end, which makes a dollar sign of it and drops the anchor. */
+function escapedParts(char: string | undefined): Part[] {
+  if (char === undefined) {
+    return [
+      { kind: 'one', test: exactly('$') },
+      { kind: 'many', test: () => true },
+    ];
+  }
+  if (char === 'b' || char === 'B') {
+    const wanted = char === 'b';
+    return [{ kind: 'assert', test: (before, after) => (isWord(before) !== isWord(after)) === wanted }];
+  }
+  return [{ kind: 'one', test: escapedTest(char) }];
+}
+
+function isWord(char: string): boolean {
+  return /^[0-9A-Za-z_]$/.test(char);
+}
+
 /** An escaped letter means to the expression what it means to any regular expression; other characters themselves. */
 function escapedTest(char: string): Test {
   if (Object.hasOwn(classEscapes, char)) return classEscapes[char]!;
@@ -85,7 +115,7 @@ function escapedTest(char: string): Test {
 
 function escapedChar(char: string): string {
   if (Object.hasOwn(charEscapes, char)) return charEscapes[char]!;
-  if (/[0-9A-Za-z]/.test(char)) throw badPattern();
+  if (!/^[\x00-/:-@[-`{-\x7f]$/.test(char)) throw badPattern();
   return char;
 }
 
@@ -146,8 +176,8 @@ function runParts(parts: readonly Part[], chars: readonly string[]): boolean {
     for (let at = 0; at <= size; at++) {
       const before = at > 0 ? chars[at - 1]! : '';
       switch (part.kind) {
-        case 'start':
-          next[at] = at === 0 ? reached[0]! : 0;
+        case 'assert':
+          next[at] = reached[at] && part.test(before, chars[at] ?? '') ? 1 : 0;
           break;
         case 'one':
           next[at] = at > 0 && reached[at - 1] && part.test(before) ? 1 : 0;

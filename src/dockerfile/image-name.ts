@@ -7,7 +7,7 @@ const tag = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 const digest = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/;
 
 export function isImageName(text: string): boolean {
-  if (/^[a-f0-9]{64}$/.test(text)) return false;
+  if (text.length > 4096 || /^[a-f0-9]{64}$/.test(text)) return false;
   const [named = '', ...digests] = text.split('@');
   if (digests.length > 1 || (digests.length === 1 && !digest.test(digests[0]!))) return false;
   const slash = named.indexOf('/');
