@@ -47,8 +47,8 @@ export function createClassicRenderer(options: ClassicOptions = {}): ClassicRend
   const flush = (everything: boolean) => {
     for (const step of [...steps.values()].sort((a, b) => a.number - b.number)) {
       if (step.number > turn && !everything) break;
-      if (everything && !step.touched) continue;
-      told.push(...step.held);
+      if (step.touched) told.push(...step.held);
+      else if (!step.ended) continue;
       step.held = [];
       if (step.ended && step.number === turn) turn++;
     }

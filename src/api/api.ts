@@ -1,0 +1,24 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Listener, startListener } from './listen.ts';
+import { addRoutes } from './routes/index.ts';
+import { createServerCore } from './server.ts';
+import type { Api, ApiBackend } from './types.ts';
+
+/** Docker's Engine API and Strata's own, over `backend`. Nothing is opened before `listen`. */
+export function createApi(backend: ApiBackend): Api {
+  const app = createServerCore();
+  addRoutes(app, backend);
+  const listeners: Listener[] = [];
+  const route = (request: IncomingMessage, response: ServerResponse) => app.routing(request, response);
+  return {
+    async listen(options) {
+      await app.ready();
+      listeners.push(await startListener(options, route));
+    },
+    async close() {
+      await Promise.all(listeners.splice(0).map((listener) => listener.close()));
+      await app.close();
+    },
+    inject: (options) => app.inject(options),
+  };
+}

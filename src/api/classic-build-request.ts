@@ -1,0 +1,79 @@
+import type { BuildRequest, ContextSource } from '../build/index.ts';
+import { StrataError } from '../errors/index.ts';
+import { parsePlatform, parseReference } from '../oci/index.ts';
+import type { Credentials } from '../registry/index.ts';
+import { platformText } from './platform-text.ts';
+import type { Query } from './query.ts';
+import { classicBuildArgs, classicCacheFrom, classicLabels, classicUlimits } from './shapes/build.ts';
+
+/** The query of the classic `POST /build` as a build request, everything checked before the context is read. */
+export function classicBuildRequest(
+  query: Query,
+  auth: Readonly<Record<string, Credentials>> | undefined,
+): Omit<BuildRequest, 'context'> {
+  refuseUnsupported(query);
+  const tags = query.all('t').filter((tag) => tag !== '');
+  for (const tag of tags) assertTag(tag);
+  const platform = platformText(query.text('platform'));
+  if (platform !== '') parsePlatform(platform);
+  const dockerfile = query.text('dockerfile');
+  const network = query.text('networkmode');
+  const shmSize = query.int('shmsize');
+  const ulimits = classicUlimits(query.json('ulimits', 'ulimits'), 'ulimits');
+  const cacheFrom = classicCacheFrom(query.json('cachefrom', 'cache-from'), 'cachefrom') ?? [];
+  const buildArgs = classicBuildArgs(query.json('buildargs', 'build args'), 'buildargs');
+  const labels = classicLabels(query.json('labels', 'labels'), 'labels');
+  return {
+    ...(dockerfile !== '' && { dockerfile: { path: dockerfile } }),
+    ...(tags.length > 0 && { tags }),
+    ...(buildArgs && { buildArgs }),
+    ...(labels && { labels }),
+    ...(query.text('target') !== '' && { target: query.text('target') }),
+    ...(query.flag('nocache') && { noCache: true }),
+    ...(query.flag('pull') && { pull: true }),
+    ...(network !== '' && network !== 'default' && { network }),
+    ...(platform !== '' && { platforms: [platform] }),
+    ...(query.all('extrahosts').length > 0 && { extraHosts: query.all('extrahosts') }),
+    ...(shmSize !== undefined && shmSize > 0 && { shmSize }),
+    ...(ulimits && { ulimits: ulimits as NonNullable<BuildRequest['ulimits']> }),
+    ...(query.text('cgroupparent') !== '' && { cgroupParent: query.text('cgroupparent') }),
+    ...(cacheFrom.length > 0 && { cacheFrom: cacheFrom.map((ref) => ({ type: 'registry', ref })) }),
+    ...(auth && { auth: auth as NonNullable<BuildRequest['auth']> }),
+  };
+}
+
+/** `remote` names a context that the engine fetches itself. */
+export function remoteContext(remote: string): ContextSource | undefined {
+  if (remote === '') return undefined;
+  if (remote === 'client-session') throw noBuildKit();
+  if (/^(https?:\/\/|git:\/\/|git@|github\.com\/|ssh:\/\/)/.test(remote)) return { kind: 'url', url: remote };
+  throw new StrataError('invalid_argument', `remoteURL (${remote}) could not be recognized as URL`, {
+    code: 'invalid_remote',
+  });
+}
+
+function refuseUnsupported(query: Query): void {
+  if (query.text('version') === '2') throw noBuildKit();
+  if (query.flag('squash'))
+    throw new StrataError('invalid_argument', 'squash is only supported with experimental mode');
+  const isolation = query.text('isolation');
+  if (isolation !== '' && isolation !== 'default')
+    throw new StrataError('invalid_argument', `Unsupported isolation: "${isolation}"`);
+  if (query.text('outputs') !== '') throw noBuildKit();
+  for (const name of ['memory', 'memswap', 'cpushares', 'cpuperiod', 'cpuquota']) query.int(name);
+}
+
+function noBuildKit(): StrataError {
+  return new StrataError(
+    'unsupported',
+    'BuildKit sessions are not spoken here; set DOCKER_BUILDKIT=0, or build with `strata build`',
+    {
+      code: 'buildkit_protocol',
+    },
+  );
+}
+
+function assertTag(tag: string): void {
+  if (parseReference(tag).digest === undefined) return;
+  throw new StrataError('invalid_argument', 'refusing to create a tag with a digest reference');
+}

@@ -1,0 +1,93 @@
+import type { Container } from '../container/index.ts';
+import { StrataError } from '../errors/index.ts';
+import type { Image } from '../image/index.ts';
+import { hostPlatform, type ImageConfig, type Reference, type RuntimeConfig } from '../oci/index.ts';
+import type { SnapshotName } from '../snapshot/index.ts';
+import type { ApiBackend } from './types.ts';
+
+type Backend = Pick<ApiBackend, 'containers' | 'images' | 'snapshots' | 'layers'>;
+
+export interface CommitOptions {
+  readonly name?: Reference;
+  readonly config: RuntimeConfig;
+  readonly comment: string;
+  readonly author: string;
+  readonly pause: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Makes an image of a container: its image's layers and one more with what the container changed. */
+export async function commitContainer(backend: Backend, container: Container, options: CommitOptions): Promise<Image> {
+  const base = container.imageID === null ? undefined : await backend.images.get(container.imageID);
+  const layer = await whilePaused(backend, container, options.pause, () =>
+    copyChanges(backend, container, options.signal),
+  );
+  const created = new Date().toISOString();
+  const entry = {
+    created,
+    created_by: [container.path, ...container.args].join(' '),
+    ...(options.author !== '' && { author: options.author }),
+    ...(options.comment !== '' && { comment: options.comment }),
+    ...(layer === null && { empty_layer: true }),
+  };
+  const config: ImageConfig = {
+    ...platformOf(base),
+    created,
+    ...(options.author !== '' && { author: options.author }),
+    config: options.config,
+    rootfs: { type: 'layers', diff_ids: [...(base?.config.rootfs.diff_ids ?? []), ...(layer ? [layer.diffID] : [])] },
+    history: [...(base?.config.history ?? []), entry],
+  };
+  return await backend.images.create({
+    config,
+    snapshot: layer?.name ?? base?.snapshot ?? null,
+    ...(options.name && { names: [options.name] }),
+    ...(base && { parent: base.id }),
+  });
+}
+
+function platformOf(base: Image | undefined): Pick<ImageConfig, 'architecture' | 'os' | 'variant'> {
+  const { architecture, os, variant } = base?.config ?? hostPlatform();
+  return { architecture, os, ...(variant && { variant }) };
+}
+
+/** A copy of the writable layer as a snapshot; null where nothing was changed. */
+async function copyChanges(
+  { snapshots, layers }: Backend,
+  container: Container,
+  signal: AbortSignal,
+): Promise<{ readonly name: SnapshotName; readonly diffID: ImageConfig['rootfs']['diff_ids'][number] } | null> {
+  const source = await snapshots.active(container.snapshot);
+  if (!source) throw new StrataError('data_loss', `the writable layer of container ${container.id} is missing`);
+  const copy = await snapshots.prepare(source.parent);
+  try {
+    const measure = await layers.unpack(layers.stream(source.diffDir, { signal }), copy.diffDir, {
+      compression: 'none',
+      signal,
+    });
+    if (measure.entries === 0) {
+      await snapshots.discard(copy.key);
+      return null;
+    }
+    const { name } = await snapshots.commit(copy, { measure });
+    return { name, diffID: measure.diffID };
+  } catch (error) {
+    await snapshots.discard(copy.key).catch(() => {});
+    throw error;
+  }
+}
+
+async function whilePaused<T>(
+  { containers }: Backend,
+  container: Container,
+  pause: boolean,
+  use: () => Promise<T>,
+): Promise<T> {
+  const held = pause && container.state.status === 'running';
+  if (held) await containers.pause(container.id);
+  try {
+    return await use();
+  } finally {
+    if (held) await containers.unpause(container.id);
+  }
+}

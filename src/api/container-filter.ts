@@ -1,0 +1,141 @@
+import type { Container } from '../container/index.ts';
+import { StrataError } from '../errors/index.ts';
+import { badFilter, type Filters, hasLabel } from './filters.ts';
+import type { ApiBackend } from './types.ts';
+
+export const containerFilters = [
+  'ancestor',
+  'before',
+  'exited',
+  'expose',
+  'health',
+  'id',
+  'isolation',
+  'is-task',
+  'label',
+  'name',
+  'network',
+  'publish',
+  'since',
+  'status',
+  'volume',
+];
+
+const states = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
+const healths = ['starting', 'healthy', 'unhealthy', 'none'];
+
+type Backend = Pick<ApiBackend, 'containers' | 'images' | 'networks'>;
+
+/** The test that `GET /containers/json` puts its rows to. Values that mean nothing are refused here. */
+export async function createContainerFilter(
+  filters: Filters,
+  backend: Backend,
+): Promise<(container: Container) => boolean> {
+  assertOneOf(filters, 'status', states, 'state');
+  assertOneOf(filters, 'health', healths, 'health');
+  const names = filters.values('name').map(pattern);
+  const ids = filters.values('id').map(pattern);
+  const codes = filters.values('exited').map(exitCode);
+  const bound = (name: string) => filters.values(name).map((ref) => Date.parse(backend.containers.get(ref).created));
+  const beforeTimes = bound('before');
+  const sinceTimes = bound('since');
+  const ancestors = await ancestorImages(filters, backend);
+  const networks = filters.values('network');
+
+  return (container) => {
+    const created = Date.parse(container.created);
+    const { state } = container;
+    return (
+      filters.exact('status', state.status) &&
+      filters.exact('health', state.health?.status ?? 'none') &&
+      (names.length === 0 || names.some((name) => name.test(`/${container.name}`) || name.test(container.name))) &&
+      (ids.length === 0 || ids.some((id) => id.test(container.id))) &&
+      (codes.length === 0 || (state.status === 'exited' && codes.includes(state.exitCode))) &&
+      beforeTimes.every((time) => created < time) &&
+      sinceTimes.every((time) => created > time) &&
+      filters.values('label').every((want) => hasLabel(container.config.Labels ?? {}, want)) &&
+      (ancestors === undefined || (container.imageID !== null && ancestors.has(container.imageID))) &&
+      (networks.length === 0 || networks.some((network) => onNetwork(container, network, backend))) &&
+      filters.exact('is-task', 'false') &&
+      hasVolume(container, filters) &&
+      hasPort(container, filters)
+    );
+  };
+}
+
+function assertOneOf(filters: Filters, name: string, allowed: readonly string[], what: string): void {
+  const wrong = filters.values(name).find((value) => !allowed.includes(value));
+  if (wrong === undefined) return;
+  throw badFilter(
+    `invalid filter '${name}=${wrong}': invalid value for ${what} (${wrong}): must be one of ${allowed.join(', ')}`,
+  );
+}
+
+/** Docker takes these as regular expressions; ours are kept short so that they cannot take long. */
+function pattern(text: string): RegExp {
+  try {
+    if (text.length > 256) throw new Error('too long');
+    return new RegExp(/[(*+{]/.test(text) ? safePattern(text) : text);
+  } catch {
+    throw badFilter(`invalid filter: ${JSON.stringify(text)} is not a pattern`);
+  }
+}
+
+/** Groups that repeat are what makes a pattern slow: such a text is taken literally. */
+function safePattern(text: string): string {
+  return /[)\]][*+{]|\([^)]*[*+{]/.test(text) ? text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&') : text;
+}
+
+function exitCode(text: string): number {
+  if (!/^\d{1,3}$/.test(text)) throw badFilter(`invalid filter 'exited=${text}'`);
+  return Number(text);
+}
+
+async function ancestorImages(filters: Filters, { images }: Backend): Promise<ReadonlySet<string> | undefined> {
+  if (!filters.has('ancestor')) return undefined;
+  const found = await Promise.all(filters.values('ancestor').map((name) => images.find(name).catch(ignoreBadName)));
+  const wanted = new Set(found.flatMap((image) => (image ? [image.id as string] : [])));
+  // Images that were built upon the wanted ones count as well.
+  const all = await images.list();
+  for (let grown = true; grown; ) {
+    grown = false;
+    for (const image of all) {
+      if (image.parent === null || !wanted.has(image.parent) || wanted.has(image.id)) continue;
+      wanted.add(image.id);
+      grown = true;
+    }
+  }
+  return wanted;
+}
+
+function ignoreBadName(error: unknown): undefined {
+  if (error instanceof StrataError && error.kind !== 'internal') return undefined;
+  throw error;
+}
+
+function onNetwork(container: Container, want: string, { networks }: Backend): boolean {
+  return Object.entries(container.networks).some(
+    ([name, endpoint]) =>
+      name === want ||
+      (endpoint.NetworkID ?? networks.list().find((one) => one.name === name)?.id ?? '').startsWith(want),
+  );
+}
+
+function hasVolume(container: Container, filters: Filters): boolean {
+  if (!filters.has('volume')) return true;
+  const known = container.mounts.flatMap((mount) => [mount.Name ?? mount.Source, mount.Destination]);
+  return filters.values('volume').some((want) => known.includes(want));
+}
+
+function hasPort(container: Container, filters: Filters): boolean {
+  const inside = Object.keys(container.ports);
+  const withProtocol = (port: string) => (port.includes('/') ? port : `${port}/tcp`);
+  const exposed =
+    !filters.has('expose') || filters.values('expose').some((port) => inside.includes(withProtocol(port)));
+  const published =
+    !filters.has('publish') ||
+    filters
+      .values('publish')
+      .some((port) => inside.some((one) => one === withProtocol(port) && (container.ports[one]?.length ?? 0) > 0));
+  return exposed && published;
+}

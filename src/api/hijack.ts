@@ -1,0 +1,107 @@
+import { once } from 'node:events';
+import type { Duplex, Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Attachment } from '../container/index.ts';
+import { bodyStream } from './body.ts';
+import { framer, multiplexedStream, rawStream } from './multiplex.ts';
+import { upgradeOf } from './upgrade.ts';
+
+/** Both directions of a taken-over connection. */
+interface Connection {
+  readonly input: Readable;
+  readonly output: Duplex;
+}
+
+/**
+ * Takes the connection away from HTTP (Engine API, "Hijacking"): `101` for a client that asked to upgrade, else `200`
+ * and then bare bytes. Without an upgrade the input is the body of the request.
+ */
+function takeConnection(request: FastifyRequest, reply: FastifyReply, tty: boolean): Connection {
+  const upgrade = upgradeOf(request.raw);
+  const input = upgrade ? upgrade.socket : bodyStream(request);
+  reply.hijack();
+  const output = (upgrade?.socket ?? request.raw.socket) as Duplex;
+  upgrade?.release();
+  const type = upgrade && !tty ? multiplexedStream : rawStream;
+  const headers = reply.raw.getHeaderNames().map((name) => `${name}: ${reply.raw.getHeader(name)}`);
+  const first = upgrade
+    ? ['HTTP/1.1 101 UPGRADED', `Content-Type: ${type}`, 'Connection: Upgrade', 'Upgrade: tcp']
+    : ['HTTP/1.1 200 OK', `Content-Type: ${type}`];
+  output.write(`${[...first, ...headers].join('\r\n')}\r\n\r\n`);
+  return { input, output };
+}
+
+/**
+ * Joins a process to the connection of its client until one of them ends. The client's half-close closes the
+ * process's input and nothing else; a lost client detaches and leaves the process alone.
+ */
+export async function serveAttachment(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  attachment: Attachment,
+  options: { readonly tty: boolean; readonly stdin: boolean },
+): Promise<void> {
+  const { input, output } = takeConnection(request, reply, options.tty);
+  const detach = () => attachment.detach();
+  output.once('close', detach);
+  output.on('error', () => output.destroy());
+  if (output.destroyed) detach();
+  if (options.stdin) pumpInput(input, attachment);
+  else input.resume();
+  const onWire = framer(options.tty);
+  try {
+    for await (const chunk of attachment.output) {
+      if (output.destroyed) break;
+      if (chunk.data.length > 0 && !output.write(onWire(chunk))) await drained(output);
+    }
+  } finally {
+    input.unpipe?.();
+    endOutput(output);
+  }
+}
+
+/** For an exec that could not start: the reason goes where its output would have gone. */
+export function serveFailure(request: FastifyRequest, reply: FastifyReply, message: string, tty: boolean): void {
+  const { input, output } = takeConnection(request, reply, tty);
+  output.on('error', () => output.destroy());
+  input.resume();
+  output.write(framer(tty)({ stream: 'stderr', data: Buffer.from(`${message}\r\n`) }));
+  endOutput(output);
+}
+
+function endOutput(output: Duplex): void {
+  if (output.destroyed) return;
+  output.end();
+  // A client that never closes its half must not keep the connection for ever.
+  const timer = setTimeout(() => output.destroy(), 10_000);
+  timer.unref();
+  output.once('close', () => clearTimeout(timer));
+  output.resume();
+}
+
+async function drained(output: Duplex): Promise<void> {
+  const closed = new AbortController();
+  const onClose = () => closed.abort();
+  output.once('close', onClose);
+  try {
+    if (!output.destroyed) await once(output, 'drain', { signal: closed.signal });
+  } catch {
+    // the loop sees that the output is gone
+  } finally {
+    output.off('close', onClose);
+  }
+}
+
+function pumpInput(input: Readable, attachment: Attachment): void {
+  input.on('data', (chunk: Buffer) => {
+    input.pause();
+    attachment.write(chunk).then(
+      () => input.resume(),
+      // The process has closed its input: what the client still types goes nowhere.
+      () => input.resume(),
+    );
+  });
+  input.once('end', () => void attachment.closeInput().catch(() => {}));
+  input.once('error', () => void attachment.closeInput().catch(() => {}));
+  input.resume();
+}

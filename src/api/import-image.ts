@@ -1,0 +1,57 @@
+import type { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { fetch } from 'undici';
+import type { ByteStream } from '../content/index.ts';
+import { messageOf, StrataError } from '../errors/index.ts';
+import { parsePlatform, parseReference, withDefaultTag } from '../oci/index.ts';
+import { bodyStream } from './body.ts';
+import { applyChanges } from './changes.ts';
+import { platformText } from './platform-text.ts';
+import { publishImage } from './publish.ts';
+import { queryOf } from './server.ts';
+import { openMessages } from './stream-reply.ts';
+import type { ApiBackend } from './types.ts';
+
+/** `POST /images/create?fromSrc=…`: an image of one layer, from the body (`-`) or from a URL. */
+export async function importImage(
+  { images, events }: Pick<ApiBackend, 'images' | 'events'>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const query = queryOf(request);
+  const source = query.text('fromSrc');
+  if (source === '') throw new StrataError('invalid_argument', 'one of fromImage and fromSrc must be given');
+  const repo = query.text('repo');
+  const tag = query.text('tag');
+  const name = repo === '' ? undefined : withDefaultTag(parseReference(tag === '' ? repo : `${repo}:${tag}`));
+  const platform = platformText(query.text('platform'));
+  const config = applyChanges({}, query.all('changes'));
+  const messages = openMessages(reply);
+  try {
+    const image = await images.import(await openSource(source, bodyStream(request), messages.signal), {
+      config,
+      message: query.text('message') || `Imported from ${source}`,
+      signal: messages.signal,
+      ...(name && { name }),
+      ...(platform !== '' && { platform: parsePlatform(platform) }),
+    });
+    publishImage(events, 'import', image.id, image.id);
+    messages.message({ status: image.id });
+    messages.end();
+  } catch (error) {
+    messages.fail(error);
+  }
+  return reply;
+}
+
+async function openSource(source: string, body: Readable, signal: AbortSignal): Promise<ByteStream> {
+  if (source === '-') return body;
+  const url = /^https?:\/\//.test(source) ? source : `http://${source}`;
+  try {
+    const answer = await fetch(url, { signal });
+    if (!answer.ok || !answer.body) throw new Error(`the server answered ${answer.status}`);
+    return answer.body;
+  } catch (cause) {
+    throw new StrataError('unavailable', `cannot download ${url}: ${messageOf(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,2 @@
+export { createApi } from './api.ts';
+export type { Api, ApiBackend, ListenOptions } from './types.ts';

@@ -1,0 +1,128 @@
+import { chmodSync, chownSync, readFileSync, statSync, unlinkSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { messageOf, StrataError } from '../errors/index.ts';
+import type { ListenOptions } from './types.ts';
+import { handleUpgrades, wantsUpgrade } from './upgrade.ts';
+
+// A build context or an image archive may take longer to arrive than any fixed time; headers may not.
+const serverOptions = { requestTimeout: 0, headersTimeout: 60_000, shouldUpgradeCallback: wantsUpgrade };
+
+/** A socket that is being served. */
+export interface Listener {
+  close(): Promise<void>;
+}
+
+export async function startListener(options: ListenOptions, route: RequestListener): Promise<Listener> {
+  const server = 'tcp' in options ? createSecureServer(options.tcp.tls, route) : createServer(serverOptions, route);
+  server.on('clientError', answerClientError);
+  handleUpgrades(server, route);
+  const open = trackConnections(server);
+  await ('tcp' in options ? listenTcp(server, options.tcp) : listenUnix(server, options));
+  return { close: () => closeServer(server, open) };
+}
+
+function createSecureServer(
+  tls: { ca: string | Buffer; cert: string | Buffer; key: string | Buffer },
+  route: RequestListener,
+): Server {
+  return createTlsServer(
+    { ...serverOptions, ...tls, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' },
+    route,
+  );
+}
+
+function listenTcp(server: Server, at: { host: string; port: number }): Promise<void> {
+  return listening(server, () => server.listen(at.port, at.host));
+}
+
+async function listenUnix(server: Server, at: { socketPath: string; mode: number; group?: string }): Promise<void> {
+  await clearStaleSocket(at.socketPath);
+  const gid = at.group === undefined ? undefined : groupId(at.group);
+  // bind(2) happens inside listen(): the socket is never there with wider rights than these.
+  const umask = process.umask(0o177);
+  try {
+    await listening(server, () => server.listen(at.socketPath));
+  } finally {
+    process.umask(umask);
+  }
+  if (gid !== undefined) chownSync(at.socketPath, 0, gid);
+  chmodSync(at.socketPath, at.mode);
+}
+
+function listening(server: Server, start: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) =>
+      reject(new StrataError('unavailable', `cannot listen: ${messageOf(cause)}`, { code: 'cannot_listen', cause })),
+    );
+    server.once('listening', () => resolve());
+    start();
+  });
+}
+
+/** A socket file that nobody answers on was left by a process that died. */
+async function clearStaleSocket(path: string): Promise<void> {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found) return;
+  if (!found.isSocket()) throw new StrataError('failed_precondition', `${path} exists and is not a socket`);
+  if (await answers(path)) {
+    throw new StrataError('failed_precondition', `another daemon already listens on ${path}`, {
+      code: 'already_running',
+    });
+  }
+  unlinkSync(path);
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
+}
+
+function groupId(group: string): number {
+  if (/^\d+$/.test(group)) return Number(group);
+  const row = readFileSync('/etc/group', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'))
+    .find(([name]) => name === group);
+  if (!row?.[2]) throw new StrataError('invalid_argument', `no such group: ${group}`, { code: 'unknown_group' });
+  return Number(row[2]);
+}
+
+function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const body = JSON.stringify({ message: 'malformed HTTP request' });
+  socket.end(
+    `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+function trackConnections(server: Server): Set<Duplex> {
+  const open = new Set<Duplex>();
+  server.on('connection', (socket: Duplex) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
+  return open;
+}
+
+async function closeServer(server: Server, open: Set<Duplex>): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  // Followers of logs and events would hold the daemon for ever; the last answers get a moment to leave.
+  const cut = setTimeout(() => {
+    for (const socket of open) socket.destroy();
+  }, 500);
+  await closed;
+  clearTimeout(cut);
+}

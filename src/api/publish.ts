@@ -1,0 +1,22 @@
+import type { Engine } from '../engine/index.ts';
+
+type Events = Pick<Engine['events'], 'publish'>;
+
+/** `name` is the name that the action was about, as the client wrote it. */
+export function publishImage(events: Events, action: string, id: string, name: string): void {
+  events.publish({ Type: 'image', Action: action, Actor: { ID: id, Attributes: { name } } });
+}
+
+export function publishVolume(events: Events, action: string, name: string): void {
+  events.publish({ Type: 'volume', Action: action, Actor: { ID: name, Attributes: { driver: 'local' } } });
+}
+
+export function publishNetwork(
+  events: Events,
+  action: string,
+  network: { readonly id: string; readonly name: string; readonly driver: string },
+  more: Readonly<Record<string, string>> = {},
+): void {
+  const Attributes = { ...more, name: network.name, type: network.driver };
+  events.publish({ Type: 'network', Action: action, Actor: { ID: network.id, Attributes } });
+}

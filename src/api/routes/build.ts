@@ -1,0 +1,122 @@
+import { join } from 'node:path';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { BuildRequest, BuildResult, ContextSource } from '../../build/index.ts';
+import { StrataError, toStrataError } from '../../errors/index.ts';
+import { familiarName, parseReference, withDefaultTag } from '../../oci/index.ts';
+import { classicResult, createClassicRenderer } from '../../progress/index.ts';
+import { bodyStream } from '../body.ts';
+import { classicBuildRequest, remoteContext } from '../classic-build-request.ts';
+import { excerptText } from '../excerpt.ts';
+import { readFilters } from '../filters.ts';
+import type { Query } from '../query.ts';
+import { registryConfig } from '../registry-auth.ts';
+import { sendJson } from '../reply.ts';
+import { queryOf } from '../server.ts';
+import { spool } from '../spool.ts';
+import { type MessageStream, openMessages } from '../stream-reply.ts';
+import { parseDuration } from '../time.ts';
+import type { ApiBackend } from '../types.ts';
+
+type Backend = Pick<ApiBackend, 'builder' | 'events' | 'config'>;
+
+export function addBuildRoutes(app: FastifyInstance, backend: Backend): void {
+  app.post('/build', async (request, reply) => {
+    const query = queryOf(request);
+    const options = classicBuildRequest(query, registryConfig(request));
+    const context = remoteContext(query.text('remote')) ?? (await uploadedContext(backend, request));
+    await build(backend, { ...options, context }, query, reply);
+    return reply;
+  });
+
+  app.post('/build/prune', async (request, reply) => {
+    const query = queryOf(request);
+    const filters = readFilters(query, [
+      'description',
+      'id',
+      'inuse',
+      'parent',
+      'private',
+      'shared',
+      'type',
+      'unused-for',
+      'until',
+    ]);
+    const unusedFor = age(filters.values('until')[0] ?? filters.values('unused-for')[0]);
+    const keepStorage = query.int('reserved-space') ?? query.int('keep-storage');
+    const others = ['description', 'id', 'inuse', 'parent', 'private', 'shared', 'type'].filter((name) =>
+      filters.has(name),
+    );
+    const { deleted, reclaimed } = await backend.builder.cache.prune({
+      all: query.flag('all'),
+      ...(keepStorage !== undefined && { keepStorage }),
+      ...(unusedFor !== undefined && { unusedFor }),
+      ...(others.length > 0 && { filters: Object.fromEntries(others.map((name) => [name, filters.values(name)])) }),
+    });
+    backend.events.publish({
+      Type: 'builder',
+      Action: 'prune',
+      Actor: { ID: '', Attributes: { reclaimed: String(reclaimed) } },
+    });
+    sendJson(reply, { CachesDeleted: deleted.length > 0 ? deleted : null, SpaceReclaimed: reclaimed });
+  });
+
+  app.post('/build/cancel', async (request) => {
+    if (queryOf(request).text('id') === '') throw new StrataError('invalid_argument', 'build ID not provided');
+    throw new StrataError('not_found', 'no such build: a build of the classic API ends when its connection is closed');
+  });
+}
+
+/** Seconds of a duration such as `24h`. */
+function age(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const seconds = parseDuration(text);
+  if (seconds === undefined)
+    throw new StrataError('invalid_argument', `invalid filter: ${JSON.stringify(text)} is not a duration`);
+  return seconds;
+}
+
+async function uploadedContext({ config }: Backend, request: FastifyRequest): Promise<ContextSource> {
+  const { path } = await spool(bodyStream(request), join(config.dataRoot, 'tmp'));
+  return { kind: 'file', path, remove: true };
+}
+
+async function build(backend: Backend, request: BuildRequest, query: Query, reply: FastifyReply): Promise<void> {
+  const messages = openMessages(reply);
+  const quiet = query.flag('q');
+  const renderer = createClassicRenderer({ remove: query.flag('rm', true) });
+  // A quiet build tells what it held back only when it fails.
+  const held: string[] = [];
+  const tell = (lines: readonly string[]) => {
+    if (quiet) held.push(...lines);
+    else for (const stream of lines) messages.message({ stream });
+  };
+  try {
+    const result = await backend.builder.build(request, {
+      signal: messages.signal,
+      progress: (event) => tell(renderer.push(event)),
+    });
+    tell(renderer.end());
+    succeed(messages, result, request, quiet);
+  } catch (thrown) {
+    tell(renderer.end());
+    fail(messages, thrown, quiet ? held : []);
+  }
+}
+
+function succeed(messages: MessageStream, result: BuildResult, request: BuildRequest, quiet: boolean): void {
+  const { imageID } = result;
+  if (imageID !== undefined && quiet) messages.message({ stream: `${imageID}\n` });
+  if (imageID !== undefined && !quiet) {
+    messages.message({ aux: { ID: imageID } });
+    const names = (request.tags ?? []).map((tag) => familiarName(withDefaultTag(parseReference(tag))));
+    for (const stream of classicResult(imageID, names)) messages.message({ stream });
+  }
+  messages.end();
+}
+
+function fail(messages: MessageStream, thrown: unknown, held: readonly string[]): void {
+  const error = toStrataError(thrown);
+  for (const stream of held) messages.message({ stream });
+  if (messages.started) for (const stream of excerptText(error)) messages.message({ stream });
+  messages.fail(error, error.exitCode === undefined ? {} : { code: error.exitCode });
+}

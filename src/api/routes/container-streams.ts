@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FastifyInstance } from 'fastify';
+import type { LogOptions } from '../../container/index.ts';
+import { StrataError } from '../../errors/index.ts';
+import { serveAttachment } from '../hijack.ts';
+import { stampedLines } from '../log-lines.ts';
+import { framer, multiplexedStream, rawStream } from '../multiplex.ts';
+import type { Query } from '../query.ts';
+import { sendJson } from '../reply.ts';
+import { queryOf } from '../server.ts';
+import { sampler } from '../stats-sampler.ts';
+import { openStream } from '../stream-reply.ts';
+import { parseMoment } from '../time.ts';
+import type { ApiBackend } from '../types.ts';
+
+type Backend = Pick<ApiBackend, 'containers'>;
+type ById = { Params: { id: string } };
+
+/** What a container says: output, log, statistics, processes, changed files. */
+export function addContainerStreamRoutes(app: FastifyInstance, { containers }: Backend): void {
+  app.get<ById>('/containers/:id/logs', async (request, reply) => {
+    const query = queryOf(request);
+    const options = logOptions(query);
+    const container = containers.get(request.params.id);
+    const tty = container.config.Tty ?? false;
+    const stream = openStream(reply, tty ? rawStream : multiplexedStream);
+    const chunks = containers.logs(container.id, { ...options, signal: stream.signal });
+    const onWire = framer(tty);
+    stream.start();
+    try {
+      for await (const chunk of query.flag('timestamps') ? stampedLines(chunks) : chunks) {
+        await stream.write(onWire(chunk));
+        if (stream.signal.aborted) return reply;
+      }
+    } catch (error) {
+      if (!stream.signal.aborted)
+        await stream.write(
+          onWire({ stream: 'stderr', data: Buffer.from(`Error grabbing logs: ${(error as Error).message}\n`) }),
+        );
+    }
+    stream.end();
+    return reply;
+  });
+
+  app.post<ById>('/containers/:id/attach', async (request, reply) => {
+    const query = queryOf(request);
+    const container = containers.get(request.params.id);
+    if (container.state.status === 'paused') {
+      throw new StrataError('conflict', `container ${container.id} is paused, unpause the container before attach`);
+    }
+    if (container.state.status === 'restarting') {
+      throw new StrataError('conflict', `container ${container.id} is restarting, wait until the container is running`);
+    }
+    const stdin = query.flag('stdin') && (container.config.OpenStdin ?? false);
+    const attachment = await containers.attach(container.id, {
+      stdin,
+      stdout: query.flag('stdout'),
+      stderr: query.flag('stderr'),
+      replay: query.flag('logs'),
+      stream: query.flag('stream'),
+    });
+    await serveAttachment(request, reply, attachment, { tty: container.config.Tty ?? false, stdin });
+    return reply;
+  });
+
+  app.get<ById>('/containers/:id/attach/ws', async () => {
+    throw new StrataError(
+      'unsupported',
+      'attaching over a WebSocket is not supported; use POST /containers/{id}/attach',
+    );
+  });
+
+  app.get<ById>('/containers/:id/stats', async (request, reply) => {
+    const query = queryOf(request);
+    const { id } = containers.get(request.params.id);
+    const follow = query.flag('stream', true);
+    const stream = openStream(reply, 'application/json');
+    const sample = sampler(containers, id);
+    if (!follow) {
+      if (!query.flag('one-shot') && containers.get(id).state.pid > 0) {
+        await sample();
+        await sleep(1000, undefined, { signal: stream.signal }).catch(() => {});
+      }
+      return sendJson(reply, await sample());
+    }
+    stream.start();
+    while (!stream.signal.aborted) {
+      const next = await sample().catch(() => undefined);
+      if (next === undefined) break;
+      await stream.write(`${JSON.stringify(next)}\n`);
+      await sleep(1000, undefined, { signal: stream.signal }).catch(() => {});
+    }
+    stream.end();
+    return reply;
+  });
+
+  app.get<ById>('/containers/:id/top', async (request, reply) => {
+    const psArgs = queryOf(request).text('ps_args');
+    sendJson(reply, await containers.top(request.params.id, psArgs === '' ? '-ef' : psArgs));
+  });
+
+  app.get<ById>('/containers/:id/changes', async (request, reply) => {
+    const kinds = { C: 0, A: 1, D: 2 } as const;
+    const changes = await containers.changes(request.params.id);
+    sendJson(reply, changes.length === 0 ? null : changes.map(({ path, kind }) => ({ Path: path, Kind: kinds[kind] })));
+  });
+}
+
+function logOptions(query: Query): LogOptions {
+  const stdout = query.flag('stdout');
+  const stderr = query.flag('stderr');
+  if (!stdout && !stderr)
+    throw new StrataError('invalid_argument', 'Bad parameters: you must choose at least one stream');
+  const since = parseMoment(query.text('since'));
+  const until = parseMoment(query.text('until'));
+  const tail = /^\d{1,15}$/.test(query.text('tail')) ? Number(query.text('tail')) : undefined;
+  return {
+    stdout,
+    stderr,
+    follow: query.flag('follow'),
+    ...(tail !== undefined && { tail }),
+    ...(since !== undefined && since !== 0 && { since }),
+    ...(until !== undefined && until !== 0 && { until }),
+  };
+}

@@ -1,0 +1,129 @@
+import type { FastifyInstance } from 'fastify';
+import type { Container, CreateContainer } from '../../container/index.ts';
+import { StrataError } from '../../errors/index.ts';
+import type { Image } from '../../image/index.ts';
+import { parsePlatform, platformMatches } from '../../oci/index.ts';
+import { readJson } from '../body.ts';
+import { rootSize, shownImage } from '../container-facts.ts';
+import { containerFilters, createContainerFilter } from '../container-filter.ts';
+import { readFilters } from '../filters.ts';
+import { graphData } from '../graph-data.ts';
+import { platformText } from '../platform-text.ts';
+import { sendEmpty, sendJson } from '../reply.ts';
+import { queryOf } from '../server.ts';
+import { createRequest } from '../shapes/container.ts';
+import { parseMoment } from '../time.ts';
+import type { ApiBackend } from '../types.ts';
+import { assertSupportedHost } from '../unsupported-host.ts';
+import { inspectContainer } from '../views/container-inspect.ts';
+import { summarizeContainer } from '../views/container-summary.ts';
+
+type Backend = Pick<ApiBackend, 'containers' | 'images' | 'networks' | 'snapshots' | 'events' | 'config'>;
+type ById = { Params: { id: string } };
+
+export function addContainerRoutes(app: FastifyInstance, backend: Backend): void {
+  const { containers, images, networks } = backend;
+
+  app.get('/containers/json', async (request, reply) => {
+    const query = queryOf(request);
+    const filters = readFilters(query, containerFilters);
+    const limit = query.int('limit') ?? -1;
+    const everything =
+      query.flag('all') || limit > 0 || filters.has('status') || filters.has('exited') || filters.has('health');
+    const keep = await createContainerFilter(filters, backend);
+    const found = containers
+      .list()
+      .filter((container) => everything || isUp(container))
+      .sort((a, b) => Date.parse(b.created) - Date.parse(a.created))
+      .filter(keep);
+    const rows = (limit > 0 ? found.slice(0, limit) : found).map(async (container) =>
+      summarizeContainer(container, {
+        networks: networks.list(),
+        image: await shownImage(images, container),
+        ...(query.flag('size') && { sizes: await sizes(backend, container) }),
+      }),
+    );
+    sendJson(reply, await Promise.all(rows));
+  });
+
+  app.get<ById>('/containers/:id/json', async (request, reply) => {
+    const container = containers.get(request.params.id);
+    const active = await backend.snapshots.active(container.snapshot).catch(() => undefined);
+    const stack = active?.parent ? backend.snapshots.stack(active.parent) : [];
+    sendJson(
+      reply,
+      inspectContainer(container, {
+        networks: networks.list(),
+        execIDs: [],
+        graph: graphData(stack, active?.diffDir),
+        stateRoot: backend.config.stateRoot,
+        ...(queryOf(request).flag('size') && { sizes: await sizes(backend, container) }),
+      }),
+    );
+  });
+
+  app.post('/containers/create', async (request, reply) => {
+    const query = queryOf(request);
+    const { HostConfig, NetworkingConfig, ...config } = await readJson(request, createRequest, { required: true });
+    if (Object.keys(config).length === 0 && !HostConfig) {
+      throw new StrataError('invalid_argument', 'config cannot be empty in order to create a container');
+    }
+    const host = (HostConfig ?? {}) as CreateContainer['host'];
+    assertSupportedHost(host);
+    const image = config.Image ? await images.get(config.Image) : undefined;
+    if (image) assertPlatform(image, config.Image!, platformText(query.text('platform')));
+    const name = query.text('name');
+    const endpoints = NetworkingConfig?.EndpointsConfig;
+    const { container, warnings } = await containers.create({
+      config,
+      host,
+      image: image ? { id: image.id, snapshot: image.snapshot, config: image.config.config ?? {} } : null,
+      ...(name !== '' && { name: name.replace(/^\//, '') }),
+      ...(endpoints && { endpoints: endpoints as NonNullable<CreateContainer['endpoints']> }),
+    });
+    if (image) images.touch(image.id);
+    sendJson(reply, { Id: container.id, Warnings: warnings }, 201);
+  });
+
+  app.delete<ById>('/containers/:id', async (request, reply) => {
+    const query = queryOf(request);
+    await containers.remove(request.params.id, { force: query.flag('force'), volumes: query.flag('v') });
+    sendEmpty(reply);
+  });
+
+  app.post('/containers/prune', async (request, reply) => {
+    const filters = readFilters(queryOf(request), ['label', 'label!', 'until']);
+    const until = parseMoment(filters.values('until')[0] ?? '');
+    const labels = filters.values('label');
+    const { deleted, reclaimed } = await containers.prune({
+      ...(until !== undefined && { until: until * 1000 }),
+      ...(labels.length > 0 && { labels }),
+    });
+    backend.events.publish({
+      Type: 'container',
+      Action: 'prune',
+      Actor: { ID: '', Attributes: { reclaimed: String(reclaimed) } },
+    });
+    sendJson(reply, { ContainersDeleted: deleted.length > 0 ? deleted : null, SpaceReclaimed: reclaimed });
+  });
+}
+
+function isUp(container: Container): boolean {
+  return ['running', 'paused', 'restarting'].includes(container.state.status);
+}
+
+async function sizes({ containers, images }: Backend, container: Container): Promise<{ rw: number; rootFs: number }> {
+  const [rw, image] = await Promise.all([containers.size(container.id), rootSize(images, container)]);
+  return { rw, rootFs: rw + image };
+}
+
+function assertPlatform(image: Image, name: string, platform: string): void {
+  if (platform === '') return;
+  const { os, architecture } = image.config;
+  if (platformMatches(parsePlatform(platform), image.config)) return;
+  throw new StrataError(
+    'not_found',
+    `image with reference ${name} was found but its platform (${os}/${architecture}) does not match the specified platform (${platform})`,
+    { code: 'wrong_platform' },
+  );
+}

@@ -1,0 +1,81 @@
+import type { FastifyInstance } from 'fastify';
+import type { ExecConfig, ExecState } from '../../container/index.ts';
+import { messageOf, StrataError } from '../../errors/index.ts';
+import { readJson } from '../body.ts';
+import { serveAttachment, serveFailure } from '../hijack.ts';
+import { sendEmpty, sendJson } from '../reply.ts';
+import { execRequest, execStartRequest } from '../shapes/container.ts';
+import { readSize } from '../terminal-size.ts';
+import type { ApiBackend } from '../types.ts';
+
+type Backend = Pick<ApiBackend, 'containers'>;
+type ById = { Params: { id: string } };
+
+export function addExecRoutes(app: FastifyInstance, { containers }: Backend): void {
+  const { exec } = containers;
+
+  app.post<ById>('/containers/:id/exec', async (request, reply) => {
+    const { ConsoleSize: _size, ...config } = await readJson(request, execRequest);
+    if ((config.Cmd ?? []).length === 0) throw new StrataError('invalid_argument', 'No exec command specified');
+    const { id } = await exec.create(request.params.id, config as ExecConfig);
+    sendJson(reply, { Id: id }, 201);
+  });
+
+  app.post<ById>('/exec/:id/start', async (request, reply) => {
+    const { Detach: detach = false, Tty, ConsoleSize } = await readJson(request, execStartRequest);
+    const state = exec.inspect(request.params.id);
+    const tty = Tty ?? state.config.Tty ?? false;
+    if (state.running || state.exitCode !== null) {
+      throw new StrataError('conflict', `exec command ${state.id} has already run`, { code: 'exec_already_run' });
+    }
+    if (detach) {
+      await exec.start(state.id, { detach, tty });
+      return sendEmpty(reply, 200);
+    }
+    const started = await exec
+      .start(state.id, { detach, tty })
+      .catch((error: unknown) => ({ failed: messageOf(error) }));
+    if (started === null) return sendEmpty(reply, 200);
+    if ('failed' in started) {
+      // Clients cannot show an answer other than 101 here; they read the reason from the stream and the exit code after it.
+      serveFailure(request, reply, started.failed, tty);
+      return reply;
+    }
+    const [rows, columns] = ConsoleSize ?? [];
+    if (tty && rows && columns) await exec.resize(state.id, rows, columns).catch(() => {});
+    await serveAttachment(request, reply, started, { tty, stdin: state.config.AttachStdin ?? false });
+    return reply;
+  });
+
+  app.post<ById>('/exec/:id/resize', async (request, reply) => {
+    const { rows, columns } = readSize(request);
+    await exec.resize(request.params.id, rows, columns);
+    sendEmpty(reply, 200);
+  });
+
+  app.get<ById>('/exec/:id/json', async (request, reply) => sendJson(reply, execView(exec.inspect(request.params.id))));
+}
+
+function execView(state: ExecState): Record<string, unknown> {
+  const { config } = state;
+  const [entrypoint = '', ...rest] = config.Cmd;
+  return {
+    ID: state.id,
+    Running: state.running,
+    ExitCode: state.exitCode,
+    ProcessConfig: {
+      tty: config.Tty ?? false,
+      entrypoint,
+      arguments: rest,
+      privileged: config.Privileged ?? false,
+      ...(config.User && { user: config.User }),
+    },
+    OpenStdin: config.AttachStdin ?? false,
+    OpenStderr: config.AttachStderr ?? false,
+    OpenStdout: config.AttachStdout ?? false,
+    CanRemove: !state.running && state.exitCode !== null,
+    ContainerID: state.containerID,
+    DetachKeys: config.DetachKeys ?? '',
+    Pid: state.pid,
+  };
+}

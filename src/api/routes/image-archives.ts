@@ -1,0 +1,63 @@
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { StrataError } from '../../errors/index.ts';
+import { familiarName, parsePlatform, parseReference } from '../../oci/index.ts';
+import { bodyStream } from '../body.ts';
+import type { ImageVerbs } from '../image-verbs.ts';
+import { platformText } from '../platform-text.ts';
+import { publishImage } from '../publish.ts';
+import { queryOf } from '../server.ts';
+import { openMessages, openStream, pipeOut } from '../stream-reply.ts';
+import type { ApiBackend } from '../types.ts';
+import { transferMessage } from '../views/transfer.ts';
+
+type Backend = Pick<ApiBackend, 'images' | 'events'>;
+
+/** `docker save` and `docker load`. */
+export function addImageArchiveRoutes(app: FastifyInstance, verbs: ImageVerbs, backend: Backend): void {
+  app.get('/images/get', async (request, reply) => {
+    const query = queryOf(request);
+    const names = query
+      .all('names')
+      .flatMap((text) => text.split(','))
+      .filter((name) => name !== '');
+    if (names.length === 0) throw new StrataError('invalid_argument', 'no images given: `names` is empty');
+    await save(backend, names, query.text('platform'), reply);
+    return reply;
+  });
+  verbs.on('GET', 'get', (name, request, reply) => save(backend, [name], queryOf(request).text('platform'), reply));
+
+  app.post('/images/load', async (request, reply) => {
+    const query = queryOf(request);
+    const quiet = query.flag('quiet', true);
+    const messages = openMessages(reply);
+    try {
+      const loaded = await backend.images.load(bodyStream(request), {
+        signal: messages.signal,
+        ...(!quiet && { progress: (event) => messages.message(transferMessage(event)) }),
+      });
+      for (const { id, name } of loaded) {
+        const shown = name === undefined ? undefined : familiarName(parseReference(name));
+        publishImage(backend.events, 'load', id, shown ?? id);
+        messages.message({ stream: shown === undefined ? `Loaded image ID: ${id}\n` : `Loaded image: ${shown}\n` });
+      }
+      messages.end();
+    } catch (error) {
+      // Docker answers 200 and tells of the failure in the stream; its clients look for it there.
+      messages.start();
+      messages.fail(error);
+    }
+    return reply;
+  });
+}
+
+async function save(backend: Backend, names: readonly string[], platform: string, reply: FastifyReply): Promise<void> {
+  const text = platformText(platform);
+  const stream = openStream(reply, 'application/x-tar');
+  const found = await Promise.all(names.map((name) => backend.images.get(name)));
+  const archive = await backend.images.save(names, {
+    signal: stream.signal,
+    ...(text !== '' && { platform: parsePlatform(text) }),
+  });
+  for (const image of found) publishImage(backend.events, 'save', image.id, image.id);
+  await pipeOut(stream, archive);
+}

@@ -1,0 +1,133 @@
+import type { FastifyInstance } from 'fastify';
+import { StrataError } from '../../errors/index.ts';
+import type { ImageFilter, Images } from '../../image/index.ts';
+import { parsePlatform, parseReference, platformMatches, withDefaultTag } from '../../oci/index.ts';
+import { type Filters, readFilters } from '../filters.ts';
+import { graphData } from '../graph-data.ts';
+import { countUses, usesOf } from '../image-uses.ts';
+import type { ImageVerbs } from '../image-verbs.ts';
+import { platformText } from '../platform-text.ts';
+import { publishImage } from '../publish.ts';
+import { sendEmpty, sendJson } from '../reply.ts';
+import { queryOf, versionOf } from '../server.ts';
+import { parseMoment } from '../time.ts';
+import type { ApiBackend } from '../types.ts';
+import { historyView, inspectImage, summarizeImage } from '../views/image.ts';
+
+type Backend = Pick<ApiBackend, 'images' | 'containers' | 'snapshots' | 'events'>;
+
+export function addImageRoutes(app: FastifyInstance, verbs: ImageVerbs, backend: Backend): void {
+  const { images, containers, events } = backend;
+
+  app.get('/images/json', async (request, reply) => {
+    const query = queryOf(request);
+    const filters = readFilters(query, ['before', 'dangling', 'label', 'reference', 'since', 'until']);
+    const legacy = query.text('filter');
+    const found = await listImages(images, filters, legacy);
+    const uses = countUses(containers);
+    const sizes = query.flag('shared-size') ? await sharedSizes(images) : undefined;
+    const rows = found.map((image) =>
+      summarizeImage(image, {
+        containers: uses.get(image.id) ?? 0,
+        sharedSize: sizes?.get(image.id) ?? (sizes ? 0 : -1),
+        version: versionOf(request),
+      }),
+    );
+    sendJson(reply, rows);
+  });
+
+  app.delete<{ Params: { '*': string } }>('/images/*', async (request, reply) => {
+    const query = queryOf(request);
+    const name = request.params['*'];
+    const image = await images.get(name);
+    const removed = await images.remove(name, {
+      force: query.flag('force'),
+      prune: !query.flag('noprune'),
+      uses: usesOf(containers, image.id),
+    });
+    for (const row of removed) {
+      if (row.untagged) publishImage(events, 'untag', image.id, image.id);
+      if (row.deleted) publishImage(events, 'delete', row.deleted, row.deleted);
+    }
+    sendJson(
+      reply,
+      removed.map((row) => (row.untagged ? { Untagged: row.untagged } : { Deleted: row.deleted })),
+    );
+  });
+
+  app.post('/images/prune', async (request, reply) => {
+    const filters = readFilters(queryOf(request), ['dangling', 'label', 'label!', 'until']);
+    const until = parseMoment(filters.values('until')[0] ?? '');
+    const inUse = new Set(countUses(containers).keys());
+    const labels = filters.values('label');
+    const { removed, reclaimed } = await images.prune({
+      all: filters.flag('dangling') === false,
+      filter: { ...(labels.length > 0 && { labels }), ...(until !== undefined && { until: until * 1000 }) },
+      inUse,
+    });
+    events.publish({ Type: 'image', Action: 'prune', Actor: { ID: '', Attributes: { reclaimed: String(reclaimed) } } });
+    const rows = removed.map((row) => (row.untagged ? { Untagged: row.untagged } : { Deleted: row.deleted }));
+    sendJson(reply, { ImagesDeleted: rows.length > 0 ? rows : null, SpaceReclaimed: reclaimed });
+  });
+
+  verbs.on('GET', 'history', async (name, _request, reply) => sendJson(reply, historyView(await images.history(name))));
+  verbs.on('GET', 'json', async (name, request, reply) =>
+    sendJson(reply, await inspect(backend, name, queryOf(request).text('platform'), versionOf(request))),
+  );
+  verbs.on('POST', 'tag', async (name, request, reply) => {
+    const query = queryOf(request);
+    await tagImage(backend, name, query.text('repo'), query.text('tag'));
+    sendEmpty(reply, 201);
+  });
+}
+
+async function tagImage({ images, events }: Backend, name: string, repo: string, tag: string): Promise<void> {
+  const target = parseReference(tag === '' ? repo : `${repo}:${tag}`);
+  if (target.digest !== undefined)
+    throw new StrataError('invalid_argument', 'refusing to create a tag with a digest reference');
+  await images.tag(name, withDefaultTag(target));
+  const image = await images.get(name);
+  publishImage(events, 'tag', image.id, tag === '' ? repo : `${repo}:${tag}`);
+}
+
+async function listImages(images: Images, filters: Filters, legacy: string) {
+  const dangling = filters.flag('dangling');
+  const references = legacy === '' ? filters.values('reference') : [legacy];
+  const until = parseMoment(filters.values('until')[0] ?? '');
+  const labels = filters.values('label');
+  const beforeImage = filters.values('before')[0];
+  const since = filters.values('since')[0];
+  const filter: ImageFilter = {
+    ...(dangling !== undefined && { dangling }),
+    ...(labels.length > 0 && { labels }),
+    ...(references.length > 0 && { references }),
+    ...(beforeImage !== undefined && { before: beforeImage }),
+    ...(since !== undefined && { since }),
+    ...(until !== undefined && { until: until * 1000 }),
+  };
+  const found = await images.list(filter);
+  return [...found].sort((a, b) => b.createdAt - a.createdAt);
+}
+
+async function inspect(backend: Backend, name: string, platform: string, version: string): Promise<unknown> {
+  const image = await backend.images.get(name);
+  if (platform !== '') {
+    const wanted = parsePlatform(platformText(platform));
+    if (!platformMatches(wanted, image.config)) {
+      throw new StrataError(
+        'not_found',
+        `image with reference ${name} was found but its platform (${image.config.os}/${image.config.architecture}) does not match the specified platform (${platformText(platform)})`,
+      );
+    }
+  }
+  return inspectImage(image, {
+    graph: graphData(image.snapshot ? backend.snapshots.stack(image.snapshot) : []),
+    version,
+    comment: image.config.history?.at(-1)?.comment ?? '',
+  });
+}
+
+async function sharedSizes(images: Images): Promise<ReadonlyMap<string, number>> {
+  const usage = await images.diskUsage();
+  return new Map(usage.images.map((row) => [row.id, row.sharedSize]));
+}

@@ -1,0 +1,43 @@
+import type { FastifyInstance } from 'fastify';
+import { addImageVerbs } from '../image-verbs.ts';
+import type { ApiBackend } from '../types.ts';
+import { addAbsentRoutes } from './absent.ts';
+import { addBuildRoutes } from './build.ts';
+import { addCommitRoute } from './commit.ts';
+import { addContainerArchiveRoutes } from './container-archive.ts';
+import { addContainerLifecycleRoutes } from './container-lifecycle.ts';
+import { addContainerStreamRoutes } from './container-streams.ts';
+import { addContainerRoutes } from './containers.ts';
+import { addDiskUsageRoute } from './disk-usage.ts';
+import { addEventRoutes } from './events.ts';
+import { addExecRoutes } from './exec.ts';
+import { addImageArchiveRoutes } from './image-archives.ts';
+import { addImageTransferRoutes } from './image-transfers.ts';
+import { addImageRoutes } from './images.ts';
+import { addNetworkRoutes } from './networks.ts';
+import { addRegistryRoutes } from './registry.ts';
+import { addStrataRoutes } from './strata.ts';
+import { addSystemRoutes } from './system.ts';
+import { addVolumeRoutes } from './volumes.ts';
+
+export function addRoutes(app: FastifyInstance, backend: ApiBackend): void {
+  const verbs = addImageVerbs(app);
+  addSystemRoutes(app, backend);
+  addEventRoutes(app, backend);
+  addDiskUsageRoute(app, backend);
+  addRegistryRoutes(app, backend);
+  addImageRoutes(app, verbs, backend);
+  addImageTransferRoutes(app, verbs, backend);
+  addImageArchiveRoutes(app, verbs, backend);
+  addCommitRoute(app, backend);
+  addBuildRoutes(app, backend);
+  addContainerRoutes(app, backend);
+  addContainerLifecycleRoutes(app, backend);
+  addContainerStreamRoutes(app, backend);
+  addContainerArchiveRoutes(app, backend);
+  addExecRoutes(app, backend);
+  addNetworkRoutes(app, backend);
+  addVolumeRoutes(app, backend);
+  addStrataRoutes(app, backend);
+  addAbsentRoutes(app);
+}

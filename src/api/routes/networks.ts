@@ -1,0 +1,141 @@
+import type { FastifyInstance } from 'fastify';
+import { StrataError } from '../../errors/index.ts';
+import type { EndpointSettings, Network } from '../../network/index.ts';
+import { readJson } from '../body.ts';
+import { type Filters, readFilters } from '../filters.ts';
+import { publishNetwork } from '../publish.ts';
+import { sendEmpty, sendJson } from '../reply.ts';
+import { queryOf } from '../server.ts';
+import { networkConnectRequest, networkCreateRequest, networkDisconnectRequest } from '../shapes/network.ts';
+import type { ApiBackend } from '../types.ts';
+import { networkView } from '../views/network.ts';
+
+type Backend = Pick<ApiBackend, 'networks' | 'containers' | 'events'>;
+type ById = { Params: { id: string } };
+
+const predefined = new Set(['bridge', 'host', 'none', 'default']);
+
+export function addNetworkRoutes(app: FastifyInstance, backend: Backend): void {
+  const { networks, containers, events } = backend;
+
+  app.get('/networks', async (request, reply) => {
+    const filters = readFilters(queryOf(request), ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type']);
+    const wrong = filters.values('type').find((type) => type !== 'builtin' && type !== 'custom');
+    if (wrong !== undefined) throw new StrataError('invalid_argument', `invalid filter 'type=${wrong}'`);
+    const keep = (network: Network) => matches(network, filters, backend);
+    sendJson(
+      reply,
+      networks
+        .list()
+        .filter(keep)
+        .map((network) => networkView(network)),
+    );
+  });
+
+  const inspect = async (id: string) => networkView(networks.get(id), containers.list());
+  app.get<ById>('/networks/:id', async (request, reply) => sendJson(reply, await inspect(request.params.id)));
+
+  app.post('/networks/create', async (request, reply) => {
+    const given = await readJson(request, networkCreateRequest, { required: true });
+    const name = given.Name ?? '';
+    if (name.trim() === '') throw new StrataError('invalid_argument', 'invalid name: name is empty');
+    if (predefined.has(name)) {
+      throw new StrataError('permission_denied', `operation is not permitted on predefined ${name} network `);
+    }
+    if (given.ConfigOnly || given.Ingress)
+      throw new StrataError('unsupported', 'config-only and ingress networks are not supported');
+    const subnets = (given.IPAM?.Config ?? []).flatMap(({ Subnet, Gateway }) =>
+      Subnet ? [{ subnet: Subnet, ...(Gateway && { gateway: Gateway }) }] : [],
+    );
+    const network = await networks.create({
+      name,
+      ...(given.Driver && { driver: given.Driver }),
+      ...(given.Internal && { internal: true }),
+      ...(given.Labels && { labels: given.Labels }),
+      ...(given.Options && { options: given.Options }),
+      ...(subnets.length > 0 && { subnets }),
+    });
+    publishNetwork(events, 'create', network);
+    sendJson(reply, { Id: network.id, Warning: '' }, 201);
+  });
+
+  app.delete<ById>('/networks/:id', async (request, reply) => {
+    const network = networks.get(request.params.id);
+    const users = containers.list().filter((container) => container.state.pid > 0 && container.networks[network.name]);
+    if (users.length > 0) {
+      const names = users.map((user) => `name:"${user.name}" id:"${user.id.slice(0, 12)}"`).join(', ');
+      throw new StrataError(
+        'permission_denied',
+        `error while removing network: network ${network.name} has active endpoints (${names})`,
+        {
+          code: 'network_in_use',
+        },
+      );
+    }
+    await networks.remove(network.id);
+    publishNetwork(events, 'destroy', network);
+    sendEmpty(reply);
+  });
+
+  app.post<ById>('/networks/:id/connect', async (request, reply) => {
+    const { Container, EndpointConfig } = await readJson(request, networkConnectRequest, { required: true });
+    const { network, container } = pair(backend, request.params.id, Container);
+    await membership(backend).connectNetwork(container.id, network.name, (EndpointConfig ?? {}) as EndpointSettings);
+    publishNetwork(events, 'connect', network, { container: container.id });
+    sendEmpty(reply, 200);
+  });
+
+  app.post<ById>('/networks/:id/disconnect', async (request, reply) => {
+    const { Container, Force } = await readJson(request, networkDisconnectRequest, { required: true });
+    const { network, container } = pair(backend, request.params.id, Container);
+    await membership(backend).disconnectNetwork(container.id, network.name, Force ?? false);
+    publishNetwork(events, 'disconnect', network, { container: container.id });
+    sendEmpty(reply, 200);
+  });
+
+  app.post('/networks/prune', async (request, reply) => {
+    const filters = readFilters(queryOf(request), ['label', 'label!', 'until']);
+    const labels = filters.values('label');
+    const deleted = await networks.prune(labels.length > 0 ? { labels } : undefined);
+    events.publish({ Type: 'network', Action: 'prune', Actor: { ID: '', Attributes: { reclaimed: '0' } } });
+    sendJson(reply, { NetworksDeleted: deleted.length > 0 ? deleted : null });
+  });
+}
+
+function pair({ networks, containers }: Backend, id: string, container: string | undefined) {
+  if (!container) throw new StrataError('invalid_argument', 'invalid name or ID supplied: ""');
+  return { network: networks.get(id), container: containers.get(container) };
+}
+
+/** Joining and leaving a network after `create`. */
+export interface NetworkMembership {
+  connectNetwork(container: string, network: string, endpoint: EndpointSettings): Promise<void>;
+  disconnectNetwork(container: string, network: string, force: boolean): Promise<void>;
+}
+
+function membership({ containers }: Backend): NetworkMembership {
+  const candidate = containers as Partial<NetworkMembership>;
+  if (!candidate.connectNetwork || !candidate.disconnectNetwork) {
+    throw new StrataError(
+      'unsupported',
+      'a container joins its networks when it is created; create it again with this network',
+    );
+  }
+  return candidate as NetworkMembership;
+}
+
+function matches(network: Network, filters: Filters, { containers }: Backend): boolean {
+  const inUse = () => containers.list().some((container) => container.networks[network.name]);
+  const driver = network.driver === 'none' ? 'null' : network.driver;
+  const dangling = filters.flag('dangling');
+  const builtin = predefined.has(network.name);
+  return (
+    filters.exact('driver', driver) &&
+    filters.exact('scope', 'local') &&
+    filters.exact('type', builtin ? 'builtin' : 'custom') &&
+    filters.prefix('id', [network.id]) &&
+    (!filters.has('name') || filters.values('name').some((want) => network.name.includes(want))) &&
+    filters.labels(network.labels) &&
+    (dangling === undefined || dangling === (!builtin && !inUse()))
+  );
+}

@@ -1,0 +1,272 @@
+import type { Container, ContainerState, HostConfig } from '../../container/index.ts';
+import type { EndpointSettings, Network } from '../../network/index.ts';
+import { never } from '../time.ts';
+
+export interface InspectFacts {
+  readonly networks: readonly Network[];
+  readonly execIDs: readonly string[];
+  readonly sizes?: { readonly rw: number; readonly rootFs: number };
+  /** Folders of the container's layers, for `GraphDriver`. */
+  readonly graph: Readonly<Record<string, string>>;
+  readonly stateRoot: string;
+}
+
+/** `GET /containers/{id}/json`. */
+export function inspectContainer(container: Container, facts: InspectFacts): Record<string, unknown> {
+  return {
+    Id: container.id,
+    Created: container.created,
+    Path: container.path,
+    Args: container.args,
+    State: stateView(container.state),
+    Image: container.imageID ?? '',
+    ResolvConfPath: '',
+    HostnamePath: '',
+    HostsPath: '',
+    LogPath: container.logPath,
+    Name: `/${container.name}`,
+    RestartCount: container.restartCount,
+    Driver: 'overlay2',
+    Platform: 'linux',
+    MountLabel: '',
+    ProcessLabel: '',
+    AppArmorProfile: '',
+    ExecIDs: facts.execIDs.length > 0 ? facts.execIDs : null,
+    HostConfig: hostConfigView(container.host),
+    GraphDriver: { Data: { ID: container.id, ...facts.graph }, Name: 'overlay2' },
+    ...(facts.sizes && { SizeRw: facts.sizes.rw, SizeRootFs: facts.sizes.rootFs }),
+    Mounts: container.mounts,
+    Config: configView(container),
+    NetworkSettings: networkSettings(container, facts.networks),
+  };
+}
+
+function stateView(state: ContainerState): Record<string, unknown> {
+  const running = state.status === 'running' || state.status === 'paused' || state.status === 'restarting';
+  return {
+    Status: state.status,
+    Running: running,
+    Paused: state.status === 'paused',
+    Restarting: state.status === 'restarting',
+    OOMKilled: state.oomKilled,
+    Dead: state.status === 'dead',
+    Pid: state.pid,
+    ExitCode: state.exitCode,
+    Error: state.error,
+    StartedAt: state.startedAt || never,
+    FinishedAt: state.finishedAt || never,
+    ...(state.health && {
+      Health: {
+        Status: state.health.status,
+        FailingStreak: state.health.failingStreak,
+        Log: state.health.log.map((entry) => ({
+          Start: entry.start,
+          End: entry.end,
+          ExitCode: entry.exitCode,
+          Output: entry.output,
+        })),
+      },
+    }),
+  };
+}
+
+/** Docker shows every field of HostConfig, given or not. */
+const hostDefaults: Readonly<Record<string, unknown>> = {
+  Binds: null,
+  ContainerIDFile: '',
+  LogConfig: { Type: 'json-file', Config: {} },
+  NetworkMode: 'bridge',
+  PortBindings: {},
+  RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+  AutoRemove: false,
+  VolumeDriver: '',
+  VolumesFrom: null,
+  ConsoleSize: [0, 0],
+  CapAdd: null,
+  CapDrop: null,
+  CgroupnsMode: 'private',
+  Dns: null,
+  DnsOptions: null,
+  DnsSearch: null,
+  ExtraHosts: null,
+  GroupAdd: null,
+  IpcMode: 'private',
+  Cgroup: '',
+  Links: null,
+  OomScoreAdj: 0,
+  PidMode: '',
+  Privileged: false,
+  PublishAllPorts: false,
+  ReadonlyRootfs: false,
+  SecurityOpt: null,
+  UTSMode: '',
+  UsernsMode: '',
+  ShmSize: 67108864,
+  Runtime: 'runc',
+  Isolation: '',
+  CpuShares: 0,
+  Memory: 0,
+  NanoCpus: 0,
+  CgroupParent: '',
+  BlkioWeight: 0,
+  BlkioWeightDevice: null,
+  BlkioDeviceReadBps: null,
+  BlkioDeviceWriteBps: null,
+  BlkioDeviceReadIOps: null,
+  BlkioDeviceWriteIOps: null,
+  CpuPeriod: 0,
+  CpuQuota: 0,
+  CpuRealtimePeriod: 0,
+  CpuRealtimeRuntime: 0,
+  CpusetCpus: '',
+  CpusetMems: '',
+  Devices: null,
+  DeviceCgroupRules: null,
+  DeviceRequests: null,
+  MemoryReservation: 0,
+  MemorySwap: 0,
+  MemorySwappiness: null,
+  OomKillDisable: false,
+  PidsLimit: null,
+  Ulimits: null,
+  CpuCount: 0,
+  CpuPercent: 0,
+  IOMaximumIOps: 0,
+  IOMaximumBandwidth: 0,
+  MaskedPaths: [
+    '/proc/asound',
+    '/proc/acpi',
+    '/proc/interrupts',
+    '/proc/kcore',
+    '/proc/keys',
+    '/proc/latency_stats',
+    '/proc/timer_list',
+    '/proc/timer_stats',
+    '/proc/sched_debug',
+    '/proc/scsi',
+    '/sys/firmware',
+    '/sys/devices/virtual/powercap',
+  ],
+  ReadonlyPaths: ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
+};
+
+export function hostConfigView(host: HostConfig): Record<string, unknown> {
+  const out: Record<string, unknown> = { ...hostDefaults };
+  for (const [key, value] of Object.entries(host)) if (value !== undefined && value !== null) out[key] = value;
+  if (host.NetworkMode === undefined || host.NetworkMode === '' || host.NetworkMode === 'default')
+    out['NetworkMode'] = 'bridge';
+  if (!host.RestartPolicy?.Name) out['RestartPolicy'] = hostDefaults['RestartPolicy'];
+  else out['RestartPolicy'] = { MaximumRetryCount: 0, ...host.RestartPolicy };
+  if (!host.LogConfig?.Type) out['LogConfig'] = hostDefaults['LogConfig'];
+  if (!host.ShmSize) out['ShmSize'] = hostDefaults['ShmSize'];
+  if (!host.IpcMode) out['IpcMode'] = hostDefaults['IpcMode'];
+  if (host.PortBindings) out['PortBindings'] = withBothFields(host.PortBindings);
+  return out;
+}
+
+function withBothFields(bindings: NonNullable<HostConfig['PortBindings']>): Record<string, unknown> {
+  const fill = (list: readonly { HostIp?: string; HostPort?: string }[] | null) =>
+    list?.map((binding) => ({ HostIp: binding.HostIp ?? '', HostPort: binding.HostPort ?? '' })) ?? null;
+  return Object.fromEntries(Object.entries(bindings).map(([port, list]) => [port, fill(list)]));
+}
+
+function configView(container: Container): Record<string, unknown> {
+  const given = container.config;
+  return {
+    Hostname: container.id.slice(0, 12),
+    Domainname: '',
+    User: '',
+    AttachStdin: false,
+    AttachStdout: false,
+    AttachStderr: false,
+    Tty: false,
+    OpenStdin: false,
+    StdinOnce: false,
+    Env: [],
+    Cmd: null,
+    Image: '',
+    Volumes: null,
+    WorkingDir: '',
+    Entrypoint: null,
+    OnBuild: null,
+    Labels: {},
+    ...dropUndefined(given),
+  };
+}
+
+function dropUndefined(from: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(from).filter(([, value]) => value !== undefined));
+}
+
+function networkSettings(container: Container, networks: readonly Network[]): Record<string, unknown> {
+  const up = container.state.status === 'running' || container.state.status === 'paused';
+  const views = endpointViews(container, networks);
+  const primary = views['bridge'];
+  return {
+    Bridge: '',
+    SandboxID: up ? container.id : '',
+    SandboxKey: '',
+    Ports: up ? container.ports : {},
+    HairpinMode: false,
+    LinkLocalIPv6Address: '',
+    LinkLocalIPv6PrefixLen: 0,
+    SecondaryIPAddresses: null,
+    SecondaryIPv6Addresses: null,
+    EndpointID: primary?.EndpointID ?? '',
+    Gateway: primary?.Gateway ?? '',
+    GlobalIPv6Address: '',
+    GlobalIPv6PrefixLen: 0,
+    IPAddress: primary?.IPAddress ?? '',
+    IPPrefixLen: primary?.IPPrefixLen ?? 0,
+    IPv6Gateway: '',
+    MacAddress: primary?.MacAddress ?? '',
+    Networks: views,
+  };
+}
+
+export interface EndpointView {
+  readonly EndpointID: string;
+  readonly Gateway: string;
+  readonly IPAddress: string;
+  readonly IPPrefixLen: number;
+  readonly MacAddress: string;
+}
+
+/** The endpoints by network name; addresses only while the container is up. */
+export function endpointViews(
+  container: Container,
+  networks: readonly Network[],
+): Readonly<Record<string, EndpointView>> {
+  const up = container.state.status === 'running' || container.state.status === 'paused';
+  return Object.fromEntries(
+    Object.entries(container.networks).map(([name, endpoint]) => [
+      name,
+      endpointView(
+        endpoint,
+        up,
+        networks.find((network) => network.name === name || network.id === name),
+      ),
+    ]),
+  );
+}
+
+function endpointView(endpoint: EndpointSettings, up: boolean, network: Network | undefined): EndpointView {
+  const given = endpoint as EndpointSettings & Readonly<Record<string, unknown>>;
+  return {
+    IPAMConfig: given['IPAMConfig'] ?? null,
+    Links: given['Links'] ?? null,
+    Aliases: given.Aliases ?? null,
+    MacAddress: up ? (given.MacAddress ?? '') : '',
+    DriverOpts: given['DriverOpts'] ?? null,
+    GwPriority: given['GwPriority'] ?? 0,
+    NetworkID: given.NetworkID ?? network?.id ?? '',
+    EndpointID: up ? (given.EndpointID ?? '') : '',
+    Gateway: up ? (given.Gateway ?? '') : '',
+    IPAddress: up ? (given.IPAddress ?? '') : '',
+    IPPrefixLen: up ? (given.IPPrefixLen ?? 0) : 0,
+    IPv6Gateway: '',
+    GlobalIPv6Address: '',
+    GlobalIPv6PrefixLen: 0,
+    DNSNames: given.DNSNames ?? null,
+  } as EndpointView;
+}

@@ -1,0 +1,100 @@
+import type { HistoryRow, Image } from '../../image/index.ts';
+import { familiarName, familiarRepository, parseReference } from '../../oci/index.ts';
+import { never } from '../time.ts';
+import { before } from '../version.ts';
+
+export function familiarNames(names: readonly string[]): string[] {
+  return names.map((name) => familiarName(parseReference(name)));
+}
+
+function familiarDigests(image: Image): string[] {
+  return image.repoDigests.map((text) => {
+    const ref = parseReference(text);
+    return `${familiarRepository(ref)}@${ref.digest}`;
+  });
+}
+
+export interface ImageFacts {
+  /** -1: not counted. */
+  readonly containers: number;
+  /** Bytes shared with other images; -1: not counted. */
+  readonly sharedSize: number;
+  readonly version: string;
+}
+
+/** One row of `GET /images/json`. */
+export function summarizeImage(image: Image, facts: ImageFacts): Record<string, unknown> {
+  const names = familiarNames(image.names);
+  const digests = familiarDigests(image);
+  const none = before(facts.version, 'noneNames');
+  return {
+    Containers: facts.containers,
+    Created: Math.floor(image.createdAt / 1000),
+    Id: image.id,
+    Labels: image.config.config?.Labels ?? null,
+    ParentId: image.parent ?? '',
+    RepoDigests: none && digests.length === 0 ? ['<none>@<none>'] : digests,
+    RepoTags: none && names.length === 0 ? ['<none>:<none>'] : names,
+    SharedSize: facts.sharedSize,
+    Size: image.size,
+    ...(before(facts.version, 'VirtualSize') && { VirtualSize: image.size }),
+  };
+}
+
+/** `GET /images/{name}/json`. */
+export function inspectImage(
+  image: Image,
+  facts: { readonly graph: Readonly<Record<string, string>>; readonly version: string; readonly comment: string },
+): Record<string, unknown> {
+  const { config } = image;
+  return {
+    Id: image.id,
+    RepoTags: familiarNames(image.names),
+    RepoDigests: familiarDigests(image),
+    Parent: image.parent ?? '',
+    Comment: facts.comment,
+    ...(config.created !== undefined && { Created: config.created }),
+    DockerVersion: '',
+    Author: config.author ?? '',
+    ...(before(facts.version, 'VirtualSize') && { Container: '', VirtualSize: image.size }),
+    Config: imageConfigView(image),
+    Architecture: config.architecture,
+    ...(config.variant && { Variant: config.variant }),
+    Os: config.os,
+    ...(config['os.version'] && { OsVersion: config['os.version'] }),
+    Size: image.size,
+    GraphDriver: { Data: facts.graph, Name: 'overlay2' },
+    RootFS: {
+      Type: 'layers',
+      ...(config.rootfs.diff_ids.length > 0 && { Layers: config.rootfs.diff_ids }),
+    },
+    Metadata: { LastTagTime: image.taggedAt > 0 ? new Date(image.taggedAt).toISOString() : never },
+  };
+}
+
+function imageConfigView(image: Image): Record<string, unknown> {
+  const given = Object.entries(image.config.config ?? {}).filter(([, value]) => value !== undefined);
+  return {
+    User: '',
+    Env: null,
+    Cmd: null,
+    Volumes: null,
+    WorkingDir: '',
+    Entrypoint: null,
+    OnBuild: null,
+    Labels: null,
+    ...Object.fromEntries(given),
+  };
+}
+
+/** `GET /images/{name}/history`. */
+export function historyView(rows: readonly HistoryRow[]): Record<string, unknown>[] {
+  return rows.map((row) => ({
+    Comment: row.comment,
+    Created: row.created,
+    CreatedBy: row.createdBy,
+    Id: row.id ?? '<missing>',
+    Size: row.size,
+    Tags: row.tags.length > 0 ? familiarNames(row.tags) : null,
+  }));
+}

@@ -1,0 +1,46 @@
+import type { Container } from '../../container/index.ts';
+import type { Network } from '../../network/index.ts';
+
+/** `GET /networks/{id}`; without `containers`, one row of `GET /networks`. */
+export function networkView(network: Network, containers: readonly Container[] = []): Record<string, unknown> {
+  return {
+    Name: network.name,
+    Id: network.id,
+    Created: network.created,
+    Scope: 'local',
+    Driver: network.driver === 'none' ? 'null' : network.driver,
+    EnableIPv4: true,
+    EnableIPv6: network.subnets.some(({ subnet }) => subnet.includes(':')),
+    IPAM: { Driver: 'default', Options: null, Config: ipamConfig(network) },
+    Internal: network.internal,
+    Attachable: false,
+    Ingress: false,
+    ConfigFrom: { Network: '' },
+    ConfigOnly: false,
+    Containers: Object.fromEntries(containers.flatMap((container) => endpointRow(network, container))),
+    Options: network.options,
+    Labels: network.labels,
+  };
+}
+
+function ipamConfig(network: Network): unknown {
+  if (network.driver !== 'bridge') return null;
+  return network.subnets.map(({ subnet, gateway }) => ({ Subnet: subnet, ...(gateway && { Gateway: gateway }) }));
+}
+
+function endpointRow(network: Network, container: Container): [string, unknown][] {
+  const endpoint = container.networks[network.name];
+  if (!endpoint || (container.state.status !== 'running' && container.state.status !== 'paused')) return [];
+  return [
+    [
+      container.id,
+      {
+        Name: container.name,
+        EndpointID: endpoint.EndpointID ?? '',
+        MacAddress: endpoint.MacAddress ?? '',
+        IPv4Address: endpoint.IPAddress ? `${endpoint.IPAddress}/${endpoint.IPPrefixLen ?? 0}` : '',
+        IPv6Address: '',
+      },
+    ],
+  ];
+}
