@@ -103,7 +103,7 @@ class AstParser {
       const parts = nodeParts(line, { escape: this.#escape, comments });
       const marks = takesHeredocs(parts) ? heredocMarks(line.text) : [];
       const heredocs = marks.map((mark) => this.#heredoc(mark, first));
-      this.#ast.push(finishNode(parts, line, heredocs, comments));
+      this.#ast.push(startingAt(first, finishNode(parts, line, heredocs, comments)));
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       const range = { ...this.#wholeLine(first), endLine: end.number, endColumn: end.text.length + 1 };
@@ -167,4 +167,10 @@ class AstParser {
     const number = line?.number ?? 1;
     return { file: this.#file, line: number, column: 1, endLine: number, endColumn: (line?.text.length ?? 0) + 1 };
   }
+}
+
+/** An instruction begins on its first line, even where that holds nothing but a continuation. */
+function startingAt(first: PhysicalLine, node: AstNode): AstNode {
+  if (node.range.line === first.number) return node;
+  return { ...node, range: { ...node.range, line: first.number, column: skipSpace(first.text) + 1 } };
 }

@@ -1,7 +1,7 @@
 /** Checks that need nothing but the instructions as they are written. */
 
 import { quote } from '../go-text.ts';
-import type { Dockerfile, FromInstruction, Instruction } from '../types.ts';
+import type { AstNode, Dockerfile, FromInstruction, Instruction } from '../types.ts';
 import type { Report } from './reporter.ts';
 
 /** Findings about single instructions, in the order of the file. */
@@ -9,11 +9,7 @@ export function checkInstructions(dockerfile: Dockerfile, report: Report): void 
   for (const instruction of inOrder(dockerfile)) {
     if (instruction.kind === 'from') checkFrom(instruction, report);
     else if (instruction.kind === 'maintainer') {
-      report(
-        'MaintainerDeprecated',
-        instruction.location,
-        'Maintainer instruction is deprecated in favor of using label',
-      );
+      report('MaintainerDeprecated', instruction.location, maintainerMessage);
     } else if (instruction.kind === 'arg') {
       const names = instruction.args.map((arg) => arg.key);
       checkDescription(instruction, 'ARG', names, report);
@@ -25,13 +21,29 @@ function inOrder(dockerfile: Dockerfile): Instruction[] {
   return [...dockerfile.metaArgs, ...dockerfile.stages.flatMap((stage) => [stage.from, ...stage.instructions])];
 }
 
+/** What is said of an instruction before it is found to be wrong. */
+export function checkFaultyNode(node: AstNode, report: Report): void {
+  const keyword = node.keyword.text.toLowerCase();
+  if (keyword === 'from') checkFromWords(node, report);
+  else if (keyword === 'maintainer') report('MaintainerDeprecated', node.range, maintainerMessage);
+}
+
+const maintainerMessage = 'Maintainer instruction is deprecated in favor of using label';
+
+function checkFromWords(node: AstNode, report: Report): void {
+  const [, as, name] = node.args.map((arg) => arg.text);
+  if (as === undefined || name === undefined) return;
+  const keyword = node.keyword.text;
+  if (name !== name.toLowerCase()) {
+    report('StageNameCasing', node.range, `Stage name '${name}' should be lowercase`);
+  }
+  if (!sameCase(keyword, as)) {
+    report('FromAsCasing', node.range, `'${as}' and '${keyword}' keywords' casing do not match`);
+  }
+}
+
 function checkFrom(from: FromInstruction, report: Report): void {
-  if (from.name !== undefined && from.nameAsWritten !== from.name) {
-    report('StageNameCasing', from.location, `Stage name '${from.nameAsWritten}' should be lowercase`);
-  }
-  if (from.asKeyword !== undefined && !sameCase(from.keyword, from.asKeyword)) {
-    report('FromAsCasing', from.location, `'${from.asKeyword}' and '${from.keyword}' keywords' casing do not match`);
-  }
+  if (from.node) checkFromWords(from.node, report);
   if (from.name !== undefined) checkDescription(from, 'FROM', [from.name], report);
 }
 

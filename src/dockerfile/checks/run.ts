@@ -8,7 +8,7 @@ import { checkCopySource, findBaseStage } from '../stage-dependencies.ts';
 import type { Dockerfile, Stage, TolerantDockerfile, Warning } from '../types.ts';
 import { checkDefaultBases, checkFromArguments, type FromResult } from './base-checks.ts';
 import { type CheckConfig, parseCheckDirective } from './config.ts';
-import { checkCasing, checkInstructions, checkStageNames } from './parse-checks.ts';
+import { checkCasing, checkFaultyNode, checkInstructions, checkStageNames } from './parse-checks.ts';
 import { reachableStages } from './reachable.ts';
 import { createReporter, type Report } from './reporter.ts';
 import { checkSizes } from './size-checks.ts';
@@ -116,6 +116,8 @@ function checkBeforeFault(dockerfile: TolerantDockerfile, fault: StrataError, re
   checkInstructions(dockerfile, (rule, location, message) => {
     if (location.line < end) report(rule, location, message);
   });
+  const node = dockerfile.ast.find(({ range }) => range.line <= end && end <= range.endLine);
+  if (node) checkFaultyNode(node, report);
 }
 
 function scopeOptionsOf(options: CheckOptions): GlobalScopeOptions {
