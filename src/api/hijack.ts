@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Attachment } from '../container/index.ts';
@@ -23,7 +24,7 @@ function takeConnection(request: FastifyRequest, reply: FastifyReply, tty: boole
   const output = (upgrade?.socket ?? request.raw.socket) as Duplex;
   upgrade?.release();
   const type = upgrade && !tty ? multiplexedStream : rawStream;
-  const headers = reply.raw.getHeaderNames().map((name) => `${name}: ${reply.raw.getHeader(name)}`);
+  const headers = rawHeaderNames(reply.raw).map((name) => `${name}: ${reply.raw.getHeader(name)}`);
   const first = upgrade
     ? ['HTTP/1.1 101 UPGRADED', `Content-Type: ${type}`, 'Connection: Upgrade', 'Upgrade: tcp']
     : ['HTTP/1.1 200 OK', `Content-Type: ${type}`];
@@ -31,9 +32,15 @@ function takeConnection(request: FastifyRequest, reply: FastifyReply, tty: boole
   return { input, output };
 }
 
+/** Names as they were set: header names mean the same in any case, but people read these. */
+function rawHeaderNames(response: ServerResponse): readonly string[] {
+  return (response as unknown as { getRawHeaderNames(): string[] }).getRawHeaderNames();
+}
+
 /**
  * Joins a process to the connection of its client until one of them ends. The client's half-close closes the
- * process's input and nothing else; a lost client detaches and leaves the process alone.
+ * process's input and nothing else; a lost client, which shows when something is written to it, detaches and leaves
+ * the process alone.
  */
 export async function serveAttachment(
   request: FastifyRequest,

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import type { BuildRequest } from '../../build/index.ts';
+import { version } from '../../engine/index.ts';
 import { StrataError, toStrataError } from '../../errors/index.ts';
 import { readJson } from '../body.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
-import { productVersion } from '../server.ts';
 import { buildRequest } from '../shapes/build.ts';
 import { openStream } from '../stream-reply.ts';
 import type { ApiBackend } from '../types.ts';
@@ -13,7 +13,7 @@ type Backend = Pick<ApiBackend, 'builder' | 'config' | 'shutdown'>;
 /** What our own command line asks for and Docker's API has no word for. */
 export function addStrataRoutes(app: FastifyInstance, backend: Backend): void {
   app.get('/strata/v1/status', async (_request, reply) =>
-    sendJson(reply, { pid: process.pid, version: productVersion, dataRoot: backend.config.dataRoot }),
+    sendJson(reply, { pid: process.pid, version: version, dataRoot: backend.config.dataRoot }),
   );
 
   app.post('/strata/v1/shutdown', async (_request, reply) => {

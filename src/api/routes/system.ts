@@ -1,8 +1,8 @@
 import { release } from 'node:os';
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { version } from '../../engine/index.ts';
 import { hostPlatform } from '../../oci/index.ts';
 import { sendJson } from '../reply.ts';
-import { productVersion } from '../server.ts';
 import type { ApiBackend } from '../types.ts';
 import { apiVersion, minApiVersion } from '../version.ts';
 
@@ -38,14 +38,14 @@ function versionView(info: Readonly<Record<string, unknown>>): Record<string, un
   const BuildTime = '';
   return {
     Platform: { Name: 'Strata' },
-    Version: productVersion,
+    Version: version,
     ...facts,
     KernelVersion,
     BuildTime,
     Components: [
       {
         Name: 'Engine',
-        Version: productVersion,
+        Version: version,
         Details: { ...facts, BuildTime, Experimental: 'false', KernelVersion },
       },
       { Name: String(info['DefaultRuntime'] ?? 'crun'), Version: runtimeVersion(info), Details: { GitCommit: '' } },
@@ -129,6 +129,6 @@ async function infoView(backend: Backend): Promise<Record<string, unknown>> {
     ContainersStopped: count('created', 'exited', 'dead', 'removing'),
     Images: images.length,
     SystemTime: new Date().toISOString(),
-    ServerVersion: productVersion,
+    ServerVersion: version,
   };
 }
