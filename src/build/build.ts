@@ -1,19 +1,19 @@
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { type Dockerfile, parseDockerfile } from '../dockerfile/index.ts';
+import { type Dockerfile, globalScope, parseDockerfile, proxyArgs } from '../dockerfile/index.ts';
 import { StrataError, toStrataError } from '../errors/index.ts';
 import { formatPlatform, hostPlatform, type Platform, parsePlatform } from '../oci/index.ts';
 import type { BuildEvent, Progress } from '../progress/index.ts';
 import type { Plant } from './builder.ts';
 import { digestOf } from './cache/keys.ts';
+import { checkContextPaths } from './contexts/check-paths.ts';
 import { openContext, type OpenContext } from './contexts/open-context.ts';
 import { type ReadDockerfile, readDockerfile } from './contexts/read-dockerfile.ts';
 import { exportAll } from './exporters/export.ts';
 import { Compiler } from './frontend/compile.ts';
 import { baseReference } from './frontend/externals.ts';
-import { readGlobals } from './frontend/globals.ts';
 import { at } from './frontend/locate.ts';
 import type { BuildVertex, CompiledStage, External } from './frontend/plan.ts';
-import { givenArguments, platformArguments, proxyArguments } from './frontend/scope.ts';
+import { givenArguments, Scope } from './frontend/scope.ts';
 import type { FrontendSettings } from './frontend/settings.ts';
 import { findTarget, readStages, refuseCycles, type StageNode } from './frontend/stages.ts';
 import { contextVertex, findNamedContext, notYet, openNamedContext } from './named-contexts.ts';
@@ -134,8 +134,15 @@ class Build {
     several: boolean,
   ): Promise<CompiledStage> {
     const request = this.#request;
-    const builtin = platformArguments(hostPlatform(), platform, request.target || 'default', this.#given);
-    const globals = readGlobals(dockerfile, builtin, this.#given);
+    const buildPlatform = hostPlatform();
+    const globals = new Scope(
+      globalScope(dockerfile, {
+        buildPlatform,
+        targetPlatform: platform,
+        buildArgs: this.#given,
+        ...(request.target && { target: request.target }),
+      }),
+    );
     const nodes = readStages(dockerfile, globals);
     const target = findTarget(nodes, request.target);
     refuseCycles(dockerfile, nodes);
@@ -148,7 +155,7 @@ class Build {
       given: this.#given,
       globals,
       targetPlatform: platform,
-      buildPlatform: hostPlatform(),
+      buildPlatform,
       platformLabel: several ? formatPlatform(platform) : '',
       epoch: this.#epoch(),
       secrets: this.#secrets(),
@@ -169,6 +176,11 @@ class Build {
     const compiler = new Compiler(settings, nodes);
     const stage = await compiler.stage(target);
     numberSteps(await compiler.compiled());
+    await checkContextPaths(this.#plant.shop, this.#session.signal, dockerfile, compiler.contextPaths, {
+      dir: context.dir,
+      label: context.label,
+      ignore: file.ignore,
+    });
     return stage;
   }
 
@@ -198,7 +210,7 @@ class Build {
 
   #secrets(): ExecSecrets {
     const { secrets = [], ssh = [] } = this.#request;
-    const proxy = proxyArguments.flatMap((name) =>
+    const proxy = proxyArgs.flatMap((name) =>
       this.#given[name] === undefined ? [] : [`${name}=${this.#given[name]}`],
     );
     return {

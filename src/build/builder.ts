@@ -37,6 +37,8 @@ export interface BuilderParts {
   readonly stateRoot: string;
   /** Folder for what outlives it. */
   readonly dataRoot: string;
+  /** Script of the worker threads, for a one-file bundle. */
+  readonly workerUrl?: URL | string;
 }
 
 /** What all builds of one builder share. */
@@ -58,7 +60,7 @@ export function createBuilder(parts: BuilderParts): Builder & { close(): Promise
   mkdirSync(scratch, { recursive: true, mode: 0o700 });
   const now = () => Date.now();
   const records = new Records(parts.db, parts.snapshots, now);
-  const files = createFiles({ count: Math.min(4, Math.max(1, parts.parallelism)), digests: join(root, 'digests.db') });
+  const files = createFiles({ count: Math.min(4, Math.max(1, parts.parallelism)), digests: join(root, 'digests.db'), ...(parts.workerUrl && { workerUrl: parts.workerUrl }) });
   const shop: Workshop = {
     snapshots: parts.snapshots,
     layers: parts.layers,

@@ -63,6 +63,13 @@ export interface MatchJob {
   readonly selection: Selection;
 }
 
+export interface MissingJob {
+  readonly kind: 'missing';
+  readonly source: SourceTree;
+  /** Paths that must be there. */
+  readonly paths: readonly string[];
+}
+
 export interface CopyJob {
   readonly kind: 'copy';
   readonly source: SourceTree;
@@ -91,12 +98,14 @@ export interface MkdirJob {
   readonly epoch?: number;
 }
 
-export type Job = ScanJob | MatchJob | CopyJob | MkdirJob;
+export type Job = ScanJob | MatchJob | MissingJob | CopyJob | MkdirJob;
 
 export interface JobResults {
   readonly scan: ScanReport;
   /** Paths inside the tree, as selected and with links resolved. */
   readonly match: readonly { readonly selected: string; readonly path: string }[];
+  /** The last of the paths that is not there, with the pattern of the .dockerignore that hides it. */
+  readonly missing: { readonly path: string; readonly rule?: string } | null;
   readonly copy: ScanReport;
   readonly mkdir: null;
 }

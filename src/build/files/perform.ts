@@ -26,6 +26,8 @@ export function perform(job: Job, around: Surroundings): JobResults[Job['kind']]
       return withTree(job.source, (tree) => scan(tree, job, around));
     case 'match':
       return withTree(job.source, (tree) => matches(tree, job.selection).map(({ path, selected }) => ({ selected, path: `/${path}` })));
+    case 'missing':
+      return withTree(job.source, (tree) => findMissing(tree, job.paths));
     case 'copy':
       return withTree(job.source, (tree) => copy(tree, job, around));
     case 'mkdir':
@@ -66,6 +68,14 @@ function matches(tree: Tree, selection: Selection): Match[] {
     if (path === undefined) throw missing(`/${found}`);
     return [{ path, name: basename(found), selected: `/${found}` }];
   });
+}
+
+/** From the last to the first, as the reference happens to tell them. */
+function findMissing(tree: Tree, paths: readonly string[]): JobResults['missing'] {
+  const path = paths.findLast((wanted) => tree.resolve(wanted, true) === undefined);
+  if (path === undefined) return null;
+  const rule = tree.hiddenBy(path);
+  return rule === undefined ? { path } : { path, rule };
 }
 
 function fixedOnly(path: string) {

@@ -2,7 +2,7 @@ import { umask } from 'node:process';
 import { Worker } from 'node:worker_threads';
 import { StrataError } from '../../errors/index.ts';
 import type { Job, JobResults } from './jobs.ts';
-import type { Answer, Order, WorkerSettings } from './protocol.ts';
+import { type Answer, type Order, type WorkerSettings, workerRoom } from './protocol.ts';
 
 /** Runs file jobs in worker threads. */
 export interface Files {
@@ -19,9 +19,16 @@ interface Seat {
   finish: ((answer: Answer) => void) | undefined;
 }
 
-/** `count`: most threads; they are started when first needed and do not keep the process alive. */
-export function createFiles(options: { readonly count: number; readonly digests: string | null }): Files {
-  const settings: WorkerSettings = { digests: options.digests, umask: umask() };
+export interface FilesOptions {
+  /** Most threads; they are started when first needed and do not keep the process alive. */
+  readonly count: number;
+  readonly digests: string | null;
+  /** Script of the threads, which calls `runFileWorker`. Default: the entry beside this file. */
+  readonly workerUrl?: URL | string;
+}
+
+export function createFiles(options: FilesOptions): Files {
+  const settings: WorkerSettings = { room: workerRoom, digests: options.digests, umask: umask() };
   const seats: Seat[] = [];
   const queue: ((seat: Seat) => void)[] = [];
   let ids = 0;
@@ -47,9 +54,7 @@ export function createFiles(options: { readonly count: number; readonly digests:
   };
 
   const start = (): Seat => {
-    // The bundle has the worker beside itself under the same name.
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    const url = new URL(`./worker.${extension}`, import.meta.url);
+    const url = options.workerUrl ?? new URL('./worker-entry.ts', import.meta.url);
     // Descriptors come from our own system calls: Node's book-keeping of them would warn about each.
     const worker = new Worker(url, { workerData: settings, trackUnmanagedFds: false });
     const seat: Seat = { worker, busy: false, finish: undefined };

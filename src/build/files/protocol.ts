@@ -1,7 +1,11 @@
 import type { ErrorKind } from '../../errors/index.ts';
 import type { Job } from './jobs.ts';
 
+/** What `workerData.room` is in the threads of this room. */
+export const workerRoom = 'build';
+
 export interface WorkerSettings {
+  readonly room: typeof workerRoom;
   /** File of the digest table; in memory where absent. */
   readonly digests: string | null;
   readonly umask: number;

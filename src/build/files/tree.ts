@@ -31,6 +31,12 @@ export class Tree {
     return path !== '' && (this.#filter?.hides(path) ?? false);
   }
 
+  /** The pattern that hides `path` although it is there. */
+  hiddenBy(path: string): string | undefined {
+    const relative = parts(path).join('/');
+    return this.hides(relative) && this.#lstat(relative) ? this.#filter?.decidedBy(relative) : undefined;
+  }
+
   /** Whether nothing below the hidden folder `path` can be visible. */
   hidesAllBelow(path: string): boolean {
     return this.#filter?.hidesAllBelow(path) ?? false;

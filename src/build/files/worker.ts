@@ -1,4 +1,4 @@
-/** A file worker: does one job after the other, synchronously. */
+/** A file worker: does one job after the other, synchronously. Its thread begins in `worker-entry.ts`, or in a one-file bundle. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { StrataError } from '../../errors/index.ts';
 import { openDigestRows } from './digest-rows.ts';
@@ -7,20 +7,28 @@ import type { Job } from './jobs.ts';
 import { perform } from './perform.ts';
 import type { Answer, Order, WorkerSettings } from './protocol.ts';
 
-const settings = workerData as WorkerSettings;
-const rows = openDigestRows(settings.digests);
-const table = new DigestTable(rows);
+/** Serves jobs in a worker thread until it is told to close. */
+export function runFileWorker(): void {
+  const settings = workerData as WorkerSettings;
+  const rows = openDigestRows(settings.digests);
+  const state: State = { settings, rows, table: new DigestTable(rows) };
+  parentPort!.on('message', (order: Order | 'close') => {
+    if (order === 'close') {
+      rows.close();
+      parentPort!.close();
+      return;
+    }
+    parentPort!.postMessage(answer(order, state));
+  });
+}
 
-parentPort!.on('message', (order: Order | 'close') => {
-  if (order === 'close') {
-    rows.close();
-    parentPort!.close();
-    return;
-  }
-  parentPort!.postMessage(answer(order));
-});
+interface State {
+  readonly settings: WorkerSettings;
+  readonly rows: ReturnType<typeof openDigestRows>;
+  readonly table: DigestTable;
+}
 
-function answer({ id, job, cancelled }: Order): Answer {
+function answer({ id, job, cancelled }: Order, { settings, rows, table }: State): Answer {
   const flag = new Int32Array(cancelled);
   const tick = () => {
     if (Atomics.load(flag, 0) !== 0) throw new StrataError('cancelled', 'cancelled');

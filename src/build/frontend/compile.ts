@@ -36,6 +36,8 @@ export class Compiler {
   readonly #roots = new Map<string, BuildVertex>();
   /** Parts of contexts that mounts need as roots. */
   readonly contextRoots = new Map<string, BuildVertex>();
+  /** Paths of the context that instructions name. */
+  readonly contextPaths: { readonly path: string; readonly range: TextRange }[] = [];
 
   constructor(settings: FrontendSettings, nodes: readonly StageNode[]) {
     this.settings = settings;

@@ -7,6 +7,7 @@ import type { Op } from '../solver/vertex.ts';
 import type { Value } from '../value.ts';
 import type { Compiler, Identity } from './compile.ts';
 import { classifySource } from './copy-source.ts';
+import { splitWildcards } from '../files/wildcards.ts';
 import { destinationPath, sourcePath } from './paths.ts';
 import type { BuildVertex } from './plan.ts';
 import type { StageState } from './stage-state.ts';
@@ -58,6 +59,20 @@ function checkChecksum(instruction: Copying): void {
   if (kind === 'path') {
     throw new StrataError('invalid_argument', "checksum can't be specified for non-HTTP(S) sources");
   }
+  if (kind === 'http') checkDigest(instruction.checksum);
+}
+
+/** go-digest's words. */
+function checkDigest(checksum: string): void {
+  const [, name, hex] = /^([a-z0-9]+(?:[.+_-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)$/.exec(checksum) ?? [];
+  if (name === undefined || hex === undefined) {
+    throw new StrataError('invalid_argument', 'invalid checksum digest format', { code: 'invalid_digest' });
+  }
+  const lengths: Readonly<Record<string, number>> = { sha256: 64, sha384: 96, sha512: 128 };
+  if (lengths[name] === undefined) throw new StrataError('invalid_argument', 'unsupported digest algorithm');
+  if (hex.length !== lengths[name]) throw new StrataError('invalid_argument', 'invalid checksum digest length');
+  if (!/^[a-f0-9]+$/.test(hex)) throw new StrataError('invalid_argument', 'invalid checksum digest format');
+  if (name !== 'sha256') throw new StrataError('unsupported', `checksums of ${name} are not supported`);
 }
 
 async function sourceAction(
@@ -89,6 +104,9 @@ async function sourceAction(
   const vertex = from === undefined ? compiler.settings.context() : await compiler.source(from);
   const parents = instruction.kind === 'copy' && instruction.parents;
   const { path, include } = parents ? pivot(source) : { path: source, include: undefined };
+  if (from === undefined && splitWildcards(sourcePath(path)).pattern === '') {
+    compiler.contextPaths.push({ path: sourcePath(path), range: instruction.location });
+  }
   return {
     input: input(vertex),
     selection: { path: sourcePath(path), wildcards: true, follow: true, ...(include && { include }), ...excludes },

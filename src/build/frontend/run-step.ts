@@ -26,7 +26,7 @@ export async function runStep(
   const script = runCommand(instruction).file;
   if (script) mounts.push({ type: 'script', target: inlineScriptDirectory, ...script });
   for (const [index, mount] of (instruction.mounts ?? []).entries()) {
-    mounts.push(await execMount(compiler, state, mount, index, inputs));
+    mounts.push(await execMount(compiler, state, instruction, mount, index, inputs));
   }
   const hostname = given['BUILDKIT_SANDBOX_HOSTNAME'];
   const spec: ExecSpec = {
@@ -66,25 +66,28 @@ function networkOf(
   });
 }
 
-function securityOf({ security }: RunInstruction, allow: readonly string[]): boolean {
+function securityOf({ security, location }: RunInstruction, allow: readonly string[]): boolean {
   if (security !== 'insecure') return false;
   if (allow.includes('security.insecure')) return true;
-  throw new StrataError('permission_denied', 'failed to load LLB: security.insecure is not allowed', {
+  // The reference's frontend does not know the flag at all.
+  const { line } = location;
+  throw new StrataError('permission_denied', `dockerfile parse error on line ${line}: unknown flag: --security`, {
     code: 'not_entitled',
-    hint: 'allow it with --allow security.insecure',
+    hint: 'a step with all privileges needs --allow security.insecure',
   });
 }
 
 async function execMount(
   compiler: Compiler,
   state: StageState,
+  instruction: RunInstruction,
   mount: RunMount,
   index: number,
   inputs: BuildVertex[],
 ): Promise<ExecMount> {
   switch (mount.type) {
     case 'bind':
-      return bindMount(compiler, state, mount, inputs);
+      return bindMount(compiler, state, instruction, mount, inputs);
     case 'cache':
       return cacheMount(compiler, state, mount, inputs);
     case 'tmpfs':
@@ -130,12 +133,14 @@ function targetOf(state: StageState, mount: RunMount): string {
 async function bindMount(
   compiler: Compiler,
   state: StageState,
+  instruction: RunInstruction,
   mount: RunMount,
   inputs: BuildVertex[],
 ): Promise<ExecMount> {
   const target = targetOf(state, mount);
   const source = sourcePath(mount.source ?? '/');
   const from = mount.from === undefined ? compiler.settings.context() : await compiler.mountSource(mount.from);
+  if (mount.from === undefined) compiler.contextPaths.push({ path: source, range: instruction.location });
   const isTree = mount.from === undefined || from.event.kind === 'internal';
   const vertex = isTree ? asRoot(compiler, from, source) : from;
   const input = inputs.push(vertex) - 1;

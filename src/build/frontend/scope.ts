@@ -1,5 +1,4 @@
 import type { Lookup } from '../../dockerfile/index.ts';
-import { formatPlatform, type Platform } from '../../oci/index.ts';
 
 /**
  * Variables in the order in which they were set: what an instruction can name, and what a RUN gets as environment.
@@ -41,42 +40,6 @@ export class Scope {
   lines(): string[] {
     return [...this.#values].map(([name, value]) => `${name}=${value}`);
   }
-}
-
-/** Build arguments that every RUN sees without declaring them, and that leave no trace in image, history or cache. */
-export const proxyArguments = [
-  'HTTP_PROXY',
-  'http_proxy',
-  'HTTPS_PROXY',
-  'https_proxy',
-  'FTP_PROXY',
-  'ftp_proxy',
-  'NO_PROXY',
-  'no_proxy',
-  'ALL_PROXY',
-  'all_proxy',
-] as const;
-
-/** The arguments that exist before the first line: where the build runs and what for. */
-export function platformArguments(
-  build: Platform,
-  target: Platform,
-  targetStage: string,
-  given: Readonly<Record<string, string>>,
-): Scope {
-  const scope = new Scope();
-  const of = (prefix: string, platform: Platform) => {
-    scope.set(`${prefix}PLATFORM`, formatPlatform(platform));
-    scope.set(`${prefix}OS`, platform.os);
-    scope.set(`${prefix}OSVERSION`, platform['os.version'] ?? '');
-    scope.set(`${prefix}ARCH`, platform.architecture);
-    scope.set(`${prefix}VARIANT`, platform.variant ?? '');
-  };
-  of('BUILD', build);
-  of('TARGET', target);
-  scope.set('TARGETSTAGE', targetStage);
-  for (const name of scope.names()) if (given[name] !== undefined) scope.set(name, given[name]);
-  return scope;
 }
 
 /** Build arguments that have a value. */

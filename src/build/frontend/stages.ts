@@ -1,5 +1,5 @@
 import type { Dockerfile, Instruction, RunInstruction, Stage } from '../../dockerfile/index.ts';
-import { expandWord, parseRunMounts, withExcerpt } from '../../dockerfile/index.ts';
+import { checkCopySource, expandWord, parseRunMounts, withExcerpt } from '../../dockerfile/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { type Platform, parsePlatform } from '../../oci/index.ts';
 import { at } from './locate.ts';
@@ -29,6 +29,9 @@ export function readStages(dockerfile: Dockerfile, globals: Scope): StageNode[] 
   const nodes: StageNode[] = [];
   const named = new Map<string, StageNode>();
   for (const stage of dockerfile.stages) {
+    for (const instruction of stage.instructions) {
+      at(dockerfile, instruction.location, () => checkCopySource(instruction, dockerfile.directives.escape));
+    }
     const node = at(dockerfile, stage.from.location, () => readStage(dockerfile, stage, globals, named));
     nodes.push(node);
     if (stage.name !== undefined) named.set(stage.name, node);
@@ -94,8 +97,7 @@ export function findByName(nodes: readonly StageNode[], name: string): StageNode
 /** What `--target` names; the last stage where nothing is named. */
 export function findTarget(nodes: readonly StageNode[], target: string | undefined): StageNode {
   if (target === undefined || target === '') return nodes.at(-1)!;
-  const index = /^[0-9]+$/.test(target) ? nodes[Number(target)] : undefined;
-  const node = findByName(nodes, target) ?? index;
+  const node = findByName(nodes, target);
   if (node) return node;
   const names = nodes.flatMap(({ stage }) => (stage.name === undefined ? [] : [stage.name]));
   throw new StrataError('invalid_argument', `target stage ${JSON.stringify(target)} could not be found`, {

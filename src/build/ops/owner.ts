@@ -6,20 +6,15 @@ import type { Owner } from '../files/jobs.ts';
 const limit = 8 << 20;
 
 /**
- * The owner that `--chown=user[:group]` means in `root`. As in BuildKit a name that is not there counts as 0, and a
- * number alone is user and group. `hasRoot` is false on scratch, where names cannot be looked up at all.
+ * The owner that `--chown=user[:group]` means in `root`. As in BuildKit a user that is not there counts as 0, a group
+ * that is not there as the user's, and a number alone is user and group. `hasRoot` is false on scratch, where names cannot be looked up at all.
  */
 export function resolveOwner(spec: string, root: string, hasRoot: boolean): Owner {
   const [user = '', group] = splitOnce(spec);
   let owner: Owner = { uid: 0, gid: 0 };
   if (user !== '') owner = resolveUser(user, root, hasRoot);
-  if (group !== undefined && group !== '') owner = { uid: owner.uid, gid: resolveGroup(group, root, hasRoot) };
+  if (group !== undefined && group !== '') owner = { uid: owner.uid, gid: resolveGroup(group, root, hasRoot) ?? owner.gid };
   return owner;
-}
-
-/** Whether an owner can only be told from the root's own files. */
-export function ownerNeedsRoot(spec: string): boolean {
-  return splitOnce(spec).some((part) => part !== '' && numberOf(part) === undefined);
 }
 
 function splitOnce(spec: string): string[] {
@@ -35,11 +30,11 @@ function resolveUser(user: string, root: string, hasRoot: boolean): Owner {
   return { uid: numberOf(row?.[2] ?? '') ?? 0, gid: numberOf(row?.[3] ?? '') ?? 0 };
 }
 
-function resolveGroup(group: string, root: string, hasRoot: boolean): number {
+function resolveGroup(group: string, root: string, hasRoot: boolean): number | undefined {
   const id = numberOf(group);
   if (id !== undefined) return id;
   if (!hasRoot) throw new StrataError('invalid_argument', 'invalid group index: -1', { hint: noNames });
-  return numberOf(rows(root, '/etc/group').find(([name]) => name === group)?.[2] ?? '') ?? 0;
+  return numberOf(rows(root, '/etc/group').find(([name]) => name === group)?.[2] ?? '');
 }
 
 const noNames = 'an empty root has no /etc/passwd: give the owner as numbers';

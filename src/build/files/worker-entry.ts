@@ -1,0 +1,3 @@
+import { runFileWorker } from './worker.ts';
+
+runFileWorker();
