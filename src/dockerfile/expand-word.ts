@@ -35,7 +35,7 @@ export interface Expanded {
 /** Nesting of `${a:-${b:-...}}`; beyond it the text is an attack on the stack. */
 const maxDepth = 200;
 /** Characters of one expanded word: far beyond what an environment can hold, and a bound for doubling chains. */
-const maxLength = 1 << 24;
+const maxLength = 1 << 22;
 
 /**
  * Expands one word.
@@ -61,12 +61,19 @@ export function expandWords(word: string, lookup: Lookup, options: ExpandOptions
   return expandWord(word, lookup, options).words;
 }
 
+/** A superset of what separates words: a quick test. */
+const anySpace = /[\s\x85]/;
+
 /** Collects the words of a result: unquoted blanks end a word, everything else continues it. */
 class WordCollector {
   readonly #words: string[] = [];
   #word = '';
 
   addText(text: string): void {
+    if (!anySpace.test(text)) {
+      this.#word += text;
+      return;
+    }
     for (const char of text) this.addChar(char);
   }
 

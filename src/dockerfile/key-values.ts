@@ -15,7 +15,9 @@ export function keyValueTriples(rest: Piece, instruction: 'ENV' | 'LABEL', escap
   return words.flatMap((word) => {
     const cut = word.text.indexOf('=');
     if (cut < 0) {
-      throw new SyntaxFault(`Syntax error - can't find = in ${quote(word.text)}. Must be of the form: name=value`);
+      throw new SyntaxFault(`Syntax error - can't find = in ${quote(word.text)}. Must be of the form: name=value`, {
+        hint: `quote values that hold blanks: ${instruction} NAME="a value"`,
+      });
     }
     const at = word.start + cut;
     return [

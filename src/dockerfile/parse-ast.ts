@@ -122,7 +122,10 @@ class AstParser {
       }
       content.push(line.raw);
     }
-    throw new SyntaxFault('unterminated heredoc', { range: this.#wholeLine(first) });
+    throw new SyntaxFault('unterminated heredoc', {
+      range: this.#wholeLine(first),
+      hint: `no line below it is exactly ${mark.name}`,
+    });
   }
 
   #take(): PhysicalLine {

@@ -113,7 +113,8 @@ function typeAll(parsed: ParsedText, file: string): Typed {
     } else if (instruction.kind === 'arg') {
       typed.metaArgs.push(instruction);
     } else {
-      typed.faults.push({ fault: new SyntaxFault('no build stage in current context'), range: node.range });
+      const hint = 'only ARG may stand in front of the first FROM';
+      typed.faults.push({ fault: new SyntaxFault('no build stage in current context', { hint }), range: node.range });
     }
   }
   close();
@@ -133,7 +134,8 @@ function typeOne(node: AstNode, faults: LocatedFault[]): Instruction | undefined
   } catch (error) {
     const fault = asFault(error);
     const message = `dockerfile parse error on line ${node.range.line}: ${fault.message}`;
-    faults.push({ fault: new SyntaxFault(message), range: fault.range ?? node.range });
+    const hint = fault.hint === undefined ? {} : { hint: fault.hint };
+    faults.push({ fault: new SyntaxFault(message, hint), range: fault.range ?? node.range });
     return undefined;
   }
 }

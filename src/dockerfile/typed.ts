@@ -261,6 +261,7 @@ function fileFlags(node: AstNode, name: string, types: Readonly<Record<string, F
   if (node.args.length < 2) {
     throw new SyntaxFault(
       `${name} requires at least two arguments, but only one was provided. Destination could not be determined`,
+      { hint: `write ${name} <source>... <destination>` },
     );
   }
   return readFlags(node.flags, types);
