@@ -275,7 +275,7 @@ export function createContainers(options: ContainerOptions): Containers {
     const one = live(id);
     const facts = options.runtime();
     const bundle = bundleOf(id);
-    change(id, { runs: record.runs + 1, stopped: false });
+    change(id, { stopped: false });
     try {
       rmSync(join(exitDir, id), { force: true });
       mkdirSync(rootOf(id), { recursive: true, mode: 0o700 });
@@ -293,13 +293,21 @@ export function createContainers(options: ContainerOptions): Containers {
         finishedAt: never,
       };
       const started = byID(id)!;
-      change(id, { networks: connected.endpoints, ports: connected.ports, state: { ...started.state, ...state } });
+      // Counted in the same stroke that says `running`: who attached or waits before the start takes a counted run that
+      // does not run for one that has ended.
+      change(id, {
+        runs: record.runs + 1,
+        networks: connected.endpoints,
+        ports: connected.ports,
+        state: { ...started.state, ...state },
+      });
       emit('start', byID(id)!);
       health.begin(id);
     } catch (error) {
       await release(id, record);
       const failure =
         error instanceof StrataError ? error : new StrataError('internal', messageOf(error), { cause: error });
+      change(id, { runs: record.runs + 1 });
       changeState(id, {
         status: 'created',
         pid: 0,
