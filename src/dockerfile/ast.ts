@@ -79,6 +79,8 @@ export interface NodeParts {
   readonly end: number;
 }
 
+const none: readonly Token[] = [];
+
 /** ONBUILDs inside each other; more is refused anyway. */
 const maxTriggers = 8;
 
@@ -89,7 +91,7 @@ export function nodeParts(line: LogicalLine, context: NodeContext, from = 0, dep
   const token = (piece: Piece): Token => ({ text: piece.text, range: line.range(piece.start, piece.end) });
   const common = {
     keyword: token(keyword),
-    flags: flags.map(token),
+    flags: flags.length === 0 ? none : flags.map(token),
     original: from === 0 ? line.text : line.text.slice(from),
     start: keyword.start,
     end: rest.end,
@@ -119,14 +121,10 @@ export function finishNode(
   heredocs: readonly Heredoc[],
   comments: readonly string[],
 ): AstNode {
-  const { child, start, end, ...rest } = parts;
-  const range = line.range(start, Math.max(start, end));
+  const { keyword, flags, args, json, original, child, start, end } = parts;
+  const place = line.range(start, Math.max(start, end));
   const last = heredocs.at(-1)?.range;
-  return {
-    ...rest,
-    heredocs,
-    comments,
-    range: last ? { ...range, endLine: last.endLine, endColumn: last.endColumn } : range,
-    ...(child ? { child: finishNode(child, line, heredocs, []) } : {}),
-  };
+  const range = last ? { ...place, endLine: last.endLine, endColumn: last.endColumn } : place;
+  const node = { keyword, flags, args, json, heredocs, original, comments, range };
+  return child ? { ...node, child: finishNode(child, line, heredocs, []) } : node;
 }

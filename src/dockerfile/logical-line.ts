@@ -16,26 +16,34 @@ interface Segment {
 export class LogicalLine {
   readonly #file: string;
   readonly #segments: Segment[] = [];
-  #parts: string[] = [];
-  #length = 0;
+  #text = '';
 
   constructor(file: string) {
     this.#file = file;
   }
 
   append(text: string, line: number, column: number): void {
-    this.#segments.push({ start: this.#length, line, column });
-    this.#parts.push(text);
-    this.#length += text.length;
+    this.#segments.push({ start: this.#text.length, line, column });
+    this.#text += text;
   }
 
   get text(): string {
-    if (this.#parts.length > 1) this.#parts = [this.#parts.join('')];
-    return this.#parts[0] ?? '';
+    return this.#text;
   }
 
   /** The place of the characters from `start` up to `end` (exclusive). */
   range(start: number, end: number): TextRange {
+    const only = this.#segments[0];
+    if (only && this.#segments.length === 1) {
+      const { line, column } = only;
+      return {
+        file: this.#file,
+        line,
+        column: column + start,
+        endLine: line,
+        endColumn: column + Math.max(start, end),
+      };
+    }
     const from = this.#place(start);
     // The end belongs to the last character, not to whatever follows it on the next physical line.
     const last = end > start ? this.#place(end - 1) : from;

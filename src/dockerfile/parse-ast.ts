@@ -28,6 +28,8 @@ export function parseAst(text: string, file: string): ParsedText {
   return new AstParser(text, file).parse();
 }
 
+const noHeredocs: readonly Heredoc[] = [];
+
 class AstParser {
   readonly #file: string;
   readonly #lines: readonly PhysicalLine[];
@@ -102,7 +104,7 @@ class AstParser {
     try {
       const parts = nodeParts(line, { escape: this.#escape, comments });
       const marks = takesHeredocs(parts) ? heredocMarks(line.text) : [];
-      const heredocs = marks.map((mark) => this.#heredoc(mark, first));
+      const heredocs = marks.length === 0 ? noHeredocs : marks.map((mark) => this.#heredoc(mark, first));
       this.#ast.push(startingAt(first, finishNode(parts, line, heredocs, comments)));
     } catch (error) {
       if (!(error instanceof Error)) throw error;
@@ -120,7 +122,7 @@ class AstParser {
         const range = { ...this.#wholeLine(this.#lines[from]), endLine: line.number, endColumn: line.text.length + 1 };
         return { ...mark, content: content.join(''), range };
       }
-      content.push(line.raw);
+      content.push(line.text, line.ending);
     }
     throw new SyntaxFault('unterminated heredoc', {
       range: this.#wholeLine(first),
@@ -130,7 +132,7 @@ class AstParser {
 
   #take(): PhysicalLine {
     const line = this.#lines[this.#at++]!;
-    if (line.raw.length > maxLineLength) {
+    if (line.text.length + line.ending.length > maxLineLength) {
       const message = `dockerfile line greater than max allowed size of ${maxLineLength}`;
       this.#fault(new SyntaxFault(message), this.#wholeLine(line));
     }

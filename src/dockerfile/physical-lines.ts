@@ -6,10 +6,10 @@ export const maxLineLength = 65535;
 export interface PhysicalLine {
   /** Counts from 1. */
   readonly number: number;
-  /** Without the line end (`\n`, `\r\n`). */
+  /** Without the line end. */
   readonly text: string;
-  /** With the line end. */
-  readonly raw: string;
+  /** The line end: `\n`, `\r\n`, or nothing at the end of the text. */
+  readonly ending: string;
 }
 
 /** The lines of a text; a byte order mark at its start is dropped. */
@@ -19,15 +19,11 @@ export function physicalLines(text: string): PhysicalLine[] {
   while (at < text.length) {
     const newline = text.indexOf('\n', at);
     const next = newline < 0 ? text.length : newline + 1;
-    const raw = text.slice(at, next);
-    lines.push({ number: lines.length + 1, raw, text: trimLineEnd(raw) });
+    let end = newline < 0 ? next : newline;
+    while (end > at && text[end - 1] === '\r') end--;
+    const ending = newline === end ? '\n' : text.slice(end, next);
+    lines.push({ number: lines.length + 1, text: text.slice(at, end), ending });
     at = next;
   }
   return lines;
-}
-
-export function trimLineEnd(raw: string): string {
-  let end = raw.length;
-  while (end > 0 && (raw[end - 1] === '\n' || raw[end - 1] === '\r')) end--;
-  return end === raw.length ? raw : raw.slice(0, end);
 }

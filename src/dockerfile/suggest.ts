@@ -1,17 +1,24 @@
 /** "did you mean": the nearest of some options, where one is near enough to be meant. */
 
-/** Insertions, deletions and replacements that turn `a` into `b`. */
-export function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
+/**
+ * Insertions, deletions and replacements that turn `a` into `b`, or `limit` where it takes as many or more.
+ */
+export function editDistance(a: string, b: string, limit = Number.POSITIVE_INFINITY): number {
+  const row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
-    const row = [i];
+    let diagonal = row[0]!;
+    let best = i;
+    row[0] = i;
     for (let j = 1; j <= b.length; j++) {
-      const replace = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(previous[j]! + 1, row[j - 1]! + 1, replace));
+      const replace = diagonal + (a[i - 1] === b[j - 1] ? 0 : 1);
+      diagonal = row[j]!;
+      row[j] = Math.min(diagonal + 1, row[j - 1]! + 1, replace);
+      best = Math.min(best, row[j]!);
     }
-    previous = row;
+    // No later row is cheaper than the cheapest of this one.
+    if (best >= limit) return limit;
   }
-  return previous[b.length]!;
+  return Math.min(row[b.length]!, limit);
 }
 
 /** Names longer than this are never near anything; it bounds the work on hostile text. */
@@ -26,7 +33,9 @@ export function suggestion(value: string, options: Iterable<string>, caseSensiti
   for (const raw of options) {
     const option = caseSensitive ? raw : raw.toLowerCase();
     if (option === wanted) return undefined;
-    const distance = editDistance(wanted, option);
+    // Each character that one has more costs an edit.
+    if (Math.abs(option.length - wanted.length) >= nearest) continue;
+    const distance = editDistance(wanted, option, nearest);
     if (distance < nearest) {
       nearest = distance;
       best = option;
