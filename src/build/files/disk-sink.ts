@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -7,6 +8,7 @@ import {
   fstatSync,
   lchownSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readSync,
@@ -14,35 +16,38 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { createHash } from 'node:crypto';
 import { StrataError } from '../../errors/index.ts';
 import { copyData, isErrno, majorMinor, mknod, setTimes, setXattr, utimensat } from '../../sys/index.ts';
-import type { DigestSink } from './digest-sink.ts';
-import { inside, lstat } from './target.ts';
+import { type DigestSink, digestFile } from './digest-sink.ts';
+import type { TargetView } from './target-view.ts';
+import { timeOf } from './time.ts';
 import type { Entry, Sink } from './walk.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
-const second = 1_000_000_000n;
 const block = Buffer.allocUnsafeSlow(1 << 18);
 
 export interface DiskTarget {
-  /** For messages: paths are shown as the image knows them. */
-  readonly root: string;
-  /** What the selected thing itself becomes. */
+  readonly view: TargetView;
+  /** What the selected thing itself becomes, inside the image. */
   readonly path: string;
   readonly epoch: number | undefined;
   /** The process's umask: what the kernel takes from the mode of a new file. */
   readonly umask: number;
   /** Told the digests of the contents, where these are wanted. */
   readonly digests: DigestSink | undefined;
-  readonly tick: (bytes: number) => void;
+  readonly tick: () => void;
 }
 
-/** Writes what is selected below a target folder. */
+interface Copied {
+  readonly path: string;
+  readonly digest: string;
+}
+
+/** Writes what is selected into an active snapshot. */
 export class DiskSink implements Sink {
   readonly #target: DiskTarget;
   /** First copy of each file that has several names in the source. */
-  readonly #links = new Map<string, string>();
+  readonly #copies = new Map<string, Copied>();
   /** Folders that were made here: nothing can be in the way in them. */
   readonly #fresh = new Set<string>();
 
@@ -51,67 +56,78 @@ export class DiskSink implements Sink {
   }
 
   folder(entry: Entry, partial: boolean): () => void {
-    const path = this.#at(entry);
+    const path = this.#pathOf(entry);
     const made = this.#makeFolder(entry, path);
     this.#target.digests?.folder(entry);
     // What is selected itself keeps the look of a target that was there; folders in it get the source's.
     const dress = made || (entry.path !== '' && !partial);
     return () => {
       if (!dress) return;
-      chmodSync(path, this.#owned(path, entry));
-      for (const [name, value] of entry.xattrs) setXattr(path, name, value);
-      setTimes(path, ...this.#time(entry));
+      const at = this.#target.view.at(path);
+      lchownSync(at, entry.uid, entry.gid);
+      chmodSync(at, entry.mode);
+      for (const [name, value] of entry.xattrs) setXattr(at, name, value);
+      setTimes(at, ...this.#time(entry));
+      this.#target.view.touched(path);
     };
   }
 
   other(entry: Entry): void {
-    const path = this.#at(entry);
-    if (!this.#fresh.has(parentOf(path))) this.#clear(path);
+    const path = this.#pathOf(entry);
+    this.#clear(path);
     const copied = entry.type === 'file' ? this.#file(entry, path) : this.#node(entry, path);
     this.#target.digests?.add(entry, copied);
   }
 
-  #at(entry: Entry): string {
-    return entry.path === '' ? this.#target.path : `${this.#target.path}/${entry.path}`;
+  #pathOf(entry: Entry): string {
+    const { path } = this.#target;
+    if (entry.path === '') return path;
+    return path === '/' ? `/${entry.path}` : `${path}/${entry.path}`;
   }
 
   #makeFolder(entry: Entry, path: string): boolean {
-    const there = entry.path !== '' && this.#fresh.has(parentOf(path)) ? undefined : lstat(path);
+    const { view } = this.#target;
+    const parent = parentOf(path);
+    const there = entry.path !== '' && this.#fresh.has(parent) ? undefined : view.lstat(path);
     if (there && !there.isDirectory()) {
-      throw new StrataError('failed_precondition', `cannot copy to non-directory: ${inside(this.#target.root, path)}`);
+      throw new StrataError('failed_precondition', `cannot copy to non-directory: ${path}`);
     }
-    if (there) return false;
-    mkdirSync(path, 0o700);
+    if (there) {
+      view.bringUp(path);
+      return false;
+    }
+    view.bringUp(parent);
+    mkdirSync(view.at(path), 0o700);
+    view.touched(parent);
     this.#fresh.add(path);
-    void entry;
     return true;
   }
 
+  /** Makes room for a file. One of a lower layer is simply covered. */
   #clear(path: string): void {
-    const there = lstat(path);
-    if (!there) return;
-    if (there.isDirectory()) {
-      const shown = inside(this.#target.root, path);
-      throw new StrataError('failed_precondition', `cannot replace to directory ${shown} with file`);
+    const { view } = this.#target;
+    const parent = parentOf(path);
+    if (this.#fresh.has(parent)) return;
+    const there = view.lstat(path);
+    if (there?.isDirectory()) {
+      throw new StrataError('failed_precondition', `cannot replace to directory ${path} with file`);
     }
-    unlinkSync(path);
+    view.bringUp(parent);
+    view.touched(parent);
+    if (there && isThere(view.at(path))) unlinkSync(view.at(path));
   }
 
   #file(entry: Entry, path: string): string {
     const key = entry.stat.nlink > 1n ? `${entry.stat.dev}:${entry.stat.ino}` : undefined;
-    const first = key === undefined ? undefined : this.#links.get(key);
-    if (first !== undefined) {
-      linkSync(first, path);
-      return this.#linkDigests.get(first) ?? '';
+    const first = key === undefined ? undefined : this.#copies.get(key);
+    if (first) {
+      linkSync(this.#target.view.at(first.path), this.#target.view.at(path));
+      return first.digest;
     }
-    const digest = this.#copy(entry, path);
-    if (key !== undefined) {
-      this.#links.set(key, path);
-      this.#linkDigests.set(path, digest);
-    }
+    const digest = this.#copy(entry, this.#target.view.at(path));
+    if (key !== undefined) this.#copies.set(key, { path, digest });
     return digest;
   }
-  readonly #linkDigests = new Map<string, string>();
 
   #copy(entry: Entry, path: string): string {
     // O_NONBLOCK: should it have become a fifo meanwhile, opening it must not wait for a writer.
@@ -133,12 +149,14 @@ export class DiskSink implements Sink {
     }
   }
 
+  /** Copies the contents; returns their digest where it is wanted. */
   #transfer(entry: Entry, from: number, to: number): string {
     const size = Number(entry.stat.size);
     const wanted = this.#target.digests !== undefined;
-    if (!wanted && size > block.length) {
+    const isSparse = entry.stat.blocks * 512n < entry.stat.size;
+    if (size > block.length && (!wanted || isSparse)) {
       this.#copyLarge(from, to, size);
-      return '';
+      return wanted ? digestFile(entry.at) : '';
     }
     if (size === 0 && !wanted) return '';
     const hash = wanted ? createHash('sha256') : undefined;
@@ -149,7 +167,7 @@ export class DiskSink implements Sink {
       hash?.update(chunk);
       for (let done = 0; done < count; ) done += writeSync(to, chunk, done, count - done);
       total += count;
-      this.#target.tick(count);
+      if (total > block.length) this.#target.tick();
       if (count < block.length && total >= size) break;
     }
     return hash?.digest('hex') ?? '';
@@ -158,26 +176,21 @@ export class DiskSink implements Sink {
   #copyLarge(from: number, to: number, size: number): void {
     if (!fstatSync(from).isFile()) throw new StrataError('failed_precondition', 'the file changed while it was copied');
     copyData(from, to, size);
-    this.#target.tick(size);
+    this.#target.tick();
   }
 
   #node(entry: Entry, path: string): string {
-    if (entry.type === 'link') symlinkSync(entry.link ?? '', path);
+    const at = this.#target.view.at(path);
+    if (entry.type === 'link') symlinkSync(entry.link ?? '', at);
     else {
       const { major, minor } = majorMinor(entry.stat.rdev);
-      mknod(path, (Number(entry.stat.mode) & 0o170000) | (entry.mode & 0o7777), major, minor);
+      mknod(at, (Number(entry.stat.mode) & 0o170000) | (entry.mode & 0o7777), major, minor);
     }
-    if (entry.uid !== 0 || entry.gid !== 0) lchownSync(path, entry.uid, entry.gid);
-    if (entry.type !== 'link') chmodSync(path, entry.mode);
-    for (const [name, value] of entry.xattrs) setXattr(path, name, value);
-    setTimes(path, ...this.#time(entry));
+    if (entry.uid !== 0 || entry.gid !== 0) lchownSync(at, entry.uid, entry.gid);
+    if (entry.type !== 'link') chmodSync(at, entry.mode);
+    for (const [name, value] of entry.xattrs) setXattr(at, name, value);
+    setTimes(at, ...this.#time(entry));
     return '';
-  }
-
-  /** Gives a folder its owner (which clears set-id bits) and returns the mode to set after that. */
-  #owned(path: string, entry: Entry): number {
-    lchownSync(path, entry.uid, entry.gid);
-    return entry.mode;
   }
 
   #time(entry: Entry): [number, number] {
@@ -186,16 +199,17 @@ export class DiskSink implements Sink {
   }
 }
 
-/** Whole seconds and nanoseconds, also before 1970. */
-export function timeOf(nanoseconds: bigint): [number, number] {
-  const rest = ((nanoseconds % second) + second) % second;
-  return [Number((nanoseconds - rest) / second), Number(rest)];
-}
-
 function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/'));
+  const slash = path.lastIndexOf('/');
+  return slash <= 0 ? '/' : path.slice(0, slash);
 }
 
-export function isMissing(error: unknown): boolean {
-  return isErrno(error, 'ENOENT', 'ENOTDIR');
+function isThere(path: string): boolean {
+  try {
+    lstatSync(path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false;
+    throw error;
+  }
 }

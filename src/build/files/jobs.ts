@@ -3,6 +3,8 @@
  * thousands of small system calls in a row are quickest that way and must not hold up the event loop.
  */
 
+import type { TargetLayers } from './target-view.ts';
+
 /** A tree to copy from. */
 export interface SourceTree {
   /** Folder on this machine. */
@@ -75,9 +77,7 @@ export interface CopyJob {
   readonly source: SourceTree;
   readonly selection: Selection;
   readonly look: CopyLook;
-  readonly target: {
-    /** Folder on this machine that the destination is resolved in. */
-    readonly root: string;
+  readonly target: TargetLayers & {
     /** Absolute inside the root; a slash at the end says that it is a folder. */
     readonly path: string;
     /** Copy what is in a folder, not the folder. */
@@ -91,14 +91,21 @@ export interface CopyJob {
 
 export interface MkdirJob {
   readonly kind: 'mkdir';
-  readonly root: string;
-  readonly path: string;
+  readonly target: TargetLayers & { readonly path: string };
   readonly owner?: Owner;
   readonly mode?: number;
   readonly epoch?: number;
 }
 
-export type Job = ScanJob | MatchJob | MissingJob | CopyJob | MkdirJob;
+/** Reads a small file of a target, following links inside it. */
+export interface ReadJob {
+  readonly kind: 'read';
+  readonly target: TargetLayers & { readonly path: string };
+  /** Bytes. */
+  readonly limit: number;
+}
+
+export type Job = ReadJob | ScanJob | MatchJob | MissingJob | CopyJob | MkdirJob;
 
 export interface JobResults {
   readonly scan: ScanReport;
@@ -108,4 +115,5 @@ export interface JobResults {
   readonly missing: { readonly path: string; readonly rule?: string } | null;
   readonly copy: ScanReport;
   readonly mkdir: null;
+  readonly read: string | null;
 }

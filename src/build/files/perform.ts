@@ -2,9 +2,11 @@ import { statSync } from 'node:fs';
 import { basename } from 'node:path/posix';
 import { DigestSink } from './digest-sink.ts';
 import type { DigestTable } from './digest-table.ts';
-import { DiskSink, timeOf } from './disk-sink.ts';
+import { DiskSink } from './disk-sink.ts';
 import type { CopyJob, Job, JobResults, MkdirJob, ScanJob, Selection, SourceTree } from './jobs.ts';
-import { dateFolders, type FolderLook, makeFolders, pathInRoot, place } from './target.ts';
+import { dateFolders, type FolderLook, makeFolders, place } from './target.ts';
+import { TargetView } from './target-view.ts';
+import { timeOf } from './time.ts';
 import { missing, Tree } from './tree.ts';
 import { walk } from './walk.ts';
 import { expandWildcards, splitWildcards } from './wildcards.ts';
@@ -32,6 +34,8 @@ export function perform(job: Job, around: Surroundings): JobResults[Job['kind']]
       return withTree(job.source, (tree) => copy(tree, job, around));
     case 'mkdir':
       return mkdir(job);
+    case 'read':
+      return new TargetView(job.target).readFile(job.target.path, job.limit) ?? null;
   }
 }
 
@@ -97,10 +101,12 @@ function scan(tree: Tree, job: ScanJob, { table, tick }: Surroundings): JobResul
 
 function copy(tree: Tree, job: CopyJob, { table, umask, tick }: Surroundings): JobResults['copy'] {
   const digests = new DigestSink(table, job.look.chown === undefined);
+  const view = new TargetView(job.target);
   for (const match of matches(tree, job.selection)) {
     digests.begin(match.name);
-    copyOne(tree, match, job, { umask, tick, digests });
+    copyOne(tree, match, job, { view, umask, tick, digests });
   }
+  view.settle();
   return job.digest ? digests.report() : { digest: '', files: 0, bytes: 0 };
 }
 
@@ -108,23 +114,23 @@ function copyOne(
   tree: Tree,
   match: Match,
   job: CopyJob,
-  { umask, tick, digests }: { umask: number; tick: () => void; digests: DigestSink },
+  { view, umask, tick, digests }: { view: TargetView; umask: number; tick: () => void; digests: DigestSink },
 ): void {
   const stat = statOf(tree, match.path);
   const time = job.epoch === undefined ? timeOf(stat.mtimeNs) : ([job.epoch, 0] as [number, number]);
   const look: FolderLook = { owner: job.look.chown, mode: folderMode(job.look.mode), time };
   const source = { name: match.name, isFolder: stat.isDirectory() };
-  const { path, made } = place(job.target.root, job.target.path, source, job.target.contentsOnly, look);
+  const { path, made } = place(view, job.target.path, source, job.target.contentsOnly, look);
   const sink = new DiskSink({
-    root: job.target.root,
+    view,
     path,
     epoch: job.epoch,
     umask,
     digests: job.digest ? digests : undefined,
-    tick: () => tick(),
+    tick,
   });
   walk(tree, match.path, job.selection, job.look, sink, { tick });
-  dateFolders(made, time);
+  dateFolders(view, made, time);
 }
 
 function statOf(tree: Tree, path: string) {
@@ -139,6 +145,8 @@ function folderMode(mode: number | undefined): number {
 function mkdir(job: MkdirJob): null {
   const time = job.epoch === undefined ? undefined : ([job.epoch, 0] as [number, number]);
   const look = { owner: job.owner, mode: job.mode ?? 0o755, time };
-  dateFolders(makeFolders(job.root, pathInRoot(job.root, job.path), look), time);
+  const view = new TargetView(job.target);
+  dateFolders(view, makeFolders(view, view.resolve(job.target.path), look), time);
+  view.settle();
   return null;
 }

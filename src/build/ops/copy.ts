@@ -1,11 +1,12 @@
 import { StrataError } from '../../errors/index.ts';
+import type { ActiveSnapshot } from '../../snapshot/index.ts';
 import { digestOf } from '../cache/keys.ts';
 import type { CopyLook, Owner, Selection } from '../files/jobs.ts';
 import type { Op, Outcome, Work } from '../solver/vertex.ts';
 import { type RootValue, rootOf, type Value } from '../value.ts';
 import { writeInlineTree } from './inline-files.ts';
 import { resolveOwner } from './owner.ts';
-import { baseOf, found, keepResult, type StepIdentity, stepKey, tellMiss, withActive, withMount } from './root-step.ts';
+import { baseOf, found, keepResult, type StepIdentity, stepKey, targetLayers, tellMiss, withActive } from './root-step.ts';
 import { withSource } from './sources.ts';
 import { unpackMatches } from './unpack.ts';
 import type { Workshop } from './workshop.ts';
@@ -161,7 +162,7 @@ async function runCopy(
   const scanned = known ?? (needsScan ? await scanAll(shop, spec, inputs, work) : undefined);
   tellMiss(shop, step, { base: parent.id, parentRan, content: scanned?.digest ?? '', manifest: scanned?.manifest ?? null }, work);
   return withActive(shop, parent, async (active) => {
-    const content = await withMount(shop, active, (root) => copyAll(shop, spec, inputs, root, scanned, work));
+    const content = await copyAll(shop, spec, inputs, active, scanned, work);
     work.signal.throwIfAborted();
     return keepResult(shop, step, active, {
       base: parent.id,
@@ -177,16 +178,16 @@ async function copyAll(
   shop: Workshop,
   spec: CopySpec,
   inputs: readonly Value[],
-  root: string,
+  active: ActiveSnapshot,
   known: Content | undefined,
   work: Work,
 ): Promise<Content> {
-  const hasRoot = rootOf(inputs[0]).snapshot !== null;
-  const chown = spec.chown === undefined ? undefined : resolveOwner(spec.chown, root, hasRoot);
+  const layers = targetLayers(shop, active);
+  const chown = spec.chown === undefined ? undefined : await resolveOwner(shop, spec.chown, layers, work);
   const look = lookOf(spec, chown);
   const reports: { digest: string; manifest?: Readonly<Record<string, string>> }[] = [];
   for (const action of spec.actions) {
-    const target = { root, path: spec.dest, contentsOnly: action.contentsOnly };
+    const target = { ...layers, path: spec.dest, contentsOnly: action.contentsOnly };
     const epoch = spec.epoch === undefined ? {} : { epoch: spec.epoch };
     if (action.inline) {
       await writeInlineTree(shop, action.inline, (source) =>
@@ -197,7 +198,7 @@ async function copyAll(
     const input = inputs[action.input!]!;
     const copy = withSource(shop, input, async (source) =>
       action.unpack
-        ? unpackMatches(shop, { source, selection: action.selection, look, target, ...epoch }, work)
+        ? unpackMatches(shop, active, { source, selection: action.selection, look, target, ...epoch }, work)
         : shop.files.run(
             { kind: 'copy', source, selection: action.selection, look, target, digest: !known, ...epoch },
             work,

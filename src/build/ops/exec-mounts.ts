@@ -135,7 +135,7 @@ export class ExecMounts {
     try {
       const selection = { path, wildcards: false, follow: true };
       const source = { root: mounted.target, resetOwner: false };
-      const target = { root: folder, path: '/', contentsOnly: true };
+      const target = { upper: folder, lowers: [], path: '/', contentsOnly: true };
       await this.#shop.files.run({ kind: 'copy', source, selection, look: {}, target, digest: false }, this.#work);
     } finally {
       await mounted.unmount();

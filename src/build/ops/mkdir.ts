@@ -2,7 +2,7 @@ import { digestOf } from '../cache/keys.ts';
 import type { Op, Outcome } from '../solver/vertex.ts';
 import { rootOf, type Value } from '../value.ts';
 import { resolveOwner } from './owner.ts';
-import { baseOf, found, keepResult, type StepIdentity, stepKey, tellMiss, withActive, withMount } from './root-step.ts';
+import { baseOf, found, keepResult, type StepIdentity, stepKey, targetLayers, tellMiss, withActive } from './root-step.ts';
 import type { Workshop } from './workshop.ts';
 
 export interface MkdirSpec {
@@ -31,11 +31,10 @@ export function mkdirOp(
       const parent = rootOf(inputs[0]);
       tellMiss(shop, step, { base: parent.id, parentRan: parent.fresh }, work);
       const made = await withActive(shop, parent, async (active) => {
-        await withMount(shop, active, async (root) => {
-          const owner = spec.user === undefined ? {} : { owner: resolveOwner(spec.user, root, parent.snapshot !== null) };
-          const epoch = spec.epoch === undefined ? {} : { epoch: spec.epoch };
-          await shop.files.run({ kind: 'mkdir', root, path: spec.path, ...owner, ...epoch }, work);
-        });
+        const layers = targetLayers(shop, active);
+        const owner = spec.user === undefined ? {} : { owner: await resolveOwner(shop, spec.user, layers, work) };
+        const epoch = spec.epoch === undefined ? {} : { epoch: spec.epoch };
+        await shop.files.run({ kind: 'mkdir', target: { ...layers, path: spec.path }, ...owner, ...epoch }, work);
         return keepResult(shop, step, active, { base: parent.id, parents: [parent.id] });
       });
       return found(made);

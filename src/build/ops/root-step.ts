@@ -1,6 +1,7 @@
 import type { ActiveSnapshot } from '../../snapshot/index.ts';
 import { digestOf } from '../cache/keys.ts';
 import { explainMiss } from '../cache/explain.ts';
+import type { TargetLayers } from '../files/target-view.ts';
 import type { CacheRecord } from '../types.ts';
 import type { Outcome, Work } from '../solver/vertex.ts';
 import { type RootValue, type Value } from '../value.ts';
@@ -112,6 +113,12 @@ export async function withActive<T>(
     await shop.snapshots.discard(active.key);
     throw error;
   }
+}
+
+/** Where a step writes without a mount. */
+export function targetLayers({ snapshots }: Workshop, active: ActiveSnapshot): TargetLayers {
+  const below = active.parent === null ? [] : snapshots.stack(active.parent);
+  return { upper: active.diffDir, lowers: below.map(({ diffDir }) => diffDir).reverse() };
 }
 
 /** Runs `use` with the active snapshot's merged tree mounted. */
