@@ -1,8 +1,18 @@
-/** The distribution protocol (OCI distribution-spec v1.1, Docker schema 2) as a client. */
+/**
+ * The distribution protocol (OCI distribution-spec v1.1, Docker schema 2) as a client.
+ *
+ * Vocabulary. A *registry* serves *repositories*; a repository holds manifests, by digest and by tag, and blobs. An *upload*
+ * is a blob's way in: started, filled, finished with the digest. A *mount* gives a blob of one repository to another without
+ * sending it. A *mirror* is a read-only copy of Docker Hub that is asked first.
+ */
 import type { ByteStream, ContentStore } from '../content/index.ts';
+import type { Database } from '../db/index.ts';
 import type { Images } from '../image/index.ts';
+import type { Layers, UnpackLimits } from '../layer/index.ts';
 import type { Descriptor, Digest, Platform, Reference } from '../oci/index.ts';
 import type { Progress, TransferEvent } from '../progress/index.ts';
+import type { Snapshots } from '../snapshot/index.ts';
+import type { UploadSource } from './upload.ts';
 
 export interface Credentials {
   readonly username?: string;
@@ -17,12 +27,26 @@ export interface RegistryOptions {
   readonly certsDir: string;
 }
 
+/** On whose behalf a request is made; it ends when `signal` is aborted. */
+export interface RequestOptions {
+  readonly auth?: Credentials;
+  readonly signal?: AbortSignal;
+}
+
+export interface SearchResult {
+  readonly name: string;
+  readonly description: string;
+  readonly star_count: number;
+  readonly is_official: boolean;
+}
+
 export interface RegistryClient {
-  /** HEAD or GET of a manifest; verifies a digest reference. */
+  /** GET of a manifest or index of at most 4 MiB; verifies a digest reference. */
   resolve(
     ref: Reference,
     options: { readonly auth?: Credentials; readonly signal?: AbortSignal },
   ): Promise<{ readonly descriptor: Descriptor; readonly bytes: Uint8Array }>;
+  /** Verified where `offset` is 0; taken up again where the connection breaks. */
   blob(
     ref: Reference,
     target: Descriptor,
@@ -42,22 +66,47 @@ export interface RegistryClient {
     host: string,
     term: string,
     options: { readonly limit?: number; readonly auth?: Credentials },
-  ): Promise<
-    readonly {
-      readonly name: string;
-      readonly description: string;
-      readonly star_count: number;
-      readonly is_official: boolean;
-    }[]
-  >;
+  ): Promise<readonly SearchResult[]>;
 }
 
+/** The writing half, and what transfers need beyond {@link RegistryClient}. */
+export interface RegistryWriter {
+  /** Digest of a manifest without its bytes, which Docker Hub does not count as a pull; undefined where there is none. */
+  head(ref: Reference, options: RequestOptions): Promise<Digest | undefined>;
+  /** As {@link RegistryClient.blob} without the check of the digest, for callers that digest the bytes anyway. */
+  download(ref: Reference, target: Descriptor, options: RequestOptions): ByteStream;
+  /** Whether the repository has the blob. */
+  hasBlob(
+    ref: Reference,
+    blob: { readonly digest: Digest; readonly size: number },
+    options: RequestOptions,
+  ): Promise<boolean>;
+  /** Sends a blob unless one of the repositories `from` (of the same registry) can give it; says which one did. */
+  upload(
+    ref: Reference,
+    source: UploadSource,
+    options: RequestOptions & { readonly from?: readonly string[]; readonly progress?: (sent: number) => void },
+  ): Promise<{ readonly mountedFrom?: string }>;
+  /** Stores a manifest or index under the reference's tag, else under its digest. */
+  putManifest(
+    ref: Reference,
+    manifest: { readonly bytes: Uint8Array; readonly mediaType: string },
+    options: RequestOptions,
+  ): Promise<Digest>;
+  /** Ends all connections. */
+  close(): Promise<void>;
+}
+
+export interface Registry extends RegistryClient, RegistryWriter {}
+
 export interface Transfers {
+  /** Pulls a tag or a digest; with `allTags` every tag of the repository, and answers for the last one. */
   pull(
     ref: Reference,
     options: {
       readonly auth?: Credentials;
       readonly platform?: Platform;
+      readonly allTags?: boolean;
       readonly signal?: AbortSignal;
       readonly progress?: Progress<TransferEvent>;
     },
@@ -74,7 +123,15 @@ export interface Transfers {
 }
 
 export interface TransferParts {
-  readonly client: RegistryClient;
+  readonly client: Registry;
   readonly content: ContentStore;
   readonly images: Images;
+  readonly snapshots: Snapshots;
+  readonly layers: Layers;
+  /** With the tables of `registryMigrations`. */
+  readonly db: Database;
+  /** Layers that are transferred at the same time, for all pulls and for all pushes together. Default 4. */
+  readonly parallel?: number;
+  /** What a pulled layer may expand to; the defaults of `Layers.unpack` where absent. */
+  readonly limits?: UnpackLimits;
 }

@@ -1,0 +1,238 @@
+import { randomBytes } from 'node:crypto';
+import type { ByteStream, Ingest } from '../content/index.ts';
+import { StrataError } from '../errors/index.ts';
+import type { LayerMeasure } from '../layer/index.ts';
+import { type ChainID, type Descriptor, type DiffID, layerCompression, type Reference } from '../oci/index.ts';
+import type { TransferEvent } from '../progress/index.ts';
+import type { ActiveSnapshot, SnapshotName } from '../snapshot/index.ts';
+import { createFlights } from './flights.ts';
+import { layerError, mayBeDamage } from './layer-words.ts';
+import { createSlots } from './slots.ts';
+import type { Credentials, TransferParts } from './types.ts';
+
+/** One layer of an image that is being pulled, with those below it. */
+export interface WantedLayer {
+  readonly ref: Reference;
+  readonly auth: Credentials | undefined;
+  readonly blob: Descriptor;
+  readonly diffID: DiffID;
+  readonly chainID: ChainID;
+  readonly below: WantedLayer | undefined;
+}
+
+export interface PulledLayer {
+  readonly snapshot: SnapshotName;
+  /** What this pull brought: a failing one takes it away again. */
+  readonly madeSnapshot: boolean;
+  readonly madeBlob: boolean;
+}
+
+export type LayerEvent = Omit<TransferEvent, 'id'>;
+
+export interface LayerPuller {
+  pull(
+    layer: WantedLayer,
+    options: { readonly signal?: AbortSignal; readonly tell?: (event: LayerEvent) => void },
+  ): Promise<PulledLayer>;
+}
+
+/** Terminals and clients see a layer move ten times a second. */
+const tellEvery = 100;
+
+/**
+ * Brings layers in: one stream of download, digest, decompression and extraction each, several at once. A layer is
+ * extracted into an empty directory, so it need not wait for those below it; its snapshot is committed after theirs.
+ */
+export function createLayerPuller(parts: TransferParts): LayerPuller {
+  const { client, content, snapshots, layers } = parts;
+  const slots = createSlots(parts.parallel ?? 4);
+  const flights = createFlights<PulledLayer, LayerEvent>();
+
+  const pull: LayerPuller['pull'] = (layer, { signal, tell }) =>
+    flights.join(layer.chainID, { signal, ...(tell && { tell }) }, (stop, event) => obtain(layer, stop, event));
+
+  async function obtain(
+    layer: WantedLayer,
+    signal: AbortSignal,
+    tell: (event: LayerEvent) => void,
+  ): Promise<PulledLayer> {
+    // Whoever wants a layer wants those below: their flight lives as long as this one.
+    const below = layer.below && pull(layer.below, { signal });
+    below?.catch(() => {});
+    try {
+      const known = snapshots.findByChain(layer.chainID);
+      const hasBlob = (await content.stat(layer.blob.digest)) !== undefined;
+      if (known && hasBlob) {
+        tell({ status: 'Already exists' });
+        return { snapshot: known.name, madeSnapshot: false, madeBlob: false };
+      }
+      const waiting = () => tell({ status: 'Waiting' });
+      if (known) {
+        // Made here or loaded: its bytes as this registry has them are needed to push the image unchanged.
+        await slots.run(() => fetchOnly(layer, signal, tell), { signal, waiting });
+        tell({ status: 'Pull complete' });
+        return { snapshot: known.name, madeSnapshot: false, madeBlob: true };
+      }
+      const active = await snapshots.prepare(null);
+      try {
+        const measure = await slots.run(() => fill(layer, active, hasBlob, signal, tell), { signal, waiting });
+        const parent = below ? (await below).snapshot : null;
+        if (signal.aborted) throw new StrataError('cancelled', 'cancelled');
+        const { name } = await snapshots.commit({ ...active, parent }, { measure });
+        tell({ status: 'Pull complete' });
+        return { snapshot: name, madeSnapshot: true, madeBlob: !hasBlob };
+      } catch (error) {
+        await snapshots.discard(active.key);
+        if (!hasBlob) await content.delete(layer.blob.digest);
+        throw error;
+      }
+    } catch (error) {
+      throw layerError(error, layer.blob.digest);
+    }
+  }
+
+  async function fill(
+    layer: WantedLayer,
+    active: ActiveSnapshot,
+    hasBlob: boolean,
+    signal: AbortSignal,
+    tell: (event: LayerEvent) => void,
+  ): Promise<LayerMeasure> {
+    const total = layer.blob.size;
+    if (hasBlob) {
+      const source = await content.fetch(layer.blob, { signal });
+      return await unpack(layer, source, active, signal, paced('Extracting', total, tell));
+    }
+    const incoming = await receive(layer, signal, tell);
+    try {
+      const measure = await unpack(layer, incoming.stream, active, signal, (read) => {
+        if (incoming.ended) tell({ status: 'Extracting', current: read, total });
+      });
+      await incoming.keep();
+      return measure;
+    } catch (error) {
+      // Nonsense in an archive is most likely damage on the way: then that is what is told.
+      if (incoming.failure === undefined && mayBeDamage(error) && !signal.aborted) await incoming.keep();
+      throw incoming.failure ?? error;
+    } finally {
+      await incoming.close();
+    }
+  }
+
+  async function fetchOnly(layer: WantedLayer, signal: AbortSignal, tell: (event: LayerEvent) => void): Promise<void> {
+    const incoming = await receive(layer, signal, tell);
+    try {
+      await incoming.keep();
+    } finally {
+      await incoming.close();
+    }
+  }
+
+  async function receive(
+    layer: WantedLayer,
+    signal: AbortSignal,
+    tell: (event: LayerEvent) => void,
+  ): Promise<Incoming> {
+    const { ref, auth, blob } = layer;
+    const ingest = await content.ingest(`pull-${blob.digest}-${randomBytes(6).toString('hex')}`);
+    const source = client.download(ref, blob, { signal, ...(auth && { auth }) });
+    return new Incoming(source, ingest, blob, tell);
+  }
+
+  async function unpack(
+    layer: WantedLayer,
+    source: ByteStream,
+    active: ActiveSnapshot,
+    signal: AbortSignal,
+    progress: (bytes: number) => void,
+  ): Promise<LayerMeasure> {
+    return await layers.unpack(source, active.diffDir, {
+      ...parts.limits,
+      compression: layerCompression(layer.blob.mediaType)!,
+      expect: layer.diffID,
+      signal,
+      progress,
+    });
+  }
+
+  return { pull };
+}
+
+/** A blob on its way: what its reader takes is written to the content store too. */
+class Incoming {
+  readonly #iterator: AsyncIterator<Uint8Array>;
+  readonly #ingest: Ingest;
+  readonly #blob: Descriptor;
+  readonly #tell: (event: LayerEvent) => void;
+  readonly #downloading: (received: number) => void;
+  /** Steps one after another, although reader and {@link keep} may ask at the same time. */
+  #turn: Promise<IteratorResult<Uint8Array>> = Promise.resolve({ done: false, value: new Uint8Array(0) });
+  #received = 0;
+  ended = false;
+  failure: unknown;
+
+  constructor(source: ByteStream, ingest: Ingest, blob: Descriptor, tell: (event: LayerEvent) => void) {
+    this.#iterator = source[Symbol.asyncIterator]();
+    this.#ingest = ingest;
+    this.#blob = blob;
+    this.#tell = tell;
+    this.#downloading = paced('Downloading', blob.size, tell);
+  }
+
+  readonly stream: ByteStream = {
+    [Symbol.asyncIterator]: () => ({
+      next: () => this.#next(),
+      // A reader that has seen enough of its archive: the rest is still part of the blob.
+      return: () => Promise.resolve({ done: true, value: undefined }),
+    }),
+  };
+
+  /** Takes in what is left and commits the blob. */
+  async keep(): Promise<void> {
+    while (!this.ended) await this.#next();
+    await this.#ingest.commit({ digest: this.#blob.digest, size: this.#blob.size });
+  }
+
+  /** Lets go of everything; what was not kept is gone. */
+  async close(): Promise<void> {
+    await this.#turn.catch(() => {});
+    await this.#iterator.return?.().catch(() => {});
+    await this.#ingest.abort();
+  }
+
+  #next(): Promise<IteratorResult<Uint8Array>> {
+    this.#turn = this.#turn.then(() => this.#step());
+    return this.#turn;
+  }
+
+  async #step(): Promise<IteratorResult<Uint8Array>> {
+    if (this.ended) return { done: true, value: undefined };
+    try {
+      const step = await this.#iterator.next();
+      if (step.done) {
+        this.ended = true;
+        this.#tell({ status: 'Verifying Checksum' });
+        this.#tell({ status: 'Download complete' });
+        return step;
+      }
+      await this.#ingest.write(step.value);
+      this.#received += step.value.length;
+      this.#downloading(this.#received);
+      return step;
+    } catch (error) {
+      this.failure = error;
+      throw error;
+    }
+  }
+}
+
+/** Tells a moving number, not more often than it can be read. */
+function paced(status: string, total: number, tell: (event: LayerEvent) => void): (current: number) => void {
+  let last = 0;
+  return (current) => {
+    const now = Date.now();
+    if (now - last < tellEvery) return;
+    last = now;
+    tell({ status, current, total });
+  };
+}

@@ -1,0 +1,20 @@
+import type { SnapshotName } from '../snapshot/index.ts';
+import { createBlobSources } from './blob-sources.ts';
+import { createLayerPuller } from './layer-puller.ts';
+import { pull } from './pull.ts';
+import { push } from './push.ts';
+import { createSlots } from './slots.ts';
+import type { TransferParts, Transfers } from './types.ts';
+
+/** Pull and push between registries and the store. A failed or cancelled pull leaves the store as it was. */
+export function createTransfers(parts: TransferParts): Transfers {
+  const sources = createBlobSources(parts.db);
+  const held = new Set<Set<SnapshotName>>();
+  parts.images.addHolder(() => [...held].flatMap((names) => [...names]));
+  const pulling = { ...parts, sources, held, puller: createLayerPuller(parts) };
+  const pushing = { ...parts, sources, slots: createSlots(parts.parallel ?? 5) };
+  return {
+    pull: (ref, options) => pull(pulling, ref, options),
+    push: (ref, options) => push(pushing, ref, options),
+  };
+}
