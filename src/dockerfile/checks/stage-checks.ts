@@ -240,15 +240,13 @@ function checkPort(word: string, location: TextRange, report: Report): void {
   }
 }
 
-/** Exceptions in a .dockerignore make the answer depend on the files, so the rule keeps still then. */
+/** Sources are compared as they are written: `./a` is never found, as in the reference. */
 function checkIgnored(instruction: CopyInstruction | AddInstruction, { ignore, report }: StageCheckContext): void {
-  if (!ignore || ignore.hasExceptions || (instruction.kind === 'copy' && instruction.from !== undefined)) return;
+  if (!ignore || (instruction.kind === 'copy' && instruction.from !== undefined)) return;
   const verb = instruction.kind === 'copy' ? 'Copy' : 'Add';
   for (const source of instruction.sources) {
-    if (/^[a-z]+:\/\//.test(source)) continue;
-    const path = source.replace(/^\.?\/+/, '').replace(/\/+$/, '');
-    if (path === '' || path === '.' || !ignore(path)) continue;
-    const message = `Attempting to ${verb} file ${quote(path)} that is excluded by .dockerignore`;
+    if (/^[a-z]+:\/\/|^\.\/|^git@/.test(source) || !ignore(source)) continue;
+    const message = `Attempting to ${verb} file ${quote(source)} that is excluded by .dockerignore`;
     report('CopyIgnoredFile', instruction.location, message);
   }
 }
