@@ -1,0 +1,164 @@
+/** The composition root: opens the store and wires the rooms. Nothing else makes a room. */
+import { randomUUID } from 'node:crypto';
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildMigrations, createBuilder } from '../build/index.ts';
+import { containerMigrations, createContainers, createStepExecutor, probeRuntime } from '../container/index.ts';
+import { createContentStore } from '../content/index.ts';
+import { type Database, type Migration, openDatabase } from '../db/index.ts';
+import { createImages, imageMigrations } from '../image/index.ts';
+import { createLayers, type Layers } from '../layer/index.ts';
+import { createNetworks, networkMigrations } from '../network/index.ts';
+import {
+  createRegistryClient,
+  createTransfers,
+  type RegistryClient,
+  registryMigrations,
+  type Transfers,
+} from '../registry/index.ts';
+import { createSnapshots, type SnapshotName, snapshotMigrations } from '../snapshot/index.ts';
+import { createVolumes, volumeMigrations } from '../volume/index.ts';
+import { createEvents } from './events.ts';
+import { systemInfo } from './info.ts';
+import { lockDataRoot } from './lock.ts';
+import { publishContainerEvents } from './publish.ts';
+import type { Engine, EngineConfig } from './types.ts';
+
+const engineMigrations: readonly Migration[] = [
+  { room: 'engine', version: 1, sql: 'CREATE TABLE engine (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT' },
+];
+
+/** An engine and the rooms that the API speaks to besides. */
+export interface RunningEngine extends Engine {
+  readonly transfers: Transfers;
+  readonly registry: RegistryClient;
+  readonly layers: Layers;
+}
+
+export interface EngineOptions {
+  /** Script of the worker threads; a one-file bundle names itself. */
+  readonly workerUrl?: URL;
+}
+
+export async function createEngine(config: EngineConfig, options: EngineOptions = {}): Promise<RunningEngine> {
+  const lock = lockDataRoot(config.dataRoot);
+  try {
+    return await open(config, options, () => lock.release());
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function open(config: EngineConfig, options: EngineOptions, unlock: () => void): Promise<RunningEngine> {
+  const { dataRoot, stateRoot } = config;
+  mkdirSync(stateRoot, { recursive: true, mode: 0o700 });
+  chmodSync(dataRoot, 0o711);
+  const db = openDatabase(join(dataRoot, 'strata.db'), [
+    ...snapshotMigrations,
+    ...imageMigrations,
+    ...registryMigrations,
+    ...networkMigrations,
+    ...volumeMigrations,
+    ...containerMigrations,
+    ...buildMigrations,
+    ...engineMigrations,
+  ]);
+  const runtime = once(() => probeRuntime(stateRoot));
+  const worker = options.workerUrl ? { workerUrl: options.workerUrl } : {};
+
+  const layers = createLayers(worker);
+  const content = await createContentStore({ root: join(dataRoot, 'oci'), ingestRoot: join(dataRoot, 'ingest') });
+  const snapshots = createSnapshots({
+    root: join(dataRoot, 'snapshots'),
+    mountRoot: join(stateRoot, 'mounts'),
+    db,
+    layers,
+  });
+  const images = createImages({ db, content, snapshots, layers, workRoot: join(dataRoot, 'work') });
+  const networks = createNetworks({ db, stateRoot, bridge: config.bridge });
+  const volumes = createVolumes({ db, root: join(dataRoot, 'volumes') });
+  const containers = createContainers({ db, snapshots, networks, volumes, dataRoot, stateRoot, runtime });
+  const registry = createRegistryClient(config.registries);
+  const transfers = createTransfers({ client: registry, content, images, db });
+  const executor = createStepExecutor({ stateRoot, runtime, networks });
+  const builder = createBuilder({
+    db,
+    content,
+    layers,
+    snapshots,
+    images,
+    executor,
+    networks,
+    transfers,
+    parallelism: config.parallelism,
+    stateRoot,
+    dataRoot,
+    ...worker,
+  });
+  const events = createEvents();
+
+  // A container's layers stay, whatever becomes of its image.
+  images.addHolder(() => parentsOfActive(db));
+  await snapshots.sweep();
+  await containers.recover();
+  await discardOrphans(db, snapshots);
+  const offContainers = publishContainerEvents(containers, events);
+
+  return {
+    config,
+    content,
+    snapshots,
+    images,
+    containers,
+    networks,
+    volumes,
+    builder,
+    events,
+    transfers,
+    registry,
+    layers,
+    info: () => systemInfo({ config, id: engineID(db), containers, images, runtime }),
+    async close() {
+      offContainers();
+      await builder.close();
+      await containers.close();
+      await networks.close();
+      await layers.close();
+      await snapshots.close();
+      db.close();
+      unlock();
+    },
+  };
+}
+
+function parentsOfActive(db: Database): SnapshotName[] {
+  return db
+    .all<{ parent: SnapshotName }>('SELECT DISTINCT parent FROM active_snapshots WHERE parent IS NOT NULL')
+    .map(({ parent }) => parent);
+}
+
+/** Active snapshots that no container has: steps that an earlier process did not finish. */
+async function discardOrphans(db: Database, snapshots: ReturnType<typeof createSnapshots>): Promise<void> {
+  const owned = new Set(
+    db.all<{ snapshot: string }>('SELECT snapshot FROM containers').map(({ snapshot }) => snapshot),
+  );
+  for (const key of snapshots.actives()) if (!owned.has(key)) await snapshots.discard(key);
+}
+
+/** The engine's identity, made with its data root. */
+function engineID(db: Database): string {
+  const known = db.get<{ value: string }>("SELECT value FROM engine WHERE key = 'id'");
+  if (known) return known.value;
+  const made = randomUUID();
+  db.run("INSERT INTO engine (key, value) VALUES ('id', ?)", made);
+  return made;
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
