@@ -80,7 +80,7 @@ async function open(config: EngineConfig, options: EngineOptions, unlock: () => 
   const volumes = createVolumes({ db, root: join(dataRoot, 'volumes') });
   const containers = createContainers({ db, snapshots, networks, volumes, dataRoot, stateRoot, runtime });
   const registry = createRegistryClient(config.registries);
-  const transfers = createTransfers({ client: registry, content, images, db });
+  const transfers = createTransfers({ client: registry, content, images, snapshots, layers, db });
   const executor = createStepExecutor({ stateRoot, runtime, networks });
   const builder = createBuilder({
     db,
