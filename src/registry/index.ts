@@ -1,10 +1,23 @@
 export type { RegistryClientOptions } from './client.ts';
 export { createRegistryClient } from './client.ts';
 export type { Proxies } from './dispatchers.ts';
+export {
+  allCredentials,
+  eraseCredentials,
+  resolveCredentials,
+  storeCredentials,
+  unencryptedWarning,
+} from './docker-config/credential-store.ts';
+export type { DockerConfig } from './docker-config/docker-config.ts';
+export { loadDockerConfig, saveDockerConfig } from './docker-config/docker-config.ts';
 export type { Document } from './document.ts';
 export { parseDocument } from './document.ts';
 export { registryErrorCodes } from './error-table.ts';
+export type { ListMember, ManifestLists } from './manifest-lists.ts';
+export { createManifestLists } from './manifest-lists.ts';
 export { registryMigrations } from './migrations.ts';
+export type { RemoteDocument } from './remote-image.ts';
+export { inspectRemote } from './remote-image.ts';
 export { createTransfers } from './transfers.ts';
 export type {
   Credentials,
