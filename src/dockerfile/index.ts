@@ -7,6 +7,7 @@ export { checkDockerfile, checkParsed, checkText } from './checks/run.ts';
 export type { BaseImageConfig } from './checks/stage-checks.ts';
 export type { ModeChange } from './chmod.ts';
 export { parseChmod } from './chmod.ts';
+export { descriptionOf } from './description.ts';
 export { dumpAst } from './dump.ts';
 export type { ExpandInstructionOptions } from './expand-instruction.ts';
 export { expandInstruction } from './expand-instruction.ts';

@@ -5,7 +5,7 @@ import { DirectiveReader, frontDirectives, isEscapeToken } from './directives.ts
 import { skipSpace, trimSpace } from './go-text.ts';
 import { type HeredocMark, heredocMarks } from './heredoc.ts';
 import { LogicalLine } from './logical-line.ts';
-import { maxLineLength, type PhysicalLine, physicalLines } from './physical-lines.ts';
+import { isOverlong, maxLineLength, type PhysicalLine, physicalLines } from './physical-lines.ts';
 import { SyntaxFault } from './syntax-fault.ts';
 import type { AstNode, Directives, EscapeToken, Heredoc, TextRange } from './types.ts';
 
@@ -132,7 +132,7 @@ class AstParser {
 
   #take(): PhysicalLine {
     const line = this.#lines[this.#at++]!;
-    if (line.text.length + line.ending.length > maxLineLength) {
+    if (isOverlong(line)) {
       const message = `dockerfile line greater than max allowed size of ${maxLineLength}`;
       this.#fault(new SyntaxFault(message), this.#wholeLine(line));
     }

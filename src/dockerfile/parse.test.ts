@@ -104,6 +104,13 @@ test('errors of the text itself have no line in their message', () => {
   );
 });
 
+test('a line may have 65,535 bytes and not one more', () => {
+  const line = (bytes: number, last: string) =>
+    `FROM a\nLABEL a=${'x'.repeat(bytes - 'LABEL a='.length - Buffer.byteLength(last))}${last}\n`;
+  parseDockerfile(line(65_535, 'é'));
+  assert.match(failure(line(65_536, 'é')).message, /^dockerfile line greater than max allowed size of 65535$/);
+});
+
 test('the first fault of the text is reported before faults of instructions in front of it', () => {
   assert.equal(failure('FROM a\nFOO\nENV x\n').message, 'ENV must have two arguments');
 });

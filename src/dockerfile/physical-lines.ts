@@ -1,6 +1,6 @@
 /** Physical lines: where each begins and ends in the text. */
 
-/** Longer lines are refused, as the reference does (its line buffer is 64 KiB). */
+/** Bytes in front of a line's `\n`; longer lines are refused, as the reference does (its line buffer is 64 KiB). */
 export const maxLineLength = 65535;
 
 export interface PhysicalLine {
@@ -26,4 +26,10 @@ export function physicalLines(text: string): PhysicalLine[] {
     at = next;
   }
   return lines;
+}
+
+export function isOverlong({ text, ending }: PhysicalLine): boolean {
+  // A UTF-16 unit takes at most three bytes, so most lines need no counting.
+  if (3 * text.length <= maxLineLength) return false;
+  return Buffer.byteLength(text) + ending.replace('\n', '').length > maxLineLength;
 }
