@@ -13,12 +13,15 @@ export interface FlagValues {
   readonly used: readonly string[];
 }
 
+const noFlags: FlagValues = { string: () => undefined, strings: () => [], boolean: () => undefined, used: [] };
+
 /**
  * Reads the flags of an instruction.
  *
  * @throws SyntaxFault in the reference's words for unknown, doubled and malformed flags.
  */
 export function readFlags(tokens: readonly Token[], types: Readonly<Record<string, FlagType>>): FlagValues {
+  if (tokens.length === 0) return noFlags;
   const values = new Map<string, string[]>();
   for (const { text, range } of tokens) {
     try {

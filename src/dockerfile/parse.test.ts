@@ -315,7 +315,8 @@ test('ten thousand lines are parsed in less than a tenth of a second', () => {
   }
   const text = `${lines.join('\n')}\n`;
   parseDockerfile(text);
-  const times = [1, 2, 3, 4, 5].map(() => {
+  // The best of many: what else the machine does is not our doing.
+  const times = Array.from({ length: 20 }, () => {
     const started = performance.now();
     parseDockerfile(text);
     return performance.now() - started;
