@@ -62,7 +62,9 @@ export async function startConmon(facts: RuntimeFacts, options: ConmonOptions): 
     ...(options.tty ? ['-t'] : []),
     ...(options.stdin ? ['-i'] : []),
     ...(options.leaveStdinOpen ? ['--leave-stdin-open'] : []),
-    ...(options.execSpec === undefined ? [] : ['--exec', '--exec-process-spec', options.execSpec]),
+    ...(options.execSpec === undefined
+      ? []
+      : ['--api-version', '1', '--exec', '--exec-process-spec', options.execSpec]),
   ];
   const nothing = openSync('/dev/null', 'r+');
   const child = spawn(facts.conmon, args, {

@@ -75,7 +75,8 @@ export function createExecs(options: ExecOptions): Execs {
     const { config, id } = state;
     const facts = options.runtime();
     const folder = join(root, id.slice(0, 16));
-    const exits = join(folder, 'exit');
+    // Not `exit`: that is the file which conmon itself writes into its folder.
+    const exits = join(folder, 'exits');
     mkdirSync(exits, { recursive: true, mode: 0o700 });
     const log = join(folder, 'log');
     writeFileSync(log, '');
