@@ -103,7 +103,7 @@ test('no text makes the tolerant parser, the dump or the checks throw', () => {
       dumpAst(file.ast);
       checkText(text, { rules: 'all' });
     }),
-    { numRuns: 1500 },
+    { numRuns: 600 },
   );
 });
 
@@ -115,7 +115,7 @@ test('the strict parser throws the first diagnostic or returns what the tolerant
       if (diagnostics.length > 0) assert.throws(() => parseDockerfile(text), StrataError);
       else parseDockerfile(text);
     }),
-    { numRuns: 800 },
+    { numRuns: 300 },
   );
 });
 
@@ -127,7 +127,7 @@ test('every instruction expands or fails with an error for users', () => {
         onlyUserErrors(() => expandInstruction(instruction, (name) => (name.length > 1 ? `<${name}>` : undefined)));
       }
     }),
-    { numRuns: 800 },
+    { numRuns: 300 },
   );
 });
 
@@ -164,7 +164,7 @@ test('ranges lie in the text and hold what they say', () => {
       const { ast, lines } = parseTolerant(text);
       for (const node of ast) checkNode(node, lines);
     }),
-    { numRuns: 1000 },
+    { numRuns: 500 },
   );
 });
 
@@ -180,7 +180,7 @@ test('words, patterns and modes fail only with errors for users', () => {
       onlyUserErrors(() => matchPattern(a, b));
       onlyUserErrors(() => parseChmod(a)(0o644, false));
     }),
-    { numRuns: 1500 },
+    { numRuns: 600 },
   );
 });
 
