@@ -7,9 +7,10 @@ import { messageOf, StrataError } from '../errors/index.ts';
 import { createAttachment } from './attach.ts';
 import { capabilitySet } from './capabilities.ts';
 import { processEnvironment } from './configure.ts';
-import { startConmon, startFailure } from './conmon.ts';
+import { startConmon } from './conmon.ts';
 import { type ContainerRecord, isRunning } from './record.ts';
 import type { RuntimeFacts } from './runtime.ts';
+import { startFailure } from './start-failure.ts';
 import type { ContainerEvent, Containers, ExecConfig, ExecState } from './types.ts';
 
 export interface ExecOptions {
