@@ -24,7 +24,7 @@ import type { Volumes } from '../volume/index.ts';
 import { type Attached, createAttachment } from './attach.ts';
 import { changedPaths, writableSize } from './changes.ts';
 import { commandOf, mergeConfig, portsToPublish, processEnvironment, resourcesOf } from './configure.ts';
-import { startConmon, startFailure } from './conmon.ts';
+import { startConmon } from './conmon.ts';
 import { createExecs } from './execs.ts';
 import { createHealth } from './health.ts';
 import { containerFiles } from './injected-files.ts';
@@ -32,9 +32,11 @@ import { followLog, logSize, readLog } from './log-file.ts';
 import { collectMountPoints, specMounts } from './mount-points.ts';
 import { randomName } from './names.ts';
 import { type ContainerRecord, freshState, isRunning, never, timestamp } from './record.ts';
-import { type RuntimeFacts, runProgram } from './runtime.ts';
+import { type RuntimeFacts, runRuntime } from './runtime.ts';
+import { securityOf } from './security-options.ts';
 import { parseSignal } from './signals.ts';
 import { makeSpec } from './spec.ts';
+import { startFailure } from './start-failure.ts';
 import { readStats } from './stats.ts';
 import { listProcesses } from './top.ts';
 import type {
@@ -385,6 +387,7 @@ export function createContainers(options: ContainerOptions): Containers {
       throw new StrataError('invalid_argument', `working directory ${cwd} is refused`);
     mkdirInRoot(root, cwd, { mode: 0o755, uid: 0, gid: 0 });
     const injected = await containerFiles(record, folderOf(id), networks);
+    const security = securityOf(host.SecurityOpt ?? []);
     const init = host.Init ? ['/dev/init', '--'] : [];
     const spec = makeSpec(
       {
@@ -404,8 +407,9 @@ export function createContainers(options: ContainerOptions): Containers {
         privileged: host.Privileged ?? false,
         capAdd: host.CapAdd ?? [],
         capDrop: host.CapDrop ?? [],
-        unconfined: (host.SecurityOpt ?? []).some((option) => /^seccomp[=:]unconfined$/.test(option)),
-        noNewPrivileges: (host.SecurityOpt ?? []).some((option) => /^no-new-privileges(?:[:=]true)?$/.test(option)),
+        seccomp: security.seccomp,
+        noNewPrivileges: security.noNewPrivileges,
+        unmasked: security.unmasked,
         mounts: [
           ...injected,
           ...specMounts(record.mounts),
@@ -444,9 +448,9 @@ export function createContainers(options: ContainerOptions): Containers {
         : error;
     }
     change(id, { startTicks: startTicks(pid), state: { ...byID(id)!.state, pid, startedAt: timestamp() } });
-    const started = await runProgram(facts.program, ['start', id]);
+    const started = await runRuntime(facts, ['start', id]);
     if (started.code !== 0) {
-      await runProgram(facts.program, ['delete', '--force', id]);
+      await runRuntime(facts, ['delete', '--force', id]);
       throw startFailure(started.stderr.trim(), record.path, false);
     }
   }
@@ -482,7 +486,7 @@ export function createContainers(options: ContainerOptions): Containers {
     const oomKilled = existsSync(join(bundleOf(id), 'oom'));
     changeState(id, { status: 'exited', pid: 0, exitCode: code, oomKilled, finishedAt: timestamp() });
     emit('die', byID(id)!, { exitCode: String(code) });
-    await runProgram(options.runtime().program, ['delete', '--force', id]);
+    await runRuntime(options.runtime(), ['delete', '--force', id]);
     await release(id, record);
     rmSync(file, { force: true });
     const now = byID(id);
@@ -543,7 +547,7 @@ export function createContainers(options: ContainerOptions): Containers {
   // ------------------------------------------------------------------ stop, kill, remove
 
   async function signal(record: ContainerRecord, name: string): Promise<void> {
-    const result = await runProgram(options.runtime().program, ['kill', record.id, name]);
+    const result = await runRuntime(options.runtime(), ['kill', record.id, name]);
     if (
       result.code !== 0 &&
       isRunning(byID(record.id) ?? record) &&
@@ -586,7 +590,7 @@ export function createContainers(options: ContainerOptions): Containers {
     if (!isRunning(get(record.id)))
       throw new StrataError('failed_precondition', `container ${record.name} is not running`, { code: 'not_running' });
     change(record.id, { stopped: true });
-    if (record.state.status === 'paused') await runProgram(options.runtime().program, ['resume', record.id]);
+    if (record.state.status === 'paused') await runRuntime(options.runtime(), ['resume', record.id]);
     const name = parseSignal(asked ?? record.config.StopSignal ?? 'SIGTERM');
     emit('kill', record, { signal: String(name.number) });
     await signal(record, name.name);
@@ -632,7 +636,7 @@ export function createContainers(options: ContainerOptions): Containers {
       clearTimeout(live(record.id).restartTimer);
       if (record.state.status === 'restarting') changeState(record.id, { status: 'exited' });
       else {
-        if (record.state.status === 'paused') await runProgram(options.runtime().program, ['resume', record.id]);
+        if (record.state.status === 'paused') await runRuntime(options.runtime(), ['resume', record.id]);
         await signal(record, 'KILL');
         await until(record.id, ended(record.id), 10_000);
       }
@@ -748,14 +752,14 @@ export function createContainers(options: ContainerOptions): Containers {
     async pause(ref) {
       const record = get(ref);
       if (record.state.status !== 'running') throw new StrataError('conflict', `container ${record.id} is not running`);
-      const { code, stderr } = await runProgram(options.runtime().program, ['pause', record.id]);
+      const { code, stderr } = await runRuntime(options.runtime(), ['pause', record.id]);
       if (code !== 0) throw new StrataError('internal', `cannot pause container ${record.name}: ${stderr.trim()}`);
       emit('pause', changeState(record.id, { status: 'paused' }));
     },
     async unpause(ref) {
       const record = get(ref);
       if (record.state.status !== 'paused') throw new StrataError('conflict', `container ${record.id} is not paused`);
-      const { code, stderr } = await runProgram(options.runtime().program, ['resume', record.id]);
+      const { code, stderr } = await runRuntime(options.runtime(), ['resume', record.id]);
       if (code !== 0) throw new StrataError('internal', `cannot unpause container ${record.name}: ${stderr.trim()}`);
       emit('unpause', changeState(record.id, { status: 'running' }));
     },
@@ -816,12 +820,7 @@ export function createContainers(options: ContainerOptions): Containers {
       if (isRunning(record)) {
         const resources = join(bundleOf(record.id), 'resources.json');
         await writeFile(resources, JSON.stringify(resourcesOf({ ...record.host, ...host })));
-        const { code, stderr } = await runProgram(options.runtime().program, [
-          'update',
-          '--resources',
-          resources,
-          record.id,
-        ]);
+        const { code, stderr } = await runRuntime(options.runtime(), ['update', '--resources', resources, record.id]);
         if (code !== 0) throw new StrataError('internal', `Cannot update container ${record.id}: ${stderr.trim()}`);
       }
       emit('update', change(record.id, { host: { ...record.host, ...host } }));
@@ -910,7 +909,7 @@ export function createContainers(options: ContainerOptions): Containers {
     }
     if (state.status === 'created' && state.pid > 0) {
       // Killed between the start of its process and the row that says so.
-      await runProgram(options.runtime().program, ['delete', '--force', id]);
+      await runRuntime(options.runtime(), ['delete', '--force', id]);
       await release(id, record);
       changeState(id, { pid: 0 });
     }

@@ -1,9 +1,10 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StrataError } from '../errors/index.ts';
+import { withoutMounts } from '../sys/index.ts';
 import { parseCapabilityMask } from './capabilities.ts';
-import { readProfile, type SeccompProfile } from './seccomp.ts';
+import { createSeccompCompiler, type SeccompSection } from './seccomp.ts';
 
 export type CgroupMode = 'v2' | 'v1' | 'hybrid' | 'none';
 
@@ -11,12 +12,21 @@ export type CgroupMode = 'v2' | 'v1' | 'hybrid' | 'none';
 export interface RuntimeFacts {
   readonly name: 'crun' | 'runc';
   readonly version: string;
-  /** The program to call: the runtime itself, or a wrapper that hides what it does not bear. */
+  /** For programs that call the runtime (conmon): the runtime itself, or a wrapper that hides what it does not bear. */
   readonly program: string;
+  /** The runtime itself. */
+  readonly command: string;
+  /** Mounts that it must not see: see {@link spawnRuntime}. */
+  readonly hidden: readonly string[];
   readonly conmon: string | undefined;
   readonly cgroups: CgroupMode;
+  /** cgroup controllers that can be used: `memory`, `cpu`, `pids`… */
+  readonly controllers: ReadonlySet<string>;
   readonly capabilities: ReadonlySet<string>;
-  readonly seccomp: SeccompProfile | undefined;
+  /** Whether the kernel has seccomp filters. */
+  readonly seccomp: boolean;
+  /** A filter as base64 BPF for a runtime that takes one; undefined: it must compile the section itself. */
+  readonly compileSeccomp: (section: SeccompSection) => string | undefined;
   /** Hard limits of the daemon by name (`nofile`): without CAP_SYS_RESOURCE nobody below may have more. */
   readonly hardLimits: ReadonlyMap<string, number>;
 }
@@ -26,13 +36,14 @@ export const hostEnvironment: Readonly<Record<string, string>> = { PATH: path };
 
 /**
  * Finds the runtime. crun refuses a hybrid cgroup tree (version 1 with `unified` beside it), unless `unified` is not
- * there: the wrapper unmounts it in a mount namespace of its own, which costs about 10 ms a call.
+ * there: it is unmounted in a mount namespace that the runtime has for itself.
  */
 export function probeRuntime(stateRoot: string): RuntimeFacts {
   const crun = which('crun');
   const runc = which('runc');
   const cgroups = cgroupMode();
   const real = crun ?? runc;
+  const hide = crun !== undefined && cgroups === 'hybrid';
   if (!real) {
     throw new StrataError(
       'failed_precondition',
@@ -47,24 +58,34 @@ export function probeRuntime(stateRoot: string): RuntimeFacts {
       /version ([\w.~+-]+)/.exec(
         spawnSync(real, ['--version'], { encoding: 'utf8', env: hostEnvironment }).stdout,
       )?.[1] ?? 'unknown',
-    program: crun && cgroups === 'hybrid' ? wrapper(stateRoot, crun) : real,
+    program: hide ? wrapper(stateRoot, real) : real,
+    command: real,
+    hidden: hide ? [unified] : [],
     conmon: which('conmon'),
     cgroups,
+    controllers: cgroupControllers(cgroups),
     capabilities: parseCapabilityMask(status),
-    seccomp: readProfile(),
+    seccomp: /^Seccomp:/m.test(status),
+    compileSeccomp: crun ? createSeccompCompiler() : () => undefined,
     hardLimits: hardLimits(),
   };
 }
 
+const unified = '/sys/fs/cgroup/unified';
+
 function wrapper(stateRoot: string, crun: string): string {
   const file = join(stateRoot, 'bin', 'crun');
   mkdirSync(join(stateRoot, 'bin'), { recursive: true, mode: 0o700 });
-  writeFileSync(
-    file,
-    `#!/bin/sh\nexec unshare -m /bin/sh -c 'umount /sys/fs/cgroup/unified; exec ${crun} "$@"' crun "$@"\n`,
-    { mode: 0o700 },
-  );
+  writeFileSync(file, `#!/bin/sh\nexec unshare -m /bin/sh -c 'umount ${unified}; exec ${crun} "$@"' crun "$@"\n`, {
+    mode: 0o700,
+  });
   return file;
+}
+
+/** Starts the runtime, hiding what it does not bear without the cost of the wrapper. */
+export function spawnRuntime(facts: RuntimeFacts, args: readonly string[], options: SpawnOptions): ChildProcess {
+  const start = () => spawn(facts.command, args, { env: hostEnvironment as NodeJS.ProcessEnv, cwd: '/', ...options });
+  return facts.hidden.length === 0 ? start() : withoutMounts(facts.hidden, start);
 }
 
 function cgroupMode(): CgroupMode {
@@ -77,6 +98,12 @@ function cgroupMode(): CgroupMode {
   if (mounts.some(({ target, type }) => target === '/sys/fs/cgroup' && type === 'cgroup2')) return 'v2';
   if (!mounts.some(({ type }) => type === 'cgroup')) return 'none';
   return mounts.some(({ target, type }) => target === '/sys/fs/cgroup/unified' && type === 'cgroup2') ? 'hybrid' : 'v1';
+}
+
+function cgroupControllers(mode: CgroupMode): ReadonlySet<string> {
+  if (mode === 'none') return new Set();
+  if (mode === 'v2') return new Set(readFileSync('/sys/fs/cgroup/cgroup.controllers', 'utf8').trim().split(/\s+/));
+  return new Set(readdirSync('/sys/fs/cgroup').flatMap((name) => name.split(',')));
 }
 
 function hardLimits(): ReadonlyMap<string, number> {
@@ -119,27 +146,43 @@ export interface RuntimeResult {
   readonly stderr: string;
 }
 
-/** Runs the runtime (or another program of the host) to its end, with at most 1 MiB of output kept. */
-export function runProgram(
-  program: string,
+export interface RunLimits {
+  /** Default one minute. */
+  readonly timeoutMs?: number;
+}
+
+/** Runs the runtime to its end; see {@link runProgram}. */
+export function runRuntime(
+  facts: RuntimeFacts,
   args: readonly string[],
-  options: { readonly timeoutMs?: number; readonly cwd?: string } = {},
+  limits: RunLimits = {},
 ): Promise<RuntimeResult> {
+  return collect(facts.command, spawnRuntime(facts, args, { stdio: ['ignore', 'pipe', 'pipe'], ...timeLimit(limits) }));
+}
+
+/** Runs a program of the host to its end, with at most 1 MiB of each output kept. */
+export function runProgram(program: string, args: readonly string[], limits: RunLimits = {}): Promise<RuntimeResult> {
+  const env = hostEnvironment as NodeJS.ProcessEnv;
+  return collect(
+    program,
+    spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env, cwd: '/', ...timeLimit(limits) }),
+  );
+}
+
+function timeLimit({ timeoutMs = 60_000 }: RunLimits): SpawnOptions {
+  return { timeout: timeoutMs, killSignal: 'SIGKILL' };
+}
+
+function collect(program: string, child: ChildProcess): Promise<RuntimeResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: hostEnvironment as NodeJS.ProcessEnv,
-      cwd: options.cwd ?? '/',
-      timeout: options.timeoutMs ?? 60_000,
-      killSignal: 'SIGKILL',
-    });
+    const most = 1_048_576;
     let stdout = '';
     let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout = (stdout + text).slice(-1_048_576);
+    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+      stdout = (stdout + text).slice(-most);
     });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stderr = (stderr + text).slice(-1_048_576);
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      stderr = (stderr + text).slice(-most);
     });
     child.on('error', (cause) =>
       reject(new StrataError('failed_precondition', `cannot run ${program}: ${cause.message}`, { cause })),

@@ -3,7 +3,7 @@ import type { ResolvedUser } from '../account/index.ts';
 import { hostPlatform } from '../oci/index.ts';
 import { capabilitySet } from './capabilities.ts';
 import type { RuntimeFacts } from './runtime.ts';
-import { seccompFilter } from './seccomp.ts';
+import { type SeccompProfile, type SeccompSection, seccompSection } from './seccomp.ts';
 
 export interface SpecMount {
   readonly destination: string;
@@ -34,8 +34,11 @@ export interface SpecInput {
   readonly privileged: boolean;
   readonly capAdd: readonly string[];
   readonly capDrop: readonly string[];
-  readonly unconfined: boolean;
+  /** undefined: no filter. */
+  readonly seccomp: SeccompProfile | undefined;
   readonly noNewPrivileges: boolean;
+  /** Whether /proc and /sys are shown whole. */
+  readonly unmasked?: boolean;
   readonly mounts: readonly SpecMount[];
   /** Bytes. */
   readonly shmSize: number;
@@ -99,7 +102,10 @@ export function makeSpec(input: SpecInput, facts: RuntimeFacts): object {
   });
   // Docker gives a user other than root the bounding set alone, so that only set-user-ID programs gain from it.
   const held = input.user.uid === 0 ? capabilities : [];
-  const confined = !input.privileged && !input.unconfined && facts.seccomp !== undefined;
+  const filter =
+    input.privileged || !facts.seccomp || input.seccomp === undefined
+      ? undefined
+      : seccompSection(input.seccomp, new Set(capabilities), hostPlatform().architecture);
   return {
     ociVersion: '1.0.2',
     process: {
@@ -141,10 +147,21 @@ export function makeSpec(input: SpecInput, facts: RuntimeFacts): object {
         ...input.sysctls,
       },
       devices: input.devices,
-      ...(input.privileged ? {} : { maskedPaths, readonlyPaths }),
-      ...(confined && { seccomp: seccompFilter(facts.seccomp!, new Set(capabilities), hostPlatform().architecture) }),
+      ...(input.privileged || input.unmasked ? {} : { maskedPaths, readonlyPaths }),
+      ...filterSection(filter, facts),
     },
+    ...filterAnnotation(filter, facts),
   };
+}
+
+/** crun takes a program that is compiled already; the section would only be compiled for nothing then. */
+function filterAnnotation(filter: SeccompSection | undefined, facts: RuntimeFacts): object {
+  const program = filter && facts.compileSeccomp(filter);
+  return program === undefined ? {} : { annotations: { 'run.oci.seccomp_bpf_data': program } };
+}
+
+function filterSection(filter: SeccompSection | undefined, facts: RuntimeFacts): object {
+  return filter === undefined || facts.compileSeccomp(filter) !== undefined ? {} : { seccomp: filter };
 }
 
 function namespaces(input: SpecInput, facts: RuntimeFacts): object[] {

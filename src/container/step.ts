@@ -1,12 +1,15 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { StrataError } from '../errors/index.ts';
 import type { Networks } from '../network/index.ts';
-import { hostEnvironment, type RuntimeFacts, runProgram } from './runtime.ts';
+import { createFirstWords } from './first-words.ts';
+import { type RuntimeFacts, runRuntime, spawnRuntime } from './runtime.ts';
+import { defaultProfile } from './seccomp-profile.ts';
 import { makeSpec, type SpecMount } from './spec.ts';
-import { createStubs } from './stubs.ts';
+import { failureReason } from './start-failure.ts';
+import { createStubs, type Stubs } from './stubs.ts';
 import type { Step, StepExecutor } from './types.ts';
 
 export interface StepExecutorOptions {
@@ -18,30 +21,28 @@ export interface StepExecutorOptions {
 /** Runs build steps with the runtime as a direct child: a step dies with its build. */
 export function createStepExecutor(options: StepExecutorOptions): StepExecutor {
   const bundles = join(options.stateRoot, 'steps');
+  mkdirSync(bundles, { recursive: true, mode: 0o700 });
+  const abandoned = readdirSync(bundles);
+  let swept: Promise<void> | undefined;
+
   return {
     async run(step, io) {
       io.signal.throwIfAborted();
       const facts = options.runtime();
+      swept ??= sweep(facts, bundles, abandoned);
+      await swept;
       const id = randomBytes(32).toString('hex');
-      const bundle = join(bundles, id.slice(0, 16));
-      mkdirSync(bundle, { recursive: true, mode: 0o700 });
-      const lease = step.network === 'bridge' ? await options.networks.lease() : undefined;
+      const bundle = join(bundles, id);
       const stubs = createStubs(step.root);
+      const lease = step.network === 'bridge' ? await options.networks.lease() : undefined;
       try {
-        const mounts = await injectedMounts(step, bundle, options.networks);
-        for (const path of [
-          ...runtimeFolders,
-          ...mounts.map(({ destination }) => destination),
-          ...step.mounts.map(({ target }) => target),
-        ])
-          stubs.note(path);
-        writeFileSync(
-          join(bundle, 'config.json'),
-          JSON.stringify(makeSpec(specInput(step, id, lease?.sandbox.path, mounts), facts)),
-          { mode: 0o600 },
-        );
-        const exit = await runToEnd(facts, id, bundle, io);
-        return { exitCode: exit, containerID: id };
+        mkdirSync(bundle, { mode: 0o700 });
+        const injected = await injectedMounts(step, bundle, options.networks);
+        makeStubs(stubs, step, injected);
+        const spec = makeSpec(specInput(step, id, lease?.sandbox.path, injected), facts);
+        writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
+        const exitCode = await runToEnd(facts, id, bundle, step.args[0] ?? '', io);
+        return { exitCode, containerID: id };
       } finally {
         stubs.remove();
         rmSync(bundle, { recursive: true, force: true });
@@ -51,8 +52,27 @@ export function createStepExecutor(options: StepExecutorOptions): StepExecutor {
   };
 }
 
+/** Ends the steps of a daemon that was killed. */
+async function sweep(facts: RuntimeFacts, bundles: string, abandoned: readonly string[]): Promise<void> {
+  for (const id of abandoned) {
+    await runRuntime(facts, ['delete', '--force', id]).catch(() => undefined);
+    rmSync(join(bundles, id), { recursive: true, force: true });
+  }
+}
+
 /** What the runtime itself mounts over. */
 const runtimeFolders = ['/proc', '/dev', '/sys'];
+
+function makeStubs(stubs: Stubs, step: Step, injected: readonly SpecMount[]): void {
+  for (const path of runtimeFolders) stubs.make(path, 'folder');
+  for (const { destination } of injected) stubs.make(destination, 'file');
+  for (const { target, source } of step.mounts) {
+    // What lies below another mount is made by the runtime there.
+    if (step.mounts.some((other) => target.startsWith(`${other.target.replace(/\/$/, '')}/`))) continue;
+    const isFile = source.kind === 'bind' && !statSync(source.path).isDirectory();
+    stubs.make(target, isFile ? 'file' : 'folder');
+  }
+}
 
 /** /etc/hosts and /etc/resolv.conf of the step, as files of the bundle. */
 async function injectedMounts(step: Step, bundle: string, networks: Networks): Promise<SpecMount[]> {
@@ -63,14 +83,14 @@ async function injectedMounts(step: Step, bundle: string, networks: Networks): P
     ...(options.length > 0 ? [`options ${options.join(' ')}`] : []),
   ];
   const hosts = [
-    '127.0.0.1\tlocalhost',
+    '127.0.0.1\tlocalhost buildkitsandbox',
     '::1\tlocalhost ip6-localhost ip6-loopback',
     ...(step.hostname ? [`127.0.0.1\t${step.hostname}`] : []),
     ...(step.extraHosts ?? []).map(({ host, ip }) => `${ip}\t${host}`),
   ];
   const files = { '/etc/resolv.conf': resolv, '/etc/hosts': hosts };
   return Object.entries(files).map(([destination, lines]) => {
-    const source = join(bundle, destination.slice(5));
+    const source = join(bundle, destination.slice('/etc/'.length));
     writeFileSync(source, `${lines.join('\n')}\n`, { mode: 0o644 });
     return { destination, type: 'bind', source, options: ['bind', 'rw'] };
   });
@@ -119,7 +139,7 @@ function specInput(
     privileged: step.insecure,
     capAdd: [],
     capDrop: [],
-    unconfined: false,
+    seccomp: defaultProfile,
     noNewPrivileges: false,
     mounts: [...injected, ...mounts],
     shmSize: step.shmSize ?? 64 * 1024 * 1024,
@@ -131,42 +151,54 @@ function specInput(
   };
 }
 
-function runToEnd(
+async function runToEnd(
   facts: RuntimeFacts,
   id: string,
   bundle: string,
+  command: string,
   io: Parameters<StepExecutor['run']>[1],
 ): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(facts.program, ['run', '--bundle', bundle, id], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: hostEnvironment as NodeJS.ProcessEnv,
-      cwd: '/',
-      detached: true,
-    });
-    let said = '';
-    const abort = () => {
-      // The init of the pid namespace takes every other process with it.
-      void runProgram(facts.program, ['kill', id, 'KILL']).then(({ code }) => {
-        if (code !== 0) child.kill('SIGKILL');
-      });
-    };
-    child.stdout.on('data', io.stdout);
-    child.stderr.on('data', (chunk: Buffer) => {
-      said = (said + chunk.toString('utf8')).slice(-2000);
-      io.stderr(chunk);
-    });
-    child.on('error', (cause) =>
-      reject(new StrataError('failed_precondition', `cannot run ${facts.program}: ${cause.message}`, { cause })),
-    );
-    io.signal.addEventListener('abort', abort, { once: true });
-    if (io.signal.aborted) abort();
-    child.on('close', (code, signal) => {
-      io.signal.removeEventListener('abort', abort);
-      void runProgram(facts.program, ['delete', '--force', id]).catch(() => undefined);
-      if (io.signal.aborted)
-        reject(new StrataError('cancelled', 'the step was cancelled', { cause: io.signal.reason }));
-      else resolve(code ?? (signal === 'SIGKILL' ? 137 : 1));
-    });
+  // The runtime's own words go to a file, apart from what the process writes.
+  const log = join(bundle, 'runtime.log');
+  const child = spawnRuntime(facts, ['--log', log, 'run', '--bundle', bundle, id], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
   });
+  const words = createFirstWords(io);
+  child.stdout!.on('data', words.stdout);
+  child.stderr!.on('data', words.stderr);
+  const ended = new Promise<{ readonly code: number | null; readonly signal: string | null }>((resolve, reject) => {
+    child.on('error', (cause) =>
+      reject(new StrataError('failed_precondition', `cannot run ${facts.command}: ${cause.message}`, { cause })),
+    );
+    child.on('close', (code, signal) => resolve({ code, signal }));
+  });
+  const abort = () => void kill(facts, id, () => child.exitCode !== null || child.signalCode !== null);
+  io.signal.addEventListener('abort', abort, { once: true });
+  if (io.signal.aborted) abort();
+  try {
+    const { code, signal } = await ended;
+    // Only a runtime that ended by itself has tidied up.
+    if (signal !== null || io.signal.aborted) await runRuntime(facts, ['delete', '--force', id]);
+    if (io.signal.aborted) throw new StrataError('cancelled', 'the step was cancelled', { cause: io.signal.reason });
+    const said = code === 0 ? '' : readFileSync(log, { encoding: 'utf8', flag: 'a+' });
+    words.end(said);
+    if (said !== '') {
+      const { text } = failureReason(said, command);
+      io.stderr(
+        Buffer.from(`runc run failed: unable to start container process: error during container init: ${text}\n`),
+      );
+    }
+    return code ?? 137;
+  } finally {
+    io.signal.removeEventListener('abort', abort);
+  }
+}
+
+/** The init of the pid namespace takes every other process with it. It may be that it is only about to be made. */
+async function kill(facts: RuntimeFacts, id: string, ended: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 100 && !ended(); tries++) {
+    await runRuntime(facts, ['kill', id, 'KILL']).catch(() => undefined);
+    await sleep(20);
+  }
 }

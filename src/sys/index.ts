@@ -31,10 +31,13 @@ export {
 export type { SysPath } from './libc.ts';
 export type { MountFlag } from './mount.ts';
 export { isMountPoint, makePrivate, mount, unmount } from './mount.ts';
+export { withoutMounts } from './mount-namespace.ts';
 export { createNetworkNamespace, removeNetworkNamespace } from './netns.ts';
 export { majorMinor, makeDevice, mkfifo, mknod } from './node.ts';
 export type { OverlayMount } from './overlay.ts';
 export { mountOverlay } from './overlay.ts';
+export type { SeccompProgram, SeccompRule } from './seccomp.ts';
+export { compileSeccomp } from './seccomp.ts';
 export type { PacketSocket } from './seqpacket.ts';
 export { connectPacketSocket } from './seqpacket.ts';
 export type { FileStat } from './stat.ts';

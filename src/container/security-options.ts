@@ -1,0 +1,44 @@
+import { StrataError } from '../errors/index.ts';
+import { parseProfile, type SeccompProfile } from './seccomp.ts';
+import { defaultProfile } from './seccomp-profile.ts';
+
+export interface SecurityOptions {
+  /** undefined: unconfined. */
+  readonly seccomp: SeccompProfile | undefined;
+  readonly noNewPrivileges: boolean;
+  /** Whether /proc and /sys are shown whole. */
+  readonly unmasked: boolean;
+  /** Options that this host cannot honour, in words for the user. */
+  readonly warnings: readonly string[];
+}
+
+/** `--security-opt`: `seccomp=unconfined|builtin|{profile}`, `no-new-privileges[=bool]`, `apparmor=…`, `label=…`. */
+export function securityOf(options: readonly string[]): SecurityOptions {
+  let seccomp: SeccompProfile | undefined = defaultProfile;
+  let noNewPrivileges = false;
+  let unmasked = false;
+  const warnings: string[] = [];
+  for (const option of options) {
+    const at = option.search(/[=:]/);
+    const [key, value] = at < 0 ? [option, ''] : [option.slice(0, at), option.slice(at + 1)];
+    if (key === 'no-new-privileges' && ['', 'true', 'false'].includes(value)) noNewPrivileges = value !== 'false';
+    else if (key === 'seccomp') seccomp = seccompOf(value);
+    else if (key === 'systempaths' && value === 'unconfined') unmasked = true;
+    else if (key === 'apparmor' || key === 'label' || key === 'writable-cgroups')
+      warnings.push(...(value === 'disable' || value === 'unconfined' ? [] : [`security option ${key} has no effect`]));
+    else
+      throw new StrataError(
+        'invalid_argument',
+        `invalid --security-opt ${at < 0 ? '1' : '2'}: ${JSON.stringify(option)}`,
+        {
+          code: 'invalid_security_option',
+        },
+      );
+  }
+  return { seccomp, noNewPrivileges, unmasked, warnings };
+}
+
+function seccompOf(value: string): SeccompProfile | undefined {
+  if (value === 'unconfined') return undefined;
+  return value === 'builtin' || value === '' ? defaultProfile : parseProfile(value);
+}

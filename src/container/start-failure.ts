@@ -1,0 +1,43 @@
+import { StrataError } from '../errors/index.ts';
+
+/** Why a process did not start, in runc's words, and the exit code that a shell would give. */
+export interface FailureReason {
+  readonly text: string;
+  readonly exitCode: number;
+}
+
+/** What crun or runc said about `command` as runc says it; its own message where it is about something else. */
+export function failureReason(message: string, command: string): FailureReason {
+  const said = message.trim().replace(/^[\d\-T:.Z+]+ /, '');
+  const chdir = /chdir `(.*)`: (.*)/.exec(said);
+  if (chdir)
+    return {
+      text: `chdir to cwd (${JSON.stringify(chdir[1])}) set in config.json failed: ${chdir[2]!.toLowerCase()}`,
+      exitCode: 127,
+    };
+  const quoted = `exec: ${JSON.stringify(command)}`;
+  if (/executable file .* not found|stat `?.*`?: no such file or directory|^executable path is empty/i.test(said)) {
+    const why = command.includes('/')
+      ? `stat ${command}: no such file or directory`
+      : 'executable file not found in $PATH';
+    return { text: `${quoted}: ${why}`, exitCode: 127 };
+  }
+  if (/^open executable: Operation not permitted|is a directory/i.test(said))
+    return { text: `${quoted}: is a directory: permission denied`, exitCode: 126 };
+  if (/^open executable|exec.*permission denied/i.test(said))
+    return { text: `${quoted}: permission denied`, exitCode: 126 };
+  return { text: said === '' ? 'the runtime failed without a message' : said, exitCode: 128 };
+}
+
+/** The error of a container, or of an exec in one, that did not start. */
+export function startFailure(message: string, command: string, exec: boolean): StrataError {
+  const { text, exitCode } = failureReason(message, command);
+  const prefix = exec
+    ? 'OCI runtime exec failed: exec failed: unable to start container process'
+    : 'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init';
+  const code = { 126: 'command_not_executable', 127: 'command_not_found' }[exitCode] ?? 'runtime_failed';
+  return new StrataError(code === 'runtime_failed' ? 'internal' : 'invalid_argument', `${prefix}: ${text}`, {
+    code,
+    exitCode: code === 'runtime_failed' && exec ? 126 : exitCode,
+  });
+}

@@ -1,0 +1,34 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { check } from './errno.ts';
+import { native } from './libc.ts';
+import { mount, unmount } from './mount.ts';
+
+const CLONE_NEWNS = 0x20000;
+const unshare = native('unshare', 'int', ['int']);
+const setns = native('setns', 'int', ['int', 'int']);
+
+/**
+ * Runs `action`, which must be synchronous, with the calling thread in a mount namespace of its own where the mounts
+ * `hidden` are gone. A program that it starts stays there. Costs a copy of the mount table, a fraction of a millisecond;
+ * a wrapper program that does the same takes ten.
+ */
+export function withoutMounts<T>(hidden: readonly string[], action: () => T): T {
+  const home = openSync('/proc/thread-self/ns/mnt', constants.O_RDONLY);
+  const folder = process.cwd();
+  try {
+    // This gives the thread a root and a working directory of its own, too, which setns asks for.
+    check(unshare(CLONE_NEWNS), 'unshare');
+    try {
+      // Before anything is unmounted: what is shared with the host would go there as well. From the host, an unmount
+      // still comes through, so that a long-lived program does not hold others' mounts.
+      mount('none', '/', null, ['rec', 'slave']);
+      for (const target of hidden) unmount(target, { detach: true });
+      return action();
+    } finally {
+      check(setns(home, CLONE_NEWNS), 'setns');
+      process.chdir(folder);
+    }
+  } finally {
+    closeSync(home);
+  }
+}
