@@ -26,6 +26,7 @@ export async function createContentStore(options: ContentOptions): Promise<Conte
   await writeOnce(join(root, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
   await writeOnce(join(root, 'index.json'), indexText([]));
   const writers = new Set<string>();
+  let indexWritten: Promise<unknown> = Promise.resolve();
   const pathOf = (digest: Digest) => join(blobs, algorithm(digest), encoded(digest));
 
   async function statBlob(digest: Digest): Promise<BlobInfo | undefined> {
@@ -131,8 +132,13 @@ export async function createContentStore(options: ContentOptions): Promise<Conte
     },
     async writeIndex(manifests) {
       const file = join(root, 'index.json');
-      await writeFile(`${file}.part`, indexText(manifests), { flush: true });
-      await rename(`${file}.part`, file);
+      // One after another: the last call's entries are the ones that stay.
+      const write = indexWritten.then(async () => {
+        await writeFile(`${file}.part`, indexText(manifests), { flush: true });
+        await rename(`${file}.part`, file);
+      });
+      indexWritten = write.catch(() => {});
+      await write;
     },
   };
   return store;
