@@ -2,16 +2,15 @@
  * Builds without daemon and API, for working on the builder: `serve` keeps one process with a fresh store, any other
  * call hands its arguments to it. Used by the conformance check while nothing else is there to run it with.
  */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
-import { buildMigrations, type BuildRequest, createBuilder, type NamedContext } from '../src/build/index.ts';
-import { createContentStore } from '../src/content/index.ts';
+import { type BuildRequest, buildMigrations, createBuilder, type NamedContext } from '../src/build/index.ts';
 import { probeRuntime } from '../src/container/runtime.ts';
 import { createStepExecutor } from '../src/container/step.ts';
+import { createContentStore } from '../src/content/index.ts';
 import { openDatabase } from '../src/db/index.ts';
 import { formatError, toStrataError } from '../src/errors/index.ts';
 import { createImages, imageMigrations } from '../src/image/index.ts';
@@ -60,21 +59,34 @@ async function serve(): Promise<void> {
   const runtime = probeRuntime(stateRoot);
   const executor = createStepExecutor({ stateRoot, runtime: () => runtime, networks });
   const builder = createBuilder({
-    db, content, layers, snapshots, images, executor, networks, parallelism: 2, stateRoot, dataRoot: root,
+    db,
+    content,
+    layers,
+    snapshots,
+    images,
+    executor,
+    networks,
+    parallelism: 2,
+    stateRoot,
+    dataRoot: root,
   });
   for (const base of ['busybox', 'debian']) {
     const loaded = await images.load(createReadStream(`/tmp/w/bases/${base}.tar`));
     console.log(loaded);
   }
-  for (const [from, to] of (process.env['DEV_BUILD_TAGS'] ?? '').split(',').filter(Boolean).map((x) => x.split('='))) {
+  for (const [from, to] of (process.env['DEV_BUILD_TAGS'] ?? '')
+    .split(',')
+    .filter(Boolean)
+    .map((x) => x.split('='))) {
     const { parseReference } = await import('../src/oci/index.ts');
     await images.tag(from!, parseReference(to!));
   }
   rmSync(socket, { force: true });
   createServer({ allowHalfOpen: true }, async (client) => {
-    let text = '';
     // Iterating would destroy the socket at the end of what it reads.
-    await new Promise((end) => client.on('data', (chunk) => void (text += chunk)).on('end', end));
+    const parts: Buffer[] = [];
+    await new Promise((end) => client.on('data', (chunk: Buffer) => parts.push(chunk)).on('end', end));
+    const text = Buffer.concat(parts).toString('utf8');
     let output = '';
     let code = 0;
     try {
@@ -91,9 +103,11 @@ async function serve(): Promise<void> {
             if (event.type === 'log') output += event.text;
             else if (event.type === 'started' || event.type === 'status') return;
             else if (event.type === 'vertex') output += `# ${event.id.slice(-4)} ${event.name}\n`;
-            else if (event.type === 'miss') output += `# ${event.id.slice(-4)} ${event.reason.code}: ${event.reason.text}\n`;
+            else if (event.type === 'miss')
+              output += `# ${event.id.slice(-4)} ${event.reason.code}: ${event.reason.text}\n`;
             else if (event.type === 'warning') output += `warning ${event.message}\n`;
-            else output += `# ${event.id.slice(-4)} ${event.type} ${'cached' in event && event.cached ? 'CACHED' : ''}\n`;
+            else
+              output += `# ${event.id.slice(-4)} ${event.type} ${'cached' in event && event.cached ? 'CACHED' : ''}\n`;
           },
         });
         output += `${JSON.stringify(result.imageID ?? result)} ${(performance.now() - started).toFixed(1)} ms\n`;
@@ -102,7 +116,8 @@ async function serve(): Promise<void> {
     } catch (error) {
       const strata = toStrataError(error);
       output += `ERROR: ${formatError(strata)}\n`;
-      if (strata.kind === 'internal') output += `${(error as Error).stack}\n${((error as Error).cause as Error)?.stack}\n`;
+      if (strata.kind === 'internal')
+        output += `${(error as Error).stack}\n${((error as Error).cause as Error)?.stack}\n`;
       code = 1;
     }
     client.end(JSON.stringify({ output, code }));
@@ -147,7 +162,10 @@ function requestOf({ args, cwd, env }: Order): BuildRequest {
   });
   const secrets = (values.secret ?? []).map((text) => {
     const fields = Object.fromEntries(text.split(',').map(pair));
-    const bytes = fields['env'] !== undefined ? Buffer.from(env[fields['env']] ?? '') : readFileSync(resolve(cwd, fields['src'] ?? fields['source'] ?? ''));
+    const bytes =
+      fields['env'] !== undefined
+        ? Buffer.from(env[fields['env']] ?? '')
+        : readFileSync(resolve(cwd, fields['src'] ?? fields['source'] ?? ''));
     return { id: fields['id'] ?? '', value: bytes.toString('base64') };
   });
   return {

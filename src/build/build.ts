@@ -1,12 +1,22 @@
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { type Dockerfile, globalScope, parseDockerfile, proxyArgs } from '../dockerfile/index.ts';
+import {
+  checkParsed,
+  type Dockerfile,
+  expandWord,
+  globalScope,
+  parseDockerfile,
+  parseTolerant,
+  proxyArgs,
+  withExcerpt,
+} from '../dockerfile/index.ts';
 import { StrataError, toStrataError } from '../errors/index.ts';
+import type { Image } from '../image/index.ts';
 import { formatPlatform, hostPlatform, type Platform, parsePlatform } from '../oci/index.ts';
 import type { BuildEvent, Progress } from '../progress/index.ts';
 import type { Plant } from './builder.ts';
 import { digestOf } from './cache/keys.ts';
 import { checkContextPaths } from './contexts/check-paths.ts';
-import { openContext, type OpenContext } from './contexts/open-context.ts';
+import { type OpenContext, openContext } from './contexts/open-context.ts';
 import { type ReadDockerfile, readDockerfile } from './contexts/read-dockerfile.ts';
 import { exportAll } from './exporters/export.ts';
 import { Compiler } from './frontend/compile.ts';
@@ -18,7 +28,7 @@ import type { FrontendSettings } from './frontend/settings.ts';
 import { findTarget, readStages, refuseCycles, type StageNode } from './frontend/stages.ts';
 import { contextVertex, findNamedContext, notYet, openNamedContext } from './named-contexts.ts';
 import type { ExecSecrets } from './ops/exec-spec.ts';
-import { answerCall } from './reports/call.ts';
+import { answerCall, checkOptions } from './reports/call.ts';
 import { resolveBase } from './resolve-base.ts';
 import { Session } from './session.ts';
 import { solve } from './solver/solve.ts';
@@ -66,15 +76,18 @@ class Build {
   async run(): Promise<BuildResult> {
     const { context, file } = await this.#load();
     if (this.#request.call !== undefined && this.#request.call !== 'build') {
-      return { report: answerCall(this.#request, file, this.#given) };
+      const images = await this.#localBases(parseTolerant(file.text, { file: file.name }));
+      const { platforms } = this.#platforms();
+      return { report: answerCall(this.#request, file, this.#given, platforms[0]!, (name) => images.get(name)) };
     }
     const dockerfile = parseDockerfile(file.text, { file: file.name });
     const { platforms, isExplicit } = this.#platforms();
     const plans = await Promise.all(
-      platforms.map((platform) =>
-        this.#plan(dockerfile, context, file, platform, isExplicit, platforms.length > 1),
-      ),
+      platforms.map((platform) => this.#plan(dockerfile, context, file, platform, isExplicit, platforms.length > 1)),
     );
+    await this.#tellWarnings(dockerfile, file, platforms[0]!);
+    const held = this.#plant.held.open();
+    this.#session.onEnd(async () => held.release());
     const values = await solve(
       plans.map(({ vertex }) => vertex),
       {
@@ -83,9 +96,12 @@ class Build {
         slots: this.#plant.slots,
         flights: this.#plant.flights,
         now: this.#session.now,
+        onResult: held.add,
       },
     );
-    const built = plans.map((stage, index): BuiltStage => ({ stage, root: rootOf(values[index]), platform: platforms[index]! }));
+    const built = plans.map(
+      (stage, index): BuiltStage => ({ stage, root: rootOf(values[index]), platform: platforms[index]! }),
+    );
     return exportAll(this.#plant, this.#session, this.#request, built, this.#epoch());
   }
 
@@ -93,9 +109,13 @@ class Build {
     const { shop } = this.#plant;
     const context = await this.#openMain();
     this.#session.onEnd(context.close);
-    const name = this.#request.dockerfile && 'path' in this.#request.dockerfile ? this.#request.dockerfile.path : 'Dockerfile';
+    const name =
+      this.#request.dockerfile && 'path' in this.#request.dockerfile ? this.#request.dockerfile.path : 'Dockerfile';
     void shop;
-    const event = { kind: 'internal', name: `[internal] load build definition from ${name.split('/').at(-1)}` } as const;
+    const event = {
+      kind: 'internal',
+      name: `[internal] load build definition from ${name.split('/').at(-1)}`,
+    } as const;
     const file = await this.#session.step(event, () => readDockerfile(this.#request, context));
     return { context, file };
   }
@@ -106,8 +126,54 @@ class Build {
     const work = { emit: () => undefined, signal: this.#session.signal };
     // A folder of this machine costs nothing to open.
     if (source.kind === 'local' || source.kind === 'empty') return openContext(shop, source, work);
-    const name = source.kind === 'url' ? '[internal] load remote build context' : '[internal] load build context archive';
+    const name =
+      source.kind === 'url' ? '[internal] load remote build context' : '[internal] load build context archive';
     return this.#session.step({ kind: 'internal', name }, (inner) => openContext(shop, source, inner));
+  }
+
+  /** Base images that are here, by their names in the Dockerfile with arguments filled in. */
+  async #localBases(dockerfile: Dockerfile): Promise<ReadonlyMap<string, Image>> {
+    const found = new Map<string, Image>();
+    try {
+      const globals = this.#globals(dockerfile, this.#platforms().platforms[0]!);
+      for (const { base } of dockerfile.stages) {
+        const name = expandWord(base, globals.lookup, { escape: dockerfile.directives.escape }).value;
+        const image = await this.#plant.parts.images.find(name);
+        if (image) found.set(name, image);
+      }
+    } catch {
+      // What is wrong with the file is told by the one who asks.
+    }
+    return found;
+  }
+
+  /** The build checks: they warn, unless the file wants them to fail the build. */
+  async #tellWarnings(dockerfile: Dockerfile, file: ReadDockerfile, platform: Platform): Promise<void> {
+    const images = await this.#localBases(dockerfile);
+    const options = checkOptions(this.#request, file, this.#given, platform, (name) => images.get(name));
+    const { warnings, error } = checkParsed({ ...dockerfile, diagnostics: [] }, options);
+    for (const { rule, message, url, location } of warnings) {
+      this.#session.progress({
+        type: 'warning',
+        rule,
+        message,
+        ...(url !== undefined && { url }),
+        location: withExcerpt(location, dockerfile.lines),
+      });
+    }
+    if (error?.code === 'check_failed') throw error;
+  }
+
+  #globals(dockerfile: Dockerfile, targetPlatform: Platform): Scope {
+    const { target } = this.#request;
+    return new Scope(
+      globalScope(dockerfile, {
+        buildPlatform: hostPlatform(),
+        targetPlatform,
+        buildArgs: this.#given,
+        ...(target && { target }),
+      }),
+    );
   }
 
   #platforms(): { platforms: Platform[]; isExplicit: boolean } {
@@ -134,15 +200,7 @@ class Build {
     several: boolean,
   ): Promise<CompiledStage> {
     const request = this.#request;
-    const buildPlatform = hostPlatform();
-    const globals = new Scope(
-      globalScope(dockerfile, {
-        buildPlatform,
-        targetPlatform: platform,
-        buildArgs: this.#given,
-        ...(request.target && { target: request.target }),
-      }),
-    );
+    const globals = this.#globals(dockerfile, platform);
     const nodes = readStages(dockerfile, globals);
     const target = findTarget(nodes, request.target);
     refuseCycles(dockerfile, nodes);
@@ -155,7 +213,7 @@ class Build {
       given: this.#given,
       globals,
       targetPlatform: platform,
-      buildPlatform,
+      buildPlatform: hostPlatform(),
       platformLabel: several ? formatPlatform(platform) : '',
       epoch: this.#epoch(),
       secrets: this.#secrets(),

@@ -11,6 +11,7 @@ import type { Snapshots } from '../snapshot/index.ts';
 import { runBuild } from './build.ts';
 import { CacheMounts } from './cache/cache-mounts.ts';
 import { Downloads } from './cache/downloads.ts';
+import { Held } from './cache/held.ts';
 import { listCache, pruneCache } from './cache/prune.ts';
 import { Records } from './cache/records.ts';
 import { createFiles } from './files/pool.ts';
@@ -47,6 +48,7 @@ export interface Plant {
   readonly shop: Workshop;
   readonly slots: Slots;
   readonly flights: Flights<Outcome<Value>>;
+  readonly held: Held;
 }
 
 /** The builder. Its tables are those of `buildMigrations`. */
@@ -60,7 +62,12 @@ export function createBuilder(parts: BuilderParts): Builder & { close(): Promise
   mkdirSync(scratch, { recursive: true, mode: 0o700 });
   const now = () => Date.now();
   const records = new Records(parts.db, parts.snapshots, now);
-  const files = createFiles({ count: Math.min(4, Math.max(1, parts.parallelism)), digests: join(root, 'digests.db'), ...(parts.workerUrl && { workerUrl: parts.workerUrl }) });
+  const files = createFiles({
+    count: Math.min(4, Math.max(1, parts.parallelism)),
+    digests: join(root, 'digests.db'),
+    ...(parts.workerUrl && { workerUrl: parts.workerUrl }),
+  });
+  const held = new Held();
   const shop: Workshop = {
     snapshots: parts.snapshots,
     layers: parts.layers,
@@ -73,10 +80,11 @@ export function createBuilder(parts: BuilderParts): Builder & { close(): Promise
     scratch,
     trees,
     copying: new Map(),
+    inUse: () => held.ids(),
     now,
   };
-  parts.images.addHolder(() => records.snapshots());
-  const plant: Plant = { parts, shop, slots: new Slots(parts.parallelism), flights: new Flights() };
+  parts.images.addHolder(() => [...records.snapshots(), ...held.snapshots()]);
+  const plant: Plant = { parts, shop, slots: new Slots(parts.parallelism), flights: new Flights(), held };
   return {
     build: (request, options) => runBuild(plant, request, options),
     cache: {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Database } from '../../db/index.ts';
@@ -119,6 +119,24 @@ export class CacheMounts {
     return this.#db
       .all<CacheMountRow>('SELECT * FROM build_cache_mounts')
       .map((row) => ({ ...row, path: join(this.#root, row.folder), inUse: this.#inUse.has(row.id) }));
+  }
+
+  /** Bytes on disk, as `du` counts them. */
+  size(folder: string): number {
+    let total = 0;
+    const visit = (path: string) => {
+      for (const entry of readdirSync(path, { withFileTypes: true })) {
+        const at = join(path, entry.name);
+        if (entry.isDirectory()) visit(at);
+        else total += lstatSync(at).size;
+      }
+    };
+    try {
+      visit(folder);
+    } catch {
+      // It is in use, and what is in it comes and goes.
+    }
+    return total;
   }
 
   /** A folder whose filling failed must not be taken for a filled one. */

@@ -5,7 +5,10 @@ export interface Missed {
   readonly noCache: boolean;
   /** Whether the root that the step works on was made in this build. */
   readonly parentRan: boolean;
-  readonly step: Omit<StepRow, 'result' | 'key' | 'manifest'> & { readonly key?: string; readonly manifest?: string | null };
+  readonly step: Omit<StepRow, 'result' | 'key' | 'manifest'> & {
+    readonly key?: string;
+    readonly manifest?: string | null;
+  };
 }
 
 /** Most paths named. */
@@ -15,10 +18,14 @@ const mostPaths = 20;
 export function explainMiss(records: Records, { noCache, parentRan, step }: Missed): MissReason {
   if (noCache) return { code: 'no_cache', text: 'The cache is not used for this step (--no-cache).' };
   if (step.key !== undefined && records.stepByKey(step.key)) {
-    return { code: 'pruned', text: 'The step ran before with the same inputs, but its result was removed from the cache.' };
+    return {
+      code: 'pruned',
+      text: 'The step ran before with the same inputs, but its result was removed from the cache.',
+    };
   }
   const sameBase = records.stepByDefinition(step.definition, step.base);
-  if (sameBase && step.content !== '' && sameBase.content !== step.content) return filesChanged(sameBase, step.manifest);
+  if (sameBase && step.content !== '' && sameBase.content !== step.content)
+    return filesChanged(sameBase, step.manifest);
   const before = records.stepBySlot(step.slot);
   if (before && before.definition !== step.definition && !parentRan) {
     return {
@@ -43,7 +50,10 @@ function filesChanged(before: StepRow, manifest: string | null | undefined): Mis
   const more = paths.length > shown.length ? ` and ${paths.length - shown.length} more` : '';
   return {
     code: 'files_changed',
-    text: shown.length === 0 ? 'Files that it copies changed.' : `Files that it copies changed: ${shown.join(', ')}${more}.`,
+    text:
+      shown.length === 0
+        ? 'Files that it copies changed.'
+        : `Files that it copies changed: ${shown.join(', ')}${more}.`,
     ...(shown.length > 0 && { paths: shown }),
   };
 }

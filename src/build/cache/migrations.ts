@@ -37,6 +37,7 @@ export const buildMigrations: readonly Migration[] = [
       CREATE INDEX build_steps_definition ON build_steps (definition, base);
       CREATE INDEX build_steps_slot ON build_steps (slot);
       CREATE INDEX build_steps_key ON build_steps (key);
+      CREATE TABLE build_orphans (snapshot TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
       CREATE TABLE build_cache_mounts (
         id TEXT PRIMARY KEY,
         folder TEXT NOT NULL,

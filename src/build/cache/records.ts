@@ -122,7 +122,8 @@ export class Records {
       step.manifest,
       step.result,
     );
-    if (changes > 0) this.#db.run('DELETE FROM build_steps WHERE number <= (SELECT max(number) FROM build_steps) - ?', memory);
+    if (changes > 0)
+      this.#db.run('DELETE FROM build_steps WHERE number <= (SELECT max(number) FROM build_steps) - ?', memory);
   }
 
   /** Whether a step with this operation on this base was ever recorded. */
@@ -173,7 +174,26 @@ export class Records {
     return this.#db.all<{ snapshot: SnapshotName }>(sql).map(({ snapshot }) => snapshot);
   }
 
+  /** Lets go of a result. Its snapshot is noted until it is removed as well. */
   forget(id: string): void {
-    this.#db.run('DELETE FROM build_results WHERE id = ?', id);
+    this.#db.transaction(() => {
+      this.#db.run(
+        `INSERT OR IGNORE INTO build_orphans (snapshot)
+         SELECT snapshot FROM build_results WHERE id = ? AND snapshot IS NOT NULL`,
+        id,
+      );
+      this.#db.run('DELETE FROM build_results WHERE id = ?', id);
+    });
+  }
+
+  /** Snapshots of results that were let go. */
+  orphans(): SnapshotName[] {
+    const sql =
+      'SELECT snapshot FROM build_orphans WHERE snapshot NOT IN (SELECT snapshot FROM build_results WHERE snapshot IS NOT NULL)';
+    return this.#db.all<{ snapshot: SnapshotName }>(sql).map(({ snapshot }) => snapshot);
+  }
+
+  forgetOrphan(snapshot: SnapshotName): void {
+    this.#db.run('DELETE FROM build_orphans WHERE snapshot = ?', snapshot);
   }
 }

@@ -30,7 +30,9 @@ export async function checkContextPaths(
 }
 
 function hiddenHint(path: string, rule: string, ignore: string): string {
-  const line = ignore.split(/\r?\n/).findLastIndex((text) => text.trim().replace(/^\//, '').replace(/\/$/, '') === rule);
+  const line = ignore
+    .split(/\r?\n/)
+    .findLastIndex((text) => text.trim().replace(/^\//, '').replace(/\/$/, '') === rule);
   const where = line < 0 ? '' : ` (line ${line + 1})`;
   return `${path.slice(1)} is in the context, but .dockerignore hides it with ${JSON.stringify(rule)}${where}`;
 }

@@ -46,11 +46,7 @@ async function localContext(dir: string): Promise<OpenContext> {
   return { dir: path, label: path, close: async () => undefined };
 }
 
-async function ownFolder(
-  shop: Workshop,
-  label: string,
-  fill: (dir: string) => Promise<unknown>,
-): Promise<OpenContext> {
+async function ownFolder(shop: Workshop, label: string, fill: (dir: string) => Promise<unknown>): Promise<OpenContext> {
   const dir = await mkdtemp(join(shop.trees, 'context-'));
   const close = () => rm(dir, { recursive: true, force: true });
   try {

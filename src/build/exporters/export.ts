@@ -14,7 +14,9 @@ export async function exportAll(
   built: readonly BuiltStage[],
   epoch: number | undefined,
 ): Promise<BuildResult> {
-  const outputs: readonly OutputSpec[] = request.outputs?.length ? request.outputs : [{ type: 'image', attributes: {} }];
+  const outputs: readonly OutputSpec[] = request.outputs?.length
+    ? request.outputs
+    : [{ type: 'image', attributes: {} }];
   let result: BuildResult = {};
   for (const output of outputs) {
     result = { ...result, ...(await exportOne(plant, session, request, built, output, epoch)) };
@@ -43,7 +45,9 @@ async function exportOne(
 
 /** The names of the image: `--tag`, and `name=` of the output. */
 export function namesOf(request: BuildRequest, output: OutputSpec): Reference[] {
-  const typed = [...(request.tags ?? []), ...(output.attributes['name']?.split(',') ?? [])].filter((name) => name !== '');
+  const typed = [...(request.tags ?? []), ...(output.attributes['name']?.split(',') ?? [])].filter(
+    (name) => name !== '',
+  );
   const references = typed.map((text) => {
     try {
       return withDefaultTag(parseReference(text));

@@ -1,11 +1,10 @@
-import { canonicalName, type Reference } from '../../oci/index.ts';
 import type { Image } from '../../image/index.ts';
+import { canonicalName, encoded, type Reference } from '../../oci/index.ts';
 import type { BuiltStage } from '../build.ts';
 import type { Plant } from '../builder.ts';
 import { finishConfig, type LayerFact } from '../image-config.ts';
 import type { Session } from '../session.ts';
 import type { BuildRequest, BuildResult } from '../types.ts';
-import { encoded } from '../../oci/index.ts';
 
 /** Stores the image here and points its names at it. */
 export async function exportImage(

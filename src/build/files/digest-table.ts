@@ -41,8 +41,8 @@ export class DigestTable {
   }
 
   keep(stat: BigIntStats, digest: string): void {
-    const newest = stat.mtimeNs > stat.ctimeNs ? stat.mtimeNs : stat.ctimeNs;
-    if (this.#now() - newest < racyWindow) return;
+    const settled = this.#now() - racyWindow;
+    if (stat.mtimeNs > settled || stat.ctimeNs > settled) return;
     const known = { size: stat.size, mtime: stat.mtimeNs, ctime: stat.ctimeNs, digest };
     this.#remember(`${stat.dev}:${stat.ino}`, known);
     this.#rows.keep(stat.dev, stat.ino, known);

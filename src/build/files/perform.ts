@@ -27,7 +27,9 @@ export function perform(job: Job, around: Surroundings): JobResults[Job['kind']]
     case 'scan':
       return withTree(job.source, (tree) => scan(tree, job, around));
     case 'match':
-      return withTree(job.source, (tree) => matches(tree, job.selection).map(({ path, selected }) => ({ selected, path: `/${path}` })));
+      return withTree(job.source, (tree) =>
+        matches(tree, job.selection).map(({ path, selected }) => ({ selected, path: `/${path}` })),
+      );
     case 'missing':
       return withTree(job.source, (tree) => findMissing(tree, job.paths));
     case 'copy':

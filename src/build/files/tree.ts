@@ -1,8 +1,8 @@
 import { closeSync, constants, lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { StrataError } from '../../errors/index.ts';
 import { fdPath, isErrno, O_PATH, openInRoot } from '../../sys/index.ts';
-import { createPathFilter, type PathFilter } from './path-filter.ts';
 import type { SourceTree } from './jobs.ts';
+import { createPathFilter, type PathFilter } from './path-filter.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
 

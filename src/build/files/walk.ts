@@ -1,8 +1,8 @@
 import { type BigIntStats, closeSync, lstatSync, readlinkSync } from 'node:fs';
 import { parseChmod } from '../../dockerfile/index.ts';
 import { fdPath, getXattr, isErrno, listXattrs } from '../../sys/index.ts';
-import { createPatterns, type PathFilter } from './path-filter.ts';
 import type { CopyLook, Selection } from './jobs.ts';
+import { createPatterns, type PathFilter } from './path-filter.ts';
 import { byBytes, type Tree } from './tree.ts';
 
 /** One thing to copy. */

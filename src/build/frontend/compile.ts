@@ -1,15 +1,15 @@
 import { expandInstruction, type Instruction, parseInstruction, type TextRange } from '../../dockerfile/index.ts';
 import { StrataError } from '../../errors/index.ts';
+import { digestOf } from '../cache/keys.ts';
 import { mkdirOp } from '../ops/mkdir.ts';
 import type { StepIdentity } from '../ops/root-step.ts';
-import { digestOf } from '../cache/keys.ts';
 import type { Op } from '../solver/vertex.ts';
 import type { RootValue, Value } from '../value.ts';
 import { applyMetadata } from './apply-metadata.ts';
 import { copyStep } from './copy-step.ts';
 import { draftOf, emptyDraft } from './image-draft.ts';
 import { located } from './locate.ts';
-import { isStep, showInstruction, StepNames } from './names.ts';
+import { isStep, StepNames, showInstruction } from './names.ts';
 import { knownOp, passingOp } from './passing.ts';
 import { joinPath } from './paths.ts';
 import type { BuildVertex, CompiledStage, External } from './plan.ts';
@@ -17,7 +17,7 @@ import { runStep } from './run-step.ts';
 import { Scope } from './scope.ts';
 import type { FrontendSettings } from './settings.ts';
 import { emptyBase, StageState } from './stage-state.ts';
-import { findByName, findCopySource, mountSources, scratch, type StageNode } from './stages.ts';
+import { findByName, findCopySource, mountSources, type StageNode, scratch } from './stages.ts';
 
 export const emptyRoot: RootValue = {
   kind: 'root',
@@ -132,7 +132,8 @@ export class Compiler {
   #prefetch(node: StageNode): void {
     const begin = (wanted: Promise<unknown>) => void wanted.catch(() => undefined);
     for (const instruction of node.stage.instructions) {
-      if (instruction.kind === 'copy' && instruction.from !== undefined) begin(this.#lazily(() => this.source(instruction.from!)));
+      if (instruction.kind === 'copy' && instruction.from !== undefined)
+        begin(this.#lazily(() => this.source(instruction.from!)));
       if (instruction.kind !== 'run') continue;
       for (const from of mountSources(instruction)) begin(this.#lazily(() => this.mountSource(from)));
     }
@@ -148,7 +149,11 @@ export class Compiler {
     const platform = node.platform ?? targetPlatform;
     try {
       if (node.base.kind === 'scratch') {
-        const vertex = { event: { id: '', kind: 'source', name: scratch } as const, inputs: [], op: knownOp(emptyRoot) };
+        const vertex = {
+          event: { id: '', kind: 'source', name: scratch } as const,
+          inputs: [],
+          op: knownOp(emptyRoot),
+        };
         return { base: emptyBase(vertex, emptyDraft(targetPlatform), targetPlatform), triggers: [], isImage: false };
       }
       if (node.base.kind === 'stage') {
@@ -176,10 +181,19 @@ export class Compiler {
   /** The vertex of the FROM itself. */
   #from(state: StageState, node: StageNode, names: StepNames, isImage: boolean): void {
     const { from } = node.stage;
-    const shown = isImage ? `FROM ${state.vertex.event.name}` : `FROM ${node.base.kind === 'stage' ? node.base.node.label : scratch}`;
+    const shown = isImage
+      ? `FROM ${state.vertex.event.name}`
+      : `FROM ${node.base.kind === 'stage' ? node.base.node.label : scratch}`;
     const isTree = isImage && state.vertex.event.id !== '';
     const before = state.vertex;
-    const event = this.#event(node, from, isImage ? names.next(shown) : shown, shown, isImage ? 'source' : 'metadata', from.location);
+    const event = this.#event(
+      node,
+      from,
+      isImage ? names.next(shown) : shown,
+      shown,
+      isImage ? 'source' : 'metadata',
+      from.location,
+    );
     const inputs = node.base.kind === 'stage' || isTree ? [before] : [];
     state.vertex = { event, inputs, op: inputs.length > 0 ? passingOp : before.op };
     state.steps.push({ vertex: state.vertex, instruction: from });
@@ -194,10 +208,10 @@ export class Compiler {
     range: TextRange,
   ): Promise<void> {
     const { dockerfile, given, globals, epoch } = this.settings;
-    const { escape } = dockerfile.directives;
-    const shown = showInstruction(written, state.scope, escape);
+    const escapeToken = dockerfile.directives.escape;
+    const shown = showInstruction(written, state.scope, escapeToken);
     const isGiven = (name: string) => given[name] !== undefined;
-    const instruction = expandInstruction(written, state.scope.lookup, { escape, isGiven });
+    const instruction = expandInstruction(written, state.scope.lookup, { escape: escapeToken, isGiven });
     const identity = this.#identity(node, position, shown, names, instruction);
     switch (instruction.kind) {
       case 'from':
@@ -319,4 +333,3 @@ function locatedOp(op: Op<Value>, settings: FrontendSettings, range: TextRange):
 function readTriggers(triggers: readonly string[]): Instruction[] {
   return triggers.map((text) => parseInstruction(text, { file: 'ONBUILD' }));
 }
-

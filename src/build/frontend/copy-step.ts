@@ -1,13 +1,13 @@
 import { type AddInstruction, type CopyInstruction, parseChmod } from '../../dockerfile/index.ts';
 import { StrataError } from '../../errors/index.ts';
-import { type CopyAction, copyOp, type CopySpec } from '../ops/copy.ts';
+import { splitWildcards } from '../files/wildcards.ts';
+import { type CopyAction, type CopySpec, copyOp } from '../ops/copy.ts';
 import { gitOp } from '../ops/git.ts';
 import { httpOp } from '../ops/http.ts';
 import type { Op } from '../solver/vertex.ts';
 import type { Value } from '../value.ts';
 import type { Compiler, Identity } from './compile.ts';
 import { classifySource } from './copy-source.ts';
-import { splitWildcards } from '../files/wildcards.ts';
 import { destinationPath, sourcePath } from './paths.ts';
 import type { BuildVertex } from './plan.ts';
 import type { StageState } from './stage-state.ts';
@@ -87,7 +87,11 @@ async function sourceAction(
   const excludes = instruction.excludes.length > 0 ? { exclude: instruction.excludes } : {};
   if (remote.kind === 'git') {
     if (!isAdd) throw new StrataError('invalid_argument', "source can't be a git ref for COPY");
-    const op = gitOp(shop, { url: remote.url, keepGitDir: instruction.keepGitDir ?? false, ...checksumOf(instruction) });
+    const op = gitOp(shop, {
+      url: remote.url,
+      keepGitDir: instruction.keepGitDir ?? false,
+      ...checksumOf(instruction),
+    });
     const vertex: BuildVertex = { event: { id: vertexID(), kind: 'source', name: remote.url }, inputs: [], op };
     const selection = { path: '/', wildcards: false, follow: false, ...excludes };
     return { input: input(vertex), selection, contentsOnly: true, unpack: false };

@@ -20,11 +20,15 @@ export function baseReference(name: string): Reference {
     return withDefaultTag(parseReference(name));
   } catch (error) {
     const hint = error instanceof StrataError ? error.hint : undefined;
-    throw new StrataError('invalid_argument', `failed to parse stage name ${JSON.stringify(name)}: ${messageOf(error)}`, {
-      code: 'invalid_reference',
-      cause: error,
-      ...(hint !== undefined && { hint }),
-    });
+    throw new StrataError(
+      'invalid_argument',
+      `failed to parse stage name ${JSON.stringify(name)}: ${messageOf(error)}`,
+      {
+        code: 'invalid_reference',
+        cause: error,
+        ...(hint !== undefined && { hint }),
+      },
+    );
   }
 }
 

@@ -26,12 +26,17 @@ export function isStep(instruction: Instruction): boolean {
 }
 
 /** The instruction in one line with its variables expanded, as far as they are set; secrets are never in them. */
-export function showInstruction(instruction: Instruction, scope: Scope, escape: string): string {
+export function showInstruction(instruction: Instruction, scope: Scope, escapeToken: string): string {
   const [keyword = '', ...rest] = splitKeyword(instruction.original);
   const raw = instruction.kind === 'run' || instruction.kind === 'cmd' || instruction.kind === 'entrypoint';
   let text = rest.join('');
   try {
-    text = expandWord(text, scope.lookup, { escape, keepUnset: true, rawQuotes: true, rawEscapes: raw }).value;
+    text = expandWord(text, scope.lookup, {
+      escape: escapeToken,
+      keepUnset: true,
+      rawQuotes: true,
+      rawEscapes: raw,
+    }).value;
   } catch {
     // Shown as written: it is only a name.
   }

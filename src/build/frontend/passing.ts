@@ -1,5 +1,5 @@
 import type { Op } from '../solver/vertex.ts';
-import { type Value } from '../value.ts';
+import type { Value } from '../value.ts';
 
 /** An instruction that changes no file: its result is what it is given. */
 export const passingOp: Op<Value> = {

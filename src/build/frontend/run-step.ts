@@ -1,9 +1,15 @@
-import { type RunInstruction, type RunMount, runArguments, runCommand, inlineScriptDirectory } from '../../dockerfile/index.ts';
+import {
+  inlineScriptDirectory,
+  type RunInstruction,
+  type RunMount,
+  runArguments,
+  runCommand,
+} from '../../dockerfile/index.ts';
 import { StrataError } from '../../errors/index.ts';
+import { digestOf } from '../cache/keys.ts';
 import { copyOp } from '../ops/copy.ts';
 import { execOp } from '../ops/exec.ts';
 import type { ExecMount, ExecSpec, SecretOwner } from '../ops/exec-spec.ts';
-import { digestOf } from '../cache/keys.ts';
 import type { Op } from '../solver/vertex.ts';
 import type { Value } from '../value.ts';
 import { type Compiler, emptyRoot, type Identity } from './compile.ts';
@@ -103,8 +109,10 @@ async function execMount(
 }
 
 function secretMount(state: StageState, mount: RunMount): ExecMount {
-  const id = mount.id ?? (mount.source === undefined ? undefined : baseName(mount.source)) ?? baseName(mount.target ?? '');
-  if (id === '') throw new StrataError('invalid_argument', "one of source, target, or id must be specified for mount type 'secret'");
+  const id =
+    mount.id ?? (mount.source === undefined ? undefined : baseName(mount.source)) ?? baseName(mount.target ?? '');
+  if (id === '')
+    throw new StrataError('invalid_argument', "one of source, target, or id must be specified for mount type 'secret'");
   const target = mount.target ?? (mount.env === undefined ? `/run/secrets/${baseName(id)}` : undefined);
   return {
     type: 'secret',

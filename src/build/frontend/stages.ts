@@ -45,15 +45,16 @@ function readStage(
   globals: Scope,
   named: ReadonlyMap<string, StageNode>,
 ): StageNode {
-  const { escape } = dockerfile.directives;
-  const base = expandWord(stage.base, globals.lookup, { escape }).value;
+  const escapeToken = dockerfile.directives.escape;
+  const base = expandWord(stage.base, globals.lookup, { escape: escapeToken }).value;
   if (base === '') {
     throw new StrataError('invalid_argument', `base name (${stage.base}) should not be blank`, {
       hint: 'an ARG that FROM uses must stand in front of the first FROM',
     });
   }
-  const platform = stage.platform === undefined ? undefined : readPlatform(stage.platform, globals, escape);
-  const node = named.get(base.toLowerCase());
+  const platform = stage.platform === undefined ? undefined : readPlatform(stage.platform, globals, escapeToken);
+  // Names are kept in lower case and a base is compared as written, as the reference does.
+  const node = named.get(base);
   const several = dockerfile.stages.length > 1;
   return {
     index: stage.index,
@@ -64,10 +65,10 @@ function readStage(
   };
 }
 
-function readPlatform(text: string, globals: Scope, escape: string): Platform {
+function readPlatform(text: string, globals: Scope, escapeToken: string): Platform {
   let value: string;
   try {
-    value = expandWord(text, globals.lookup, { escape }).value;
+    value = expandWord(text, globals.lookup, { escape: escapeToken }).value;
   } catch (cause) {
     throw new StrataError('invalid_argument', `failed to process arguments for platform ${text}`, { cause });
   }

@@ -6,7 +6,16 @@ import type { Op, Outcome, Work } from '../solver/vertex.ts';
 import { type RootValue, rootOf, type Value } from '../value.ts';
 import { writeInlineTree } from './inline-files.ts';
 import { resolveOwner } from './owner.ts';
-import { baseOf, found, keepResult, type StepIdentity, stepKey, targetLayers, tellMiss, withActive } from './root-step.ts';
+import {
+  baseOf,
+  found,
+  keepResult,
+  type StepIdentity,
+  stepKey,
+  targetLayers,
+  tellMiss,
+  withActive,
+} from './root-step.ts';
 import { withSource } from './sources.ts';
 import { unpackMatches } from './unpack.ts';
 import type { Workshop } from './workshop.ts';
@@ -160,7 +169,12 @@ async function runCopy(
   // Archives are taken apart by another room, which does not digest them on the way.
   const needsScan = !known && spec.actions.some((action) => action.unpack);
   const scanned = known ?? (needsScan ? await scanAll(shop, spec, inputs, work) : undefined);
-  tellMiss(shop, step, { base: parent.id, parentRan, content: scanned?.digest ?? '', manifest: scanned?.manifest ?? null }, work);
+  tellMiss(
+    shop,
+    step,
+    { base: parent.id, parentRan, content: scanned?.digest ?? '', manifest: scanned?.manifest ?? null },
+    work,
+  );
   return withActive(shop, parent, async (active) => {
     const content = await copyAll(shop, spec, inputs, active, scanned, work);
     work.signal.throwIfAborted();
@@ -191,7 +205,10 @@ async function copyAll(
     const epoch = spec.epoch === undefined ? {} : { epoch: spec.epoch };
     if (action.inline) {
       await writeInlineTree(shop, action.inline, (source) =>
-        shop.files.run({ kind: 'copy', source, selection: action.selection, look, target, digest: false, ...epoch }, work),
+        shop.files.run(
+          { kind: 'copy', source, selection: action.selection, look, target, digest: false, ...epoch },
+          work,
+        ),
       );
       continue;
     }

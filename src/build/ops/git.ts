@@ -165,7 +165,9 @@ async function runGit(args: readonly string[], cwd: string, home: string, work: 
   work.signal.throwIfAborted();
   if (code === 0) return Buffer.concat(out).toString('utf8');
   const said = withoutSecrets(Buffer.concat(errors).toString('utf8')).trim();
-  throw new StrataError('unavailable', `failed to fetch remote: git ${args[0]} stderr:\n${said}`, { code: 'git_failed' });
+  throw new StrataError('unavailable', `failed to fetch remote: git ${args[0]} stderr:\n${said}`, {
+    code: 'git_failed',
+  });
 }
 
 /** `user:password@` of URLs. */

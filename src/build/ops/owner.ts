@@ -26,7 +26,8 @@ export async function resolveOwner(shop: Workshop, spec: string, target: TargetL
     owner = { uid: numberOf(row?.[2] ?? '') ?? 0, gid: numberOf(row?.[3] ?? '') ?? 0 };
   }
   if (group === undefined || group === '') return owner;
-  const gid = numberOf(group) ?? numberOf((await rows('/etc/group', 'group')).find(([name]) => name === group)?.[2] ?? '');
+  const gid =
+    numberOf(group) ?? numberOf((await rows('/etc/group', 'group')).find(([name]) => name === group)?.[2] ?? '');
   return { uid: owner.uid, gid: gid ?? owner.gid };
 }
 

@@ -1,10 +1,10 @@
 import type { ActiveSnapshot } from '../../snapshot/index.ts';
-import { digestOf } from '../cache/keys.ts';
 import { explainMiss } from '../cache/explain.ts';
+import { digestOf } from '../cache/keys.ts';
 import type { TargetLayers } from '../files/target-view.ts';
-import type { CacheRecord } from '../types.ts';
 import type { Outcome, Work } from '../solver/vertex.ts';
-import { type RootValue, type Value } from '../value.ts';
+import type { CacheRecord } from '../types.ts';
+import type { RootValue, Value } from '../value.ts';
 import type { Workshop } from './workshop.ts';
 
 /** What is the same for every step that leaves a root. */
@@ -94,7 +94,15 @@ export async function keepResult(
       description: step.description,
       parents,
       aliases,
-      step: { slot: step.slot, definition: step.definition, base, content, key, instruction: step.instruction, manifest },
+      step: {
+        slot: step.slot,
+        definition: step.definition,
+        base,
+        content,
+        key,
+        instruction: step.instruction,
+        manifest,
+      },
     },
     adopt,
   );

@@ -1,8 +1,8 @@
 import { closeSync, constants, createReadStream, fstatSync } from 'node:fs';
 import { isArchiveFile } from '../../layer/index.ts';
+import type { ActiveSnapshot } from '../../snapshot/index.ts';
 import { fdPath, openInRoot } from '../../sys/index.ts';
 import type { CopyJob, ScanReport } from '../files/jobs.ts';
-import type { ActiveSnapshot } from '../../snapshot/index.ts';
 import type { Work } from '../solver/vertex.ts';
 import { withMount } from './root-step.ts';
 import type { Workshop } from './workshop.ts';
@@ -43,7 +43,10 @@ async function unpackOne(
     const { upper, lowers, path: target } = job.target;
     const { chown } = job.look;
     const epoch = job.epoch === undefined ? {} : { epoch: job.epoch };
-    await shop.files.run({ kind: 'mkdir', target: { upper, lowers, path: target }, ...(chown && { owner: chown }), ...epoch }, work);
+    await shop.files.run(
+      { kind: 'mkdir', target: { upper, lowers, path: target }, ...(chown && { owner: chown }), ...epoch },
+      work,
+    );
     await withMount(shop, active, (root) =>
       shop.layers.extract(createReadStream(fdPath(fd)), root, {
         compression: 'detect',

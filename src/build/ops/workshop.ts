@@ -23,5 +23,7 @@ export interface Workshop {
   readonly trees: string;
   /** Copies that run without knowing the digest of what they copy, by operation and base. */
   readonly copying: Map<string, Promise<unknown>>;
+  /** Results that running builds work with. */
+  readonly inUse: () => ReadonlySet<string>;
   readonly now: () => number;
 }

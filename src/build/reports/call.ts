@@ -1,14 +1,82 @@
-import type { ReadDockerfile } from '../contexts/read-dockerfile.ts';
+import {
+  type BaseImageConfig,
+  type CheckOptions,
+  checkText,
+  createIgnore,
+  globalScope,
+  parseDockerfile,
+  type Stage,
+} from '../../dockerfile/index.ts';
 import { StrataError } from '../../errors/index.ts';
+import type { Image } from '../../image/index.ts';
+import { hostPlatform, type Platform } from '../../oci/index.ts';
+import type { ReadDockerfile } from '../contexts/read-dockerfile.ts';
 import type { BuildRequest, BuildResult } from '../types.ts';
+import { checkAnswer } from './check.ts';
+import { outlineAnswer } from './outline.ts';
+import { targetsAnswer } from './targets.ts';
 
-/** Answers `--call`. */
+/** Answers `--call`: nothing is built, and no image is fetched. */
 export function answerCall(
   request: BuildRequest,
   file: ReadDockerfile,
   given: Readonly<Record<string, string>>,
+  platform: Platform,
+  image: (name: string) => Image | undefined,
 ): NonNullable<BuildResult['report']> {
-  void file;
-  void given;
-  throw new StrataError('unsupported', `call ${request.call} is not supported`);
+  const { name, text } = file;
+  if (request.call === 'check') {
+    return checkAnswer(
+      checkText(text, { file: name, ...checkOptions(request, file, given, platform, image) }),
+      name,
+      text,
+    );
+  }
+  const dockerfile = parseDockerfile(text, { file: name });
+  if (request.call === 'targets') return targetsAnswer(dockerfile, text);
+  if (request.call !== 'outline') {
+    throw new StrataError('unsupported', `unsupported request ${JSON.stringify(request.call)}`, {
+      hint: 'there are check, outline and targets',
+    });
+  }
+  const { target } = request;
+  const stage = target ? dockerfile.stages.findLast(isNamed(target)) : dockerfile.stages.at(-1);
+  if (!stage) throw new StrataError('invalid_argument', `target stage ${JSON.stringify(target)} could not be found`);
+  const globals = globalScope(dockerfile, {
+    buildPlatform: hostPlatform(),
+    targetPlatform: platform,
+    buildArgs: given,
+    ...(target && { target }),
+  });
+  return outlineAnswer(dockerfile, text, stage, globals, given);
+}
+
+function isNamed(target: string): (stage: Stage) => boolean {
+  return (stage) => stage.name === target.toLowerCase();
+}
+
+/** What the checks of a build and of `--call=check` know. */
+export function checkOptions(
+  request: BuildRequest,
+  file: ReadDockerfile,
+  given: Readonly<Record<string, string>>,
+  platform: Platform,
+  image: (name: string) => Image | undefined,
+): CheckOptions {
+  return {
+    buildArgs: given,
+    ...(request.target && { target: request.target }),
+    reachableOnly: true,
+    buildPlatform: hostPlatform(),
+    targetPlatform: platform,
+    ...(file.ignore !== undefined && { ignore: createIgnore(file.ignore) }),
+    imageConfig: (name) => baseConfig(image(name)),
+  };
+}
+
+function baseConfig(image: Image | undefined): BaseImageConfig | undefined {
+  if (!image) return undefined;
+  const { os, architecture, config } = image.config;
+  const { Env, Shell, OnBuild } = config ?? {};
+  return { os, architecture, ...(Env && { Env }), ...(Shell && { Shell }), ...(OnBuild && { OnBuild }) };
 }

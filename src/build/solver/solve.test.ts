@@ -164,6 +164,9 @@ test('shared work goes on when one of two builds is cancelled, and stops when bo
   const [a, b] = [new AbortController(), new AbortController()];
   const both = [a, b].map(({ signal }) => solve([make()], bench({ flights, signal }).solving));
   setTimeout(() => [a, b].forEach((controller) => void controller.abort()), 10);
-  assert.deepEqual((await Promise.allSettled(both)).map((end) => end.status), ['rejected', 'rejected']);
+  assert.deepEqual(
+    (await Promise.allSettled(both)).map((end) => end.status),
+    ['rejected', 'rejected'],
+  );
   assert.equal(stopped, 1);
 });

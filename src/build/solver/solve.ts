@@ -10,6 +10,8 @@ export interface Solving<Result> {
   readonly slots: Slots;
   readonly flights: Flights<Outcome<Result>>;
   readonly now: () => number;
+  /** Told every result as soon as it is there. */
+  readonly onResult?: (result: Result) => void;
 }
 
 interface Solved<Result> {
@@ -72,6 +74,7 @@ async function solveVertex<Result>(
   progress({ type: 'started', id, at: now() });
   try {
     const { outcome, cached } = await resolveVertex(vertex, inputs, { emit, signal }, solving);
+    solving.onResult?.(outcome.result);
     progress({
       type: 'completed',
       id,

@@ -1,0 +1,172 @@
+import {
+  type Dockerfile,
+  expandInstruction,
+  expandWord,
+  findBaseStage,
+  findStage,
+  type Instruction,
+  parseRunMounts,
+  type Stage,
+  stageDependencies,
+  type TextRange,
+} from '../../dockerfile/index.ts';
+import type { BuildResult } from '../types.ts';
+import { rangesOf } from './check.ts';
+import { commentFor } from './comment.ts';
+import { table } from './table.ts';
+import { descriptionOf } from './targets.ts';
+
+interface Argument {
+  readonly name: string;
+  readonly value?: string;
+  readonly description: string;
+  readonly location: TextRange;
+}
+
+interface Need {
+  readonly name: string;
+  readonly required: boolean;
+  readonly location: TextRange;
+}
+
+interface Outline {
+  readonly args: Map<string, Argument>;
+  readonly secrets: Map<string, Need>;
+  readonly ssh: Map<string, Need>;
+}
+
+/** The answer of `--call=outline`: what a target takes from outside. */
+export function outlineAnswer(
+  dockerfile: Dockerfile,
+  text: string,
+  target: Stage,
+  globals: ReadonlyMap<string, string>,
+  given: Readonly<Record<string, string>>,
+): NonNullable<BuildResult['report']> {
+  const outline: Outline = { args: new Map(), secrets: new Map(), ssh: new Map() };
+  const visited = new Set<Stage>();
+  const visit = (stage: Stage) => {
+    if (visited.has(stage)) return;
+    visited.add(stage);
+    outlineStage(dockerfile, stage, globals, given, outline);
+    for (const { via, name } of stageDependencies(stage)) {
+      const base = via === 'from' ? expandWord(name, (key) => globals.get(key)).value : name;
+      const next = via === 'from' ? findBaseStage(dockerfile, base, stage.index) : findStage(dockerfile, base);
+      if (next) visit(next);
+    }
+  };
+  visit(target);
+  const description = descriptionOf(target);
+  const byPlace = <T extends { location: TextRange }>(items: Iterable<T>) =>
+    [...items].sort((a, b) => a.location.line - b.location.line);
+  const args = byPlace(outline.args.values());
+  const secrets = byPlace(outline.secrets.values());
+  const ssh = byPlace(outline.ssh.values());
+  const json = {
+    ...(target.name !== undefined && { name: target.name }),
+    ...(description !== '' && { description }),
+    ...(args.length > 0 && { args: args.map(argumentJson) }),
+    ...(secrets.length > 0 && { secrets: secrets.map(needJson) }),
+    ...(ssh.length > 0 && { ssh: ssh.map(needJson) }),
+    sources: [Buffer.from(text).toString('base64')],
+  };
+  return { text: outlineText(target, description, args, secrets, ssh), json, failed: false };
+}
+
+function outlineStage(
+  dockerfile: Dockerfile,
+  stage: Stage,
+  globals: ReadonlyMap<string, string>,
+  given: Readonly<Record<string, string>>,
+  outline: Outline,
+): void {
+  const escapeToken = dockerfile.directives.escape;
+  const scope = new Map<string, string>();
+  const used = expandWord(stage.base, (name) => globals.get(name), { escape: escapeToken }).matched;
+  for (const name of used) addGlobal(dockerfile, name, globals, outline);
+  for (const instruction of stage.instructions) {
+    if (instruction.kind === 'arg') {
+      const lookup = (name: string) => scope.get(name);
+      const expanded = expandInstruction(instruction, lookup, {
+        escape: escapeToken,
+        isGiven: (name) => given[name] !== undefined,
+      });
+      if (expanded.kind !== 'arg') continue;
+      for (const { key, value } of expanded.args) {
+        const known = given[key] ?? value ?? globals.get(key);
+        if (known !== undefined) scope.set(key, known);
+        const inherited = value === undefined && given[key] === undefined && globals.has(key);
+        if (inherited) addGlobal(dockerfile, key, globals, outline);
+        else addArgument(instruction, key, known, outline);
+      }
+    } else if (instruction.kind === 'run') addMounts(instruction, outline);
+  }
+}
+
+function addArgument(instruction: Instruction, name: string, value: string | undefined, { args }: Outline): void {
+  if (args.has(name)) return;
+  const description = commentFor(instruction, name);
+  args.set(name, { name, ...(value !== undefined && { value }), description, location: instruction.location });
+}
+
+/** Arguments that are simply there (TARGETARCH) are nobody's to give. */
+function addGlobal(dockerfile: Dockerfile, name: string, globals: ReadonlyMap<string, string>, outline: Outline): void {
+  const definition = dockerfile.metaArgs.find(({ args }) => args.some(({ key }) => key === name));
+  if (definition) addArgument(definition, name, globals.get(name), outline);
+}
+
+function addMounts(instruction: Extract<Instruction, { kind: 'run' }>, outline: Outline): void {
+  for (const mount of parseRunMounts(instruction.mountSpecs)) {
+    const name = mount.id ?? (mount.type === 'ssh' ? 'default' : (mount.target?.split('/').at(-1) ?? ''));
+    const need = { name, required: mount.required, location: instruction.location };
+    if (mount.type === 'secret' && !outline.secrets.has(name)) outline.secrets.set(name, need);
+    if (mount.type === 'ssh' && !outline.ssh.has(name)) outline.ssh.set(name, need);
+  }
+}
+
+function argumentJson({ name, value, description, location }: Argument) {
+  return {
+    name,
+    ...(description !== '' && { description }),
+    ...(value !== undefined && value !== '' && { value }),
+    location: rangesOf(location),
+  };
+}
+
+function needJson({ name, required, location }: Need) {
+  return { name, ...(required && { required }), location: rangesOf(location) };
+}
+
+function outlineText(
+  target: Stage,
+  description: string,
+  args: readonly Argument[],
+  secrets: readonly Need[],
+  ssh: readonly Need[],
+): string {
+  const head = [
+    ...(target.name === undefined ? [] : [`TARGET:      ${target.name}`]),
+    ...(description === '' ? [] : [`DESCRIPTION: ${description}`]),
+  ];
+  const needs = (title: string, items: readonly Need[]) =>
+    items.length === 0
+      ? []
+      : [table([[title, 'REQUIRED'], ...items.map(({ name, required }) => [name, required ? 'true' : ''])], 3)];
+  const parts = [
+    ...(head.length === 0 ? [] : [`${head.join('\n')}\n`]),
+    ...(args.length === 0
+      ? []
+      : [
+          table(
+            [
+              ['BUILD ARG', 'VALUE', 'DESCRIPTION'],
+              ...args.map(({ name, value = '', description: said }) => [name, value, said]),
+            ],
+            3,
+          ),
+        ]),
+    ...needs('SECRET', secrets),
+    ...needs('SSH', ssh),
+  ];
+  return parts.join('\n');
+}
