@@ -1,4 +1,4 @@
-/** `npm run build`: one executable file, `dist/strata`, from `src/cli/main.ts`. */
+/** `npm run build`: one executable file, `dist/strata`, from `src/strata.ts`. */
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,27 +19,35 @@ const launcher = [
 export async function buildProgram(): Promise<string> {
   const out = join(root, 'dist', 'strata');
   const result = await build({
-    entryPoints: [join(root, 'src/cli/main.ts')],
+    entryPoints: [join(root, 'src/strata.ts')],
     bundle: true,
     platform: 'node',
     target: 'node26',
-    format: 'cjs',
+    format: 'esm',
     write: false,
     minifySyntax: true,
     legalComments: 'none',
     external: ['koffi'],
     define: {
       'process.env.STRATA_BUNDLED_VERSION': JSON.stringify(packageJson.version),
-      'import.meta.url': 'STRATA_MODULE_URL',
+      // Only the program itself is run; its parts are libraries here.
+      'import.meta.main': 'false',
     },
     banner: {
-      js: "const STRATA_MODULE_URL = require('node:url').pathToFileURL(__filename).href;delete process.env.NODE_COMPILE_CACHE;",
+      js: [
+        "import { createRequire as strataRequire } from 'node:module';",
+        "import { dirname as strataDirname } from 'node:path';",
+        'const require = strataRequire(import.meta.url);',
+        'const __filename = import.meta.filename;',
+        'const __dirname = strataDirname(__filename);',
+        'delete process.env.NODE_COMPILE_CACHE;',
+      ].join('\n'),
     },
   });
   const code = result.outputFiles[0]!.text;
   mkdirSync(dirname(out), { recursive: true });
   // A file without an ending takes its module kind from the nearest package.json.
-  writeFileSync(join(dirname(out), 'package.json'), '{ "type": "commonjs" }\n');
+  writeFileSync(join(dirname(out), 'package.json'), '{ "type": "module" }\n');
   writeFileSync(out, `${launcher}\n${code}`);
   chmodSync(out, 0o755);
   return out;

@@ -142,7 +142,7 @@ export async function startEngine(
       ),
     async load(name) {
       const base: Base = name === 'busybox' ? await busyboxBase() : await debianBase();
-      await engine.strata(['load', '-q', '-i', base.archive]);
+      await engine.docker(['load', '-q', '-i', base.archive]);
     },
     async restart(signal = 'SIGTERM') {
       await end(signal);
@@ -151,9 +151,9 @@ export async function startEngine(
     log: () => readFileSync(logFile, 'utf8'),
     pid: () => daemon?.pid ?? -1,
     async stop() {
-      await engine.strata(['ps', '-aq'], { accept: 'any' }).then(async (all) => {
+      await engine.docker(['ps', '-aq'], { accept: 'any' }).then(async (all) => {
         const ids = all.code === 0 ? all.stdout.split('\n').filter(Boolean) : [];
-        if (ids.length > 0) await engine.strata(['rm', '-f', ...ids], { accept: 'any' });
+        if (ids.length > 0) await engine.docker(['rm', '-f', ...ids], { accept: 'any' });
       });
       await end('SIGTERM');
       if (mounted) spawnSync('umount', ['-R', '-l', top]);

@@ -101,12 +101,17 @@ export async function runDaemon(args: readonly string[]): Promise<number> {
   }
 }
 
+/** In a one-file bundle the threads begin in that file, too. */
+function threadsOfBundle(): { readonly workerUrl?: URL } {
+  return import.meta.url.endsWith('.ts') ? {} : { workerUrl: new URL(import.meta.url) };
+}
+
 async function serve(flags: DaemonFlags): Promise<void> {
   // Whatever a caller's umask was: layers carry exact modes, and state folders are private by their own mode.
   process.umask(0o022);
   mkdirSync(flags.config.stateRoot, { recursive: true, mode: 0o700 });
   const stop = Promise.withResolvers<void>();
-  const engine = await createEngine(flags.config);
+  const engine = await createEngine(flags.config, threadsOfBundle());
   const api = createApi({ ...engine, shutdown: () => stop.resolve() });
   await api.listen({
     socketPath: flags.socketPath,

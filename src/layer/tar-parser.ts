@@ -80,9 +80,13 @@ export class TarParser {
     }
   }
 
-  /** Says that nothing follows. An archive may end without its end mark, but not inside an entry. */
+  /**
+   * Says that nothing follows. An archive may end without its end mark, and without what fills the last block (the
+   * docker client sends such contexts), but not inside an entry.
+   */
   finish(): void {
-    const between = this.#state === 'header' && this.#heldBytes === 0;
+    const unfilled = this.#state === 'skip' && this.#left === paddingOf(this.#stored);
+    const between = unfilled || (this.#state === 'header' && this.#heldBytes === 0);
     const dangling = this.#pax !== undefined || this.#longName !== undefined || this.#longLink !== undefined;
     if (this.#state === 'over' || (between && !dangling)) return;
     throw truncatedArchive();

@@ -146,7 +146,8 @@ function warningLines(warnings: readonly Warning[]): readonly string[] {
   if (warnings.length === 0) return [];
   const found = warnings.length === 1 ? '1 warning' : `${warnings.length} warnings`;
   const line = (warning: Warning) => ` - ${warning.rule}: ${warning.message}${lineOf(warning.location)}\n`;
-  return ['\n', ` ${found} found (use docker --debug to expand):\n`, ...warnings.map(line), '\n'];
+  // The colours stand where buildx puts them, also without a terminal: programs match on these lines.
+  return ['\n', ` \x1b[33m${found} found (use docker --debug to expand):\n\x1b[0m`, ...warnings.map(line), '\n'];
 }
 
 function lineOf(location: SourceLocation | undefined): string {
