@@ -56,6 +56,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'errors',
     'oci',
     'sys',
+    'account',
     'progress',
     'content',
     'layer',

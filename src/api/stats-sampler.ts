@@ -13,6 +13,7 @@ export function sampler(containers: Pick<Containers, 'stats' | 'get'>, id: strin
       name: `/${container.name}`,
       id,
       ...stats,
+      blkio_stats: { ...emptyBlockIO, ...(stats['blkio_stats'] as object | undefined) },
       preread: last?.['read'] ?? never,
       precpu_stats: last?.['cpu_stats'] ?? emptyCpu,
     };
@@ -26,20 +27,22 @@ const emptyCpu = {
   throttling_data: { periods: 0, throttled_periods: 0, throttled_time: 0 },
 };
 
+/** Clients read these lists without asking whether they are there. */
+const emptyBlockIO = {
+  io_service_bytes_recursive: null,
+  io_serviced_recursive: null,
+  io_queue_recursive: null,
+  io_service_time_recursive: null,
+  io_wait_time_recursive: null,
+  io_merged_recursive: null,
+  io_time_recursive: null,
+  sectors_recursive: null,
+};
+
 /** A container that does not run uses nothing. */
 const idle: Stats = {
   read: never,
   pids_stats: {},
-  blkio_stats: {
-    io_service_bytes_recursive: null,
-    io_serviced_recursive: null,
-    io_queue_recursive: null,
-    io_service_time_recursive: null,
-    io_wait_time_recursive: null,
-    io_merged_recursive: null,
-    io_time_recursive: null,
-    sectors_recursive: null,
-  },
   num_procs: 0,
   storage_stats: {},
   cpu_stats: emptyCpu,

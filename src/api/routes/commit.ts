@@ -60,7 +60,9 @@ function imageConfig(config: ContainerConfig): RuntimeConfig {
     'Shell',
     'StopTimeout',
   ] as const;
+  // Empty maps are left out: they would stand in the image's configuration, and in its id.
+  const empty = (value: unknown) => typeof value === 'object' && value !== null && Object.keys(value).length === 0;
   return Object.fromEntries(
-    names.flatMap((name) => (config[name] === undefined ? [] : [[name, config[name]]])),
+    names.flatMap((name) => (config[name] === undefined || empty(config[name]) ? [] : [[name, config[name]]])),
   ) as RuntimeConfig;
 }

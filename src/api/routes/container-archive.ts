@@ -1,6 +1,93 @@
-import type { FastifyInstance } from 'fastify';
+import { posix } from 'node:path';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { resolveUser } from '../../account/index.ts';
+import type { Container } from '../../container/index.ts';
+import { StrataError } from '../../errors/index.ts';
+import { bodyStream } from '../body.ts';
+import { assertFolder, notInContainer, type PathStat, statPlace, withPlace } from '../container-path.ts';
+import { sendEmpty } from '../reply.ts';
+import { queryOf } from '../server.ts';
+import { openStream, pipeOut } from '../stream-reply.ts';
+import { archiveTree } from '../tree-archive.ts';
 import type { ApiBackend } from '../types.ts';
-export function addContainerArchiveRoutes(
-  _app: FastifyInstance,
-  _backend: Pick<ApiBackend, 'containers' | 'layers'>,
-): void {}
+
+type Backend = Pick<ApiBackend, 'containers' | 'layers'>;
+type ById = { Params: { id: string } };
+
+const statHeader = 'X-Docker-Container-Path-Stat';
+
+/** `docker cp` and `docker export`. */
+export function addContainerArchiveRoutes(app: FastifyInstance, { containers, layers }: Backend): void {
+  app.head<ById>('/containers/:id/archive', async (request, reply) => {
+    const { container, path } = asked(request);
+    const stat = await withPlace(containers, container, path, async (place) => statPlace(place));
+    if (!stat) throw notInContainer(container, path);
+    reply.header(statHeader, encodeStat(stat));
+    sendEmpty(reply, 200);
+  });
+
+  app.get<ById>('/containers/:id/archive', async (request, reply) => {
+    const { container, path } = asked(request);
+    await withPlace(containers, container, path, async (place) => {
+      const stat = statPlace(place);
+      if (!stat) throw notInContainer(container, path);
+      const stream = openStream(reply, 'application/x-tar', { [statHeader]: encodeStat(stat) });
+      const name = stat.name === '/' ? '/' : posix.basename(place.path);
+      await pipeOut(stream, archiveTree(place.root, followed(place.path), { name }));
+    });
+    return reply;
+  });
+
+  app.put<ById>('/containers/:id/archive', async (request, reply) => {
+    const { container, path } = asked(request);
+    const query = queryOf(request);
+    await withPlace(containers, container, path, async (place) => {
+      assertFolder(place, container, path);
+      if (place.readonly) {
+        throw new StrataError('permission_denied', 'container rootfs or mounted volume is marked read-only', {
+          code: 'read_only',
+        });
+      }
+      const owner =
+        query.flag('copyUIDGID') && container.config.User ? ownerOf(place.root, container.config.User) : undefined;
+      await layers.extract(bodyStream(request), place.root, {
+        compression: 'detect',
+        target: place.path,
+        noOverwriteDirNonDir: query.flag('noOverwriteDirNonDir'),
+        ...(owner && { chown: owner }),
+      });
+    });
+    sendEmpty(reply, 200);
+  });
+
+  app.get<ById>('/containers/:id/export', async (request, reply) => {
+    const container = containers.get(request.params.id);
+    const stream = openStream(reply, 'application/octet-stream');
+    await containers.withRoot(container.id, async (root) => {
+      await pipeOut(stream, archiveTree(root, '/', { name: '', oneFileSystem: true }));
+    });
+    return reply;
+  });
+
+  function asked(request: FastifyRequest<ById>): { container: Container; path: string } {
+    const path = queryOf(request).text('path');
+    if (path === '') throw new StrataError('invalid_argument', 'bad parameter: path cannot be empty');
+    if (path.includes('\0') || path.length > 4096)
+      throw new StrataError('invalid_argument', 'bad parameter: path is not valid');
+    return { container: containers.get(request.params.id), path };
+  }
+}
+
+function encodeStat(stat: PathStat): string {
+  return Buffer.from(JSON.stringify(stat)).toString('base64');
+}
+
+/** A folder that was asked for with a trailing slash may be behind a link: `/.` makes the kernel follow it. */
+function followed(path: string): string {
+  return path.endsWith('/') && path !== '/' ? `${path}.` : path;
+}
+
+function ownerOf(root: string, user: string): { uid: number; gid: number } {
+  const { uid, gid } = resolveUser(root, user, []);
+  return { uid, gid };
+}

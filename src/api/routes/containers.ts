@@ -18,7 +18,7 @@ import { assertSupportedHost } from '../unsupported-host.ts';
 import { inspectContainer } from '../views/container-inspect.ts';
 import { summarizeContainer } from '../views/container-summary.ts';
 
-type Backend = Pick<ApiBackend, 'containers' | 'images' | 'networks' | 'snapshots' | 'events' | 'config'>;
+type Backend = Pick<ApiBackend, 'containers' | 'images' | 'networks' | 'snapshots' | 'events'>;
 type ById = { Params: { id: string } };
 
 export function addContainerRoutes(app: FastifyInstance, backend: Backend): void {
@@ -56,7 +56,6 @@ export function addContainerRoutes(app: FastifyInstance, backend: Backend): void
         networks: networks.list(),
         execIDs: [],
         graph: graphData(stack, active?.diffDir),
-        stateRoot: backend.config.stateRoot,
         ...(queryOf(request).flag('size') && { sizes: await sizes(backend, container) }),
       }),
     );

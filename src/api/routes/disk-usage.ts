@@ -28,7 +28,8 @@ export function addDiskUsageRoute(app: FastifyInstance, backend: Backend): void 
       wants('volume') ? volumeUsage(backend) : {},
       wants('build-cache') ? cacheUsage(backend) : {},
     ]);
-    sendJson(reply, { ...images, ...containers, ...volumes, ...cache });
+    const none = { LayersSize: 0, Images: null, Containers: null, Volumes: null, BuildCache: null };
+    sendJson(reply, { ...none, ...images, ...containers, ...volumes, ...cache });
   });
 }
 

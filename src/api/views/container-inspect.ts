@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import type { Container, ContainerState, HostConfig } from '../../container/index.ts';
 import type { EndpointSettings, Network } from '../../network/index.ts';
 import { never } from '../time.ts';
@@ -8,7 +9,6 @@ export interface InspectFacts {
   readonly sizes?: { readonly rw: number; readonly rootFs: number };
   /** Folders of the container's layers, for `GraphDriver`. */
   readonly graph: Readonly<Record<string, string>>;
-  readonly stateRoot: string;
 }
 
 /** `GET /containers/{id}/json`. */
@@ -20,9 +20,7 @@ export function inspectContainer(container: Container, facts: InspectFacts): Rec
     Args: container.args,
     State: stateView(container.state),
     Image: container.imageID ?? '',
-    ResolvConfPath: '',
-    HostnamePath: '',
-    HostsPath: '',
+    ...injectedFiles(container),
     LogPath: container.logPath,
     Name: `/${container.name}`,
     RestartCount: container.restartCount,
@@ -39,6 +37,13 @@ export function inspectContainer(container: Container, facts: InspectFacts): Rec
     Config: configView(container),
     NetworkSettings: networkSettings(container, facts.networks),
   };
+}
+
+/** What the engine writes for a container stands beside its log, once it was started. */
+function injectedFiles(container: Container): Record<string, string> {
+  const started = Date.parse(container.state.startedAt) > 0;
+  const path = (name: string) => (started ? join(dirname(container.logPath), name) : '');
+  return { ResolvConfPath: path('resolv.conf'), HostnamePath: path('hostname'), HostsPath: path('hosts') };
 }
 
 function stateView(state: ContainerState): Record<string, unknown> {
@@ -255,7 +260,7 @@ function endpointView(endpoint: EndpointSettings, up: boolean, network: Network 
   return {
     IPAMConfig: given['IPAMConfig'] ?? null,
     Links: given['Links'] ?? null,
-    Aliases: given.Aliases ?? null,
+    Aliases: given.Aliases?.length ? given.Aliases : null,
     MacAddress: up ? (given.MacAddress ?? '') : '',
     DriverOpts: given['DriverOpts'] ?? null,
     GwPriority: given['GwPriority'] ?? 0,
@@ -267,6 +272,6 @@ function endpointView(endpoint: EndpointSettings, up: boolean, network: Network 
     IPv6Gateway: '',
     GlobalIPv6Address: '',
     GlobalIPv6PrefixLen: 0,
-    DNSNames: given.DNSNames ?? null,
+    DNSNames: given.DNSNames?.length ? given.DNSNames : null,
   } as EndpointView;
 }

@@ -7,7 +7,7 @@ export function volumeView(
 ): Record<string, unknown> {
   const labels = volume.anonymous ? { 'com.docker.volume.anonymous': '', ...volume.labels } : volume.labels;
   return {
-    CreatedAt: volume.createdAt,
+    CreatedAt: volume.createdAt.replace(/\.\d+Z$/, 'Z'),
     Driver: volume.driver,
     Labels: Object.keys(labels).length > 0 ? labels : null,
     Mountpoint: volume.mountpoint,

@@ -1,0 +1,112 @@
+import { posix } from 'node:path';
+import type { Container } from '../container/index.ts';
+import { StrataError } from '../errors/index.ts';
+import { resolveInRoot, statInRoot } from '../sys/index.ts';
+import type { ApiBackend } from './types.ts';
+
+/** A tree and a path in it, where what a client calls `path` is to be found. */
+export interface Place {
+  /** Folder on the host that the path is resolved in and cannot leave. */
+  readonly root: string;
+  /** Absolute path inside `root`, with the trailing `/` or `/.` that the client gave. */
+  readonly path: string;
+  /** Nothing may be written there. */
+  readonly readonly: boolean;
+}
+
+/**
+ * Calls `use` with the place of `path` in a container. The root of a running one shows its mounts; for a stopped one
+ * the mount that the path lies in is found here, so that `docker cp` reaches volumes before the first start.
+ */
+export async function withPlace<T>(
+  containers: ApiBackend['containers'],
+  container: Container,
+  path: string,
+  use: (place: Place) => Promise<T>,
+): Promise<T> {
+  const given = keepTrail(posix.join('/', path), path);
+  if (container.state.pid > 0) {
+    return await containers.withRoot(container.id, (root) => use({ root, path: given, readonly: false }));
+  }
+  const clean = posix.join('/', path).replace(/(.)\/$/, '$1');
+  const mount = [...container.mounts]
+    .filter(({ Type }) => Type === 'volume' || Type === 'bind')
+    .sort((a, b) => b.Destination.length - a.Destination.length)
+    .find(({ Destination }) => clean === Destination || clean.startsWith(`${Destination}/`));
+  if (mount?.Source && statInRoot(mount.Source, '/')?.isDirectory()) {
+    const inside = keepTrail(posix.join('/', clean.slice(mount.Destination.length)), path);
+    return await use({ root: mount.Source, path: inside, readonly: !mount.RW });
+  }
+  const readonly = container.host.ReadonlyRootfs ?? false;
+  return await containers.withRoot(container.id, (root) => use({ root, path: given, readonly }));
+}
+
+/** `join` drops a trailing `/.`, which tells a client's "what is in the folder" from "the folder". */
+function keepTrail(clean: string, given: string): string {
+  if (/(^|\/)\.$/.test(given)) return clean.endsWith('/') ? `${clean}.` : `${clean}/.`;
+  return given.endsWith('/') && !clean.endsWith('/') ? `${clean}/` : clean;
+}
+
+export interface PathStat {
+  readonly name: string;
+  readonly size: number;
+  /** Go's `fs.FileMode`. */
+  readonly mode: number;
+  readonly mtime: string;
+  readonly linkTarget: string;
+}
+
+/** What `X-Docker-Container-Path-Stat` tells; undefined where there is nothing. */
+export function statPlace({ root, path }: Place): PathStat | undefined {
+  const base = posix.basename(path);
+  const follow = path.endsWith('/') || base === '.';
+  const stats = statInRoot(root, path, { follow });
+  if (!stats || (follow && !stats.isDirectory())) return undefined;
+  return {
+    name: path === '/' ? '/' : base,
+    size: stats.size,
+    mode: goMode(stats.mode),
+    mtime: stats.mtime.toISOString(),
+    linkTarget: stats.isSymbolicLink() ? linkTarget(root, path) : '',
+  };
+}
+
+/** Where a link leads in the end, as a path inside the container. */
+function linkTarget(root: string, path: string): string {
+  const real = resolveInRoot(root, path);
+  const base = resolveInRoot(root, '/');
+  return base !== '/' && real.startsWith(`${base}/`) ? real.slice(base.length) : real;
+}
+
+const kinds: readonly (readonly [number, number])[] = [
+  [0o040000, 2 ** 31],
+  [0o120000, 2 ** 27],
+  [0o060000, 2 ** 26],
+  [0o020000, 2 ** 26 + 2 ** 21],
+  [0o010000, 2 ** 25],
+  [0o140000, 2 ** 24],
+];
+const specials: readonly (readonly [number, number])[] = [
+  [0o4000, 2 ** 23],
+  [0o2000, 2 ** 22],
+  [0o1000, 2 ** 20],
+];
+
+/** A Unix mode in the bits of Go's `fs.FileMode`. */
+export function goMode(mode: number): number {
+  const kind = kinds.find(([bits]) => (mode & 0o170000) === bits)?.[1] ?? 0;
+  return specials.reduce((sum, [bit, go]) => (mode & bit ? sum + go : sum), kind + (mode & 0o777));
+}
+
+/** Throws unless `path` is a folder; a link to one counts. */
+export function assertFolder({ root, path }: Place, container: Container, given: string): void {
+  const stats = statInRoot(root, path);
+  if (!stats) throw notInContainer(container, given);
+  if (!stats.isDirectory()) throw new StrataError('invalid_argument', 'extraction point is not a directory');
+}
+
+export function notInContainer(container: Container, path: string): StrataError {
+  return new StrataError('not_found', `Could not find the file ${path} in container ${container.id}`, {
+    code: 'path_not_found',
+  });
+}
