@@ -60,6 +60,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'progress',
     'content',
     'layer',
+    'snapshot',
     'image',
     'registry',
     'container',

@@ -9,6 +9,7 @@ import { containerFilters, createContainerFilter } from '../container-filter.ts'
 import { readFilters } from '../filters.ts';
 import { graphData } from '../graph-data.ts';
 import { platformText } from '../platform-text.ts';
+import { pruneContainers } from '../prune-except.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
 import { queryOf } from '../server.ts';
 import { createRequest } from '../shapes/container.ts';
@@ -94,10 +95,13 @@ export function addContainerRoutes(app: FastifyInstance, backend: Backend): void
     const filters = readFilters(queryOf(request), ['label', 'label!', 'until']);
     const until = parseMoment(filters.values('until')[0] ?? '');
     const labels = filters.values('label');
-    const { deleted, reclaimed } = await containers.prune({
-      ...(until !== undefined && { until: until * 1000 }),
-      ...(labels.length > 0 && { labels }),
-    });
+    const millis = until === undefined ? undefined : until * 1000;
+    const { deleted, reclaimed } = filters.has('label!')
+      ? await pruneContainers(backend, filters, millis)
+      : await containers.prune({
+          ...(millis !== undefined && { until: millis }),
+          ...(labels.length > 0 && { labels }),
+        });
     backend.events.publish({
       Type: 'container',
       Action: 'prune',

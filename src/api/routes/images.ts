@@ -7,6 +7,7 @@ import { graphData } from '../graph-data.ts';
 import { countUses, usesOf } from '../image-uses.ts';
 import type { ImageVerbs } from '../image-verbs.ts';
 import { platformText } from '../platform-text.ts';
+import { pruneImages } from '../prune-except.ts';
 import { publishImage } from '../publish.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
 import { queryOf, versionOf } from '../server.ts';
@@ -60,11 +61,14 @@ export function addImageRoutes(app: FastifyInstance, verbs: ImageVerbs, backend:
     const until = parseMoment(filters.values('until')[0] ?? '');
     const inUse = new Set(countUses(containers).keys());
     const labels = filters.values('label');
-    const { removed, reclaimed } = await images.prune({
-      all: filters.flag('dangling') === false,
-      filter: { ...(labels.length > 0 && { labels }), ...(until !== undefined && { until: until * 1000 }) },
-      inUse,
-    });
+    const millis = until === undefined ? undefined : until * 1000;
+    const { removed, reclaimed } = filters.has('label!')
+      ? await pruneImages(backend, filters, millis)
+      : await images.prune({
+          all: filters.flag('dangling') === false,
+          filter: { ...(labels.length > 0 && { labels }), ...(millis !== undefined && { until: millis }) },
+          inUse,
+        });
     events.publish({ Type: 'image', Action: 'prune', Actor: { ID: '', Attributes: { reclaimed: String(reclaimed) } } });
     const rows = removed.map((row) => (row.untagged ? { Untagged: row.untagged } : { Deleted: row.deleted }));
     sendJson(reply, { ImagesDeleted: rows.length > 0 ? rows : null, SpaceReclaimed: reclaimed });

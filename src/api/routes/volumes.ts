@@ -3,6 +3,7 @@ import { StrataError } from '../../errors/index.ts';
 import type { Volume } from '../../volume/index.ts';
 import { readJson } from '../body.ts';
 import { type Filters, readFilters } from '../filters.ts';
+import { pruneVolumes } from '../prune-except.ts';
 import { publishVolume } from '../publish.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
 import { queryOf } from '../server.ts';
@@ -22,7 +23,8 @@ const createRequest = object({
   ClusterVolumeSpec: anything,
 });
 
-export function addVolumeRoutes(app: FastifyInstance, { volumes, containers, events }: Backend): void {
+export function addVolumeRoutes(app: FastifyInstance, backend: Backend): void {
+  const { volumes, containers, events } = backend;
   const inUse = () => new Set(volumeUsers(containers).keys());
 
   app.get('/volumes', async (request, reply) => {
@@ -80,11 +82,13 @@ export function addVolumeRoutes(app: FastifyInstance, { volumes, containers, eve
   app.post('/volumes/prune', async (request, reply) => {
     const filters = readFilters(queryOf(request), ['all', 'label', 'label!']);
     const labels = filters.values('label');
-    const { deleted, reclaimed } = await volumes.prune({
-      inUse: inUse(),
-      all: filters.flag('all') ?? false,
-      ...(labels.length > 0 && { labels }),
-    });
+    const { deleted, reclaimed } = filters.has('label!')
+      ? await pruneVolumes(backend, filters)
+      : await volumes.prune({
+          inUse: inUse(),
+          all: filters.flag('all') ?? false,
+          ...(labels.length > 0 && { labels }),
+        });
     events.publish({
       Type: 'volume',
       Action: 'prune',
