@@ -19,6 +19,7 @@ import { checkContextPaths } from './contexts/check-paths.ts';
 import { type OpenContext, openContext } from './contexts/open-context.ts';
 import { type ReadDockerfile, readDockerfile } from './contexts/read-dockerfile.ts';
 import { exportAll } from './exporters/export.ts';
+import { namesOf } from './exporters/names.ts';
 import { Compiler } from './frontend/compile.ts';
 import { baseReference } from './frontend/externals.ts';
 import { at } from './frontend/locate.ts';
@@ -74,6 +75,8 @@ class Build {
   }
 
   async run(): Promise<BuildResult> {
+    // A name that is none is told before anything is built.
+    for (const output of this.#request.outputs ?? [undefined]) namesOf(this.#request, output);
     const { context, file } = await this.#load();
     if (this.#request.call !== undefined && this.#request.call !== 'build') {
       const images = await this.#localBases(parseTolerant(file.text, { file: file.name }));
@@ -102,7 +105,13 @@ class Build {
     const built = plans.map(
       (stage, index): BuiltStage => ({ stage, root: rootOf(values[index]), platform: platforms[index]! }),
     );
-    return exportAll(this.#plant, this.#session, this.#request, built, this.#epoch());
+    return exportAll({
+      plant: this.#plant,
+      session: this.#session,
+      request: this.#request,
+      built,
+      epoch: this.#epoch(),
+    });
   }
 
   async #load(): Promise<{ context: OpenContext; file: ReadDockerfile }> {

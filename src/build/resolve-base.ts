@@ -55,7 +55,7 @@ async function pull(
 }
 
 /** Credentials are keyed by host; Docker Hub has an old name of its own. */
-function authFor(request: BuildRequest, domain: string) {
+export function authFor(request: BuildRequest, domain: string) {
   const hub = domain === 'docker.io' ? ['https://index.docker.io/v1/', 'index.docker.io'] : [];
   for (const host of [domain, `https://${domain}`, ...hub]) {
     const auth = request.auth?.[host];

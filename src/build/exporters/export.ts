@@ -1,68 +1,69 @@
 import { StrataError } from '../../errors/index.ts';
-import { canonicalName, familiarName, parseReference, type Reference, withDefaultTag } from '../../oci/index.ts';
 import type { BuiltStage } from '../build.ts';
 import type { Plant } from '../builder.ts';
 import type { Session } from '../session.ts';
 import type { BuildRequest, BuildResult, OutputSpec } from '../types.ts';
+import { exportArchive } from './archive.ts';
 import { exportImage } from './image.ts';
+import { exportLocal, exportTar } from './tree.ts';
+
+/** What every exporter is given. */
+export interface Exporting {
+  readonly plant: Plant;
+  readonly session: Session;
+  readonly request: BuildRequest;
+  readonly built: readonly BuiltStage[];
+  readonly output: OutputSpec;
+  /** SOURCE_DATE_EPOCH. */
+  readonly epoch: number | undefined;
+}
 
 /** Makes what the request wants of the built stages; an image where it says nothing. */
-export async function exportAll(
-  plant: Plant,
-  session: Session,
-  request: BuildRequest,
-  built: readonly BuiltStage[],
-  epoch: number | undefined,
-): Promise<BuildResult> {
-  const outputs: readonly OutputSpec[] = request.outputs?.length
-    ? request.outputs
-    : [{ type: 'image', attributes: {} }];
+export async function exportAll(exporting: Omit<Exporting, 'output'>): Promise<BuildResult> {
+  const wanted = exporting.request.outputs ?? [];
+  const outputs: readonly OutputSpec[] = wanted.length > 0 ? wanted : [{ type: 'image', attributes: {} }];
   let result: BuildResult = {};
   for (const output of outputs) {
-    result = { ...result, ...(await exportOne(plant, session, request, built, output, epoch)) };
+    const made = await exportOne({ ...exporting, output });
+    result = { ...result, ...made, metadata: { ...result.metadata, ...made.metadata } };
   }
   return result;
 }
 
-async function exportOne(
-  plant: Plant,
-  session: Session,
-  request: BuildRequest,
-  built: readonly BuiltStage[],
-  output: OutputSpec,
-  epoch: number | undefined,
-): Promise<BuildResult> {
-  const names = namesOf(request, output);
-  switch (output.type) {
+async function exportOne(exporting: Exporting): Promise<BuildResult> {
+  switch (exporting.output.type) {
     case 'cacheonly':
       return {};
     case 'image':
-      return exportImage(plant, session, request, built, names, epoch);
-    default:
-      throw new StrataError('unsupported', `output type ${output.type} is not supported`);
+    case 'registry':
+      return exportImage(onePlatform(exporting));
+    case 'docker':
+      // Without a file the image goes where `docker load` would bring it.
+      return exporting.output.dest === undefined
+        ? exportImage(onePlatform(exporting))
+        : exportArchive(onePlatform(exporting));
+    case 'oci':
+      return exportArchive(onePlatform(exporting));
+    case 'tar':
+      return exportTar(exporting);
+    case 'local':
+      return exportLocal(exporting);
+    default: {
+      const type: never = exporting.output.type;
+      throw new StrataError('invalid_argument', `unknown output type: ${String(type)}`);
+    }
   }
 }
 
-/** The names of the image: `--tag`, and `name=` of the output. */
-export function namesOf(request: BuildRequest, output: OutputSpec): Reference[] {
-  const typed = [...(request.tags ?? []), ...(output.attributes['name']?.split(',') ?? [])].filter(
-    (name) => name !== '',
-  );
-  const references = typed.map((text) => {
-    try {
-      return withDefaultTag(parseReference(text));
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new StrataError('invalid_argument', `invalid tag ${JSON.stringify(text)}: ${why}`, {
-        code: 'invalid_reference',
-        cause: error,
-      });
-    }
+function onePlatform(exporting: Exporting): Exporting {
+  if (exporting.built.length === 1) return exporting;
+  throw new StrataError('unsupported', `output type ${exporting.output.type} takes one platform`, {
+    hint: 'build one platform at a time, or export folders with --output type=local',
   });
-  const unique = new Map(references.map((reference) => [canonicalName(reference), reference]));
-  return [...unique.values()];
 }
 
-export function shownNames(names: readonly Reference[]): string[] {
-  return names.map(familiarName);
+/** Where an output goes; relative paths were made absolute by the client. */
+export function destinationOf({ type, dest }: OutputSpec): string {
+  if (dest !== undefined && dest !== '') return dest;
+  throw new StrataError('invalid_argument', `dest is required for ${type} exporter`);
 }

@@ -40,7 +40,6 @@ export async function solve<Result>(targets: readonly Vertex<Result>[], solving:
   };
 
   const visitNew = async (vertex: Vertex<Result>): Promise<Solved<Result>> => {
-    solving.progress({ type: 'vertex', ...vertex.event });
     const inputs = await Promise.all(vertex.inputs.map(visit));
     try {
       signal.throwIfAborted();
@@ -56,11 +55,24 @@ export async function solve<Result>(targets: readonly Vertex<Result>[], solving:
     }
   };
 
+  declare(targets, solving);
   await Promise.allSettled(targets.map(visit));
   await Promise.allSettled(promises.values());
   solving.signal.throwIfAborted();
   if (failure) throw failure.error;
   return (await Promise.all(targets.map(visit))).map((solved) => solved.result);
+}
+
+/** Tells every vertex before the first one starts, what others need first. */
+function declare<Result>(targets: readonly Vertex<Result>[], { progress }: Solving<Result>): void {
+  const told = new Set<Vertex<Result>>();
+  const tell = (vertex: Vertex<Result>) => {
+    if (told.has(vertex)) return;
+    told.add(vertex);
+    for (const input of vertex.inputs) tell(input);
+    progress({ type: 'vertex', ...vertex.event });
+  };
+  for (const target of targets) tell(target);
 }
 
 async function solveVertex<Result>(

@@ -1,0 +1,33 @@
+import type { Image } from '../../image/index.ts';
+import type { Reference } from '../../oci/index.ts';
+import type { SnapshotName } from '../../snapshot/index.ts';
+import { finishConfig, type LayerFact } from '../image-config.ts';
+import type { Exporting } from './export.ts';
+import { rewriteTimes } from './rewrite-times.ts';
+
+/** Stores the image of the first platform, with its layers measured and its history dated. */
+export async function storeImage(
+  exporting: Exporting,
+  names: readonly Reference[],
+  signal: AbortSignal,
+): Promise<Image> {
+  const { plant, built, request, output, epoch } = exporting;
+  const { stage, root } = built[0]!;
+  const { snapshots, images } = plant.parts;
+  let snapshot: SnapshotName | null = root.snapshot;
+  if (snapshot !== null) await snapshots.measure(snapshot);
+  const layers = layersOf(exporting, snapshot);
+  if (snapshot !== null && epoch !== undefined && output.attributes['rewrite-timestamp'] === 'true') {
+    const known = stage.draft.history.filter((entry) => !entry.empty_layer && entry.created_by?.endsWith('# buildkit'));
+    snapshot = await rewriteTimes(plant.parts, snapshot, Math.min(known.length, layers.length), epoch, signal);
+  }
+  const facts = snapshot === root.snapshot ? layers : layersOf(exporting, snapshot);
+  const config = finishConfig(stage.draft, facts, { labels: request.labels ?? {}, epoch });
+  return images.create({ config, snapshot, names });
+}
+
+function layersOf({ plant }: Exporting, snapshot: SnapshotName | null): LayerFact[] {
+  if (snapshot === null) return [];
+  const stack = plant.parts.snapshots.stack(snapshot);
+  return stack.map(({ measure, createdAt }) => ({ diffID: measure!.diffID, createdAt }));
+}
