@@ -105,7 +105,8 @@ async function serve(): Promise<void> {
             else if (event.type === 'vertex') output += `# ${event.id.slice(-4)} ${event.name}\n`;
             else if (event.type === 'miss')
               output += `# ${event.id.slice(-4)} ${event.reason.code}: ${event.reason.text}\n`;
-            else if (event.type === 'warning') output += `warning ${event.message}\n`;
+            else if (event.type === 'warning')
+              output += ` - ${event.rule}: ${event.message} (line ${event.location?.line})\n`;
             else
               output += `# ${event.id.slice(-4)} ${event.type} ${'cached' in event && event.cached ? 'CACHED' : ''}\n`;
           },

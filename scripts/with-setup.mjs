@@ -21,7 +21,10 @@ const packages = [
   { name: 'aardvark-dns', why: 'names of containers on user networks' },
   { name: 'iptables', why: 'NAT and published ports, used by netavark' },
   { name: 'nftables', why: 'the same on systems whose netavark speaks nftables' },
-  { name: 'golang-github-containers-common', why: 'the seccomp profile of containers (/usr/share/containers/seccomp.json)' },
+  {
+    name: 'golang-github-containers-common',
+    why: 'the seccomp profile of containers (/usr/share/containers/seccomp.json)',
+  },
   { name: 'iproute2', why: 'network namespaces' },
   { name: 'catatonit', why: 'the init process of `run --init`' },
   { name: 'xz-utils', why: 'ADD of .tar.xz archives' },
