@@ -5,6 +5,8 @@ import type { Job } from './jobs.ts';
 export const workerRoom = 'build';
 
 export interface WorkerSettings {
+  /** Tells the threads of a bundle apart. */
+  readonly room: 'build';
   readonly room: typeof workerRoom;
   /** File of the digest table; in memory where absent. */
   readonly digests: string | null;
@@ -21,5 +23,10 @@ export interface Order {
 export interface Answer {
   readonly id: number;
   readonly result?: unknown;
-  readonly error?: { readonly kind: ErrorKind; readonly message: string; readonly code?: string };
+  readonly error?: {
+    readonly kind: ErrorKind;
+    readonly message: string;
+    readonly code?: string;
+    readonly hint?: string;
+  };
 }
