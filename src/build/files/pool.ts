@@ -88,8 +88,8 @@ export function createFiles(options: FilesOptions): Files {
           seat.worker.postMessage(order);
         });
         if (answer.error) {
-          const { kind, message, code } = answer.error;
-          throw new StrataError(kind, message, code === undefined ? {} : { code });
+          const { kind, message, ...rest } = answer.error;
+          throw new StrataError(kind, message, rest);
         }
         return answer.result as JobResults[Kind];
       } finally {

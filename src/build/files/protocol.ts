@@ -5,8 +5,6 @@ import type { Job } from './jobs.ts';
 export const workerRoom = 'build';
 
 export interface WorkerSettings {
-  /** Tells the threads of a bundle apart. */
-  readonly room: 'build';
   readonly room: typeof workerRoom;
   /** File of the digest table; in memory where absent. */
   readonly digests: string | null;
