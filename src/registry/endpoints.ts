@@ -1,6 +1,7 @@
-import { isKind, type StrataError } from '../errors/index.ts';
+import { isKind, StrataError } from '../errors/index.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { InsecureHosts } from './insecure-hosts.ts';
+import { requestWords } from './request-words.ts';
 import type { Transport } from './transport.ts';
 
 /** A registry that answered. */
@@ -54,12 +55,12 @@ export function createEndpoints(parts: {
         known.set(key, { endpoint, at: Date.now() });
         return endpoint;
       } catch (error) {
-        // Only when there is nobody behind https at all is it tried without.
-        if (!isKind(error, 'unavailable')) throw error;
-        failure = error;
+        // Only when nobody speaks TLS there is it tried without; and what fails both ways failed over TLS.
+        if (!isKind(error, 'unavailable') || error.code.startsWith('tls_client')) throw error;
+        failure = failure !== undefined && error.code === 'speaks_tls' ? failure : error;
       }
     }
-    throw failure as StrataError;
+    throw failure;
   }
 
   const basesOf = (host: string): readonly URL[] => {
@@ -95,5 +96,11 @@ async function ping(
 ): Promise<readonly Challenge[]> {
   const reply = await transport.send({ method: 'GET', url: new URL('/v2/', base), signal, once });
   await reply.discard();
+  if (reply.status === 400 && base.protocol === 'http:') {
+    // What Go's and others' TLS servers answer to plain http.
+    throw new StrataError('unavailable', `${requestWords('GET', base)}: the server expects TLS`, {
+      code: 'speaks_tls',
+    });
+  }
   return reply.status === 401 ? parseChallenges(reply.headers['www-authenticate']) : [];
 }

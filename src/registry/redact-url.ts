@@ -12,8 +12,9 @@ export function redactUrl(url: URL | string): string {
   shown.username = '';
   shown.password = '';
   shown.hash = '';
-  for (const key of new Set(shown.searchParams.keys())) {
-    if (!harmless.has(key)) shown.searchParams.set(key, 'xxxxx');
-  }
+  // In place: the rest of the query is shown as it was written.
+  shown.search = shown.search.replace(/([?&])([^=&]*)=[^&]*/g, (whole, sign: string, key: string) =>
+    harmless.has(key) ? whole : `${sign}${key}=xxxxx`,
+  );
   return shown.href;
 }

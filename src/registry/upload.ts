@@ -22,8 +22,8 @@ export interface UploadParts {
 
 /** Up to this a blob goes in one request (monolithic), above it as a stream that can be taken up again. */
 const monolithicBytes = 1024 ** 2;
-/** Size of a piece for registries, or the proxies before them, that refuse large requests (413). */
-const pieceBytes = 8 * 1024 ** 2;
+/** Sizes of the pieces for registries, or proxies before them, that refuse large requests (413): a quarter each time. */
+const pieceBytes = { most: 64 * 1024 ** 2, least: 256 * 1024 } as const;
 /** So much must go before a break counts as a first one again. */
 const progressBytes = 1024 ** 2;
 
@@ -171,8 +171,9 @@ class Upload {
 
   mayGoOn(error: unknown): boolean {
     if (!(error instanceof StrataError)) return false;
-    if (error.code === 'http_413' && this.#piece > pieceBytes) {
-      this.#piece = pieceBytes;
+    if (error.code === 'http_413' && this.#piece > pieceBytes.least) {
+      const refused = Math.min(this.#piece, this.#source.size - this.offset);
+      this.#piece = Math.max(pieceBytes.least, Math.min(pieceBytes.most, Math.ceil(refused / 4)));
       return true;
     }
     const status = Number(/^http_(\d+)$/.exec(error.code)?.[1] ?? 0);
