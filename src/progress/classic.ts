@@ -4,8 +4,8 @@
  * Stages may run side by side, but steps are told in the order of the Dockerfile: what a later step says is kept until
  * every step before it has ended.
  */
-import type { SourceLocation } from '../errors/index.ts';
 import type { BuildEvent } from './events.ts';
+import { type CheckWarning, warningLines } from './warnings.ts';
 
 export interface ClassicOptions {
   /** Tell of removed intermediate containers. Default true. */
@@ -36,11 +36,9 @@ interface Step {
   begun: boolean;
 }
 
-type Warning = Extract<BuildEvent, { type: 'warning' }>;
-
 export function createClassicRenderer(options: ClassicOptions = {}): ClassicRenderer {
   const steps = new Map<string, Step>();
-  const warnings: Warning[] = [];
+  const warnings: CheckWarning[] = [];
   const told: string[] = [];
   let turn = 1;
 
@@ -140,18 +138,6 @@ function shortID(id: string): string {
 
 function paint(stream: 'stdout' | 'stderr', text: string, color: boolean): string {
   return stream === 'stderr' && color ? `\x1b[91m${text}\x1b[0m` : text;
-}
-
-function warningLines(warnings: readonly Warning[]): readonly string[] {
-  if (warnings.length === 0) return [];
-  const found = warnings.length === 1 ? '1 warning' : `${warnings.length} warnings`;
-  const line = (warning: Warning) => ` - ${warning.rule}: ${warning.message}${lineOf(warning.location)}\n`;
-  // The colours stand where buildx puts them, also without a terminal: programs match on these lines.
-  return ['\n', ` \x1b[33m${found} found (use docker --debug to expand):\n\x1b[0m`, ...warnings.map(line), '\n'];
-}
-
-function lineOf(location: SourceLocation | undefined): string {
-  return location ? ` (line ${location.line})` : '';
 }
 
 /** The last words of a build that made an image: its short id, then each name as typed. */

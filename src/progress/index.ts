@@ -7,3 +7,7 @@ export type {
   TransferEvent,
   VertexKind,
 } from './events.ts';
+export { createPlainRenderer } from './plain.ts';
+export type { BuildRenderer } from './renderer.ts';
+export type { TtyOptions, TtyRenderer } from './tty.ts';
+export { createTtyRenderer } from './tty.ts';
