@@ -10,6 +10,7 @@ import { StrataError } from '../../errors/index.ts';
 import type { Image } from '../../image/index.ts';
 import { type ImageConfig, sha256 } from '../../oci/index.ts';
 import type { BuildEvent } from '../../progress/index.ts';
+import type { Volume } from '../../volume/index.ts';
 import type { ApiBackend } from '../types.ts';
 
 export interface TestBackend extends ApiBackend {
@@ -44,7 +45,7 @@ export function createTestBackend(): TestBackend {
         return { id: image.id, digest: image.id, upToDate: false };
       },
     },
-    registry: {},
+    registry: { login: async () => ({ status: 'Login Succeeded' }), search: async () => [] },
     images: {
       find: async (text: string) =>
         [image.id, 'busybox', 'busybox:latest', 'library/busybox:latest'].includes(text) ? image : undefined,
@@ -59,6 +60,9 @@ export function createTestBackend(): TestBackend {
       ],
       diskUsage: async () => ({ images: [{ id: image.id, size: 7, sharedSize: 0 }], layersSize: 7 }),
       touch() {},
+      tag: async () => {},
+      import: async () => image,
+      load: async () => [{ id: image.id }],
     },
     containers: {
       async create(spec: CreateContainer) {
@@ -82,6 +86,10 @@ export function createTestBackend(): TestBackend {
       },
       async stop() {},
       async resize() {},
+      update: async () => {},
+      kill: async () => {},
+      rename: async () => {},
+      prune: async () => ({ deleted: [], reclaimed: 0 }),
       size: async () => 3,
       async *logs() {
         yield chunk('one\n');
@@ -116,8 +124,8 @@ export function createTestBackend(): TestBackend {
         },
       },
     },
-    networks: { list: () => [] },
-    volumes: { list: () => [] },
+    networks: { list: () => [], create: async ({ name }: { name: string }) => ({ id: 'n', name, driver: 'bridge' }) },
+    volumes: { list: () => [], create: async ({ name }: { name?: string }) => newVolume(name ?? 'anonymous') },
     builder: {
       async build(
         request: BuildRequest,
@@ -129,7 +137,7 @@ export function createTestBackend(): TestBackend {
         if (backend.script.fail) throw backend.script.fail;
         return { imageID: image.id };
       },
-      cache: { list: async () => [] },
+      cache: { list: async () => [], prune: async () => ({ deleted: [], reclaimed: 0 }) },
     },
     events: {
       publish(event: Omit<EngineEvent, 'time' | 'timeNano' | 'scope'>) {
@@ -179,6 +187,18 @@ function echo(onDetach: () => void): Attachment {
       onDetach();
       push(undefined);
     },
+  };
+}
+
+function newVolume(name: string): Volume {
+  return {
+    name,
+    driver: 'local',
+    mountpoint: `/volumes/${name}`,
+    createdAt: '2026-01-01T00:00:00.000Z',
+    labels: {},
+    options: {},
+    anonymous: false,
   };
 }
 
