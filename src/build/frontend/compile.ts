@@ -1,4 +1,10 @@
-import { expandInstruction, type Instruction, parseInstruction, type TextRange } from '../../dockerfile/index.ts';
+import {
+  expandInstruction,
+  expandWord,
+  type Instruction,
+  parseInstruction,
+  type TextRange,
+} from '../../dockerfile/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { digestOf } from '../cache/keys.ts';
 import { mkdirOp } from '../ops/mkdir.ts';
@@ -190,13 +196,27 @@ export class Compiler {
       node,
       from,
       isImage ? names.next(shown) : shown,
-      shown,
+      this.#fromAsWritten(from),
       isImage ? 'source' : 'metadata',
       from.location,
     );
     const inputs = node.base.kind === 'stage' || isTree ? [before] : [];
     state.vertex = { event, inputs, op: inputs.length > 0 ? passingOp : before.op };
     state.steps.push({ vertex: state.vertex, instruction: from });
+  }
+
+  /** The classic view shows a FROM as people write it, with its arguments filled in. */
+  #fromAsWritten(from: StageNode['stage']['from']): string {
+    const { dockerfile, globals } = this.settings;
+    const words = from.original.trim().split(/\s+/);
+    const filled = words.map((word) => {
+      try {
+        return expandWord(word, globals.lookup, { escape: dockerfile.directives.escape, keepUnset: true }).value;
+      } catch {
+        return word;
+      }
+    });
+    return ['FROM', ...filled.slice(1)].join(' ');
   }
 
   async #instruction(

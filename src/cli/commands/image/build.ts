@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import type { BuildRequest, BuildResult } from '../../../build/index.ts';
 import { KeptStep } from '../../../client/index.ts';
 import { StrataError } from '../../../errors/index.ts';
+import type { BuildEvent } from '../../../progress/index.ts';
 import { namedContext, prepareContext } from '../../build/context.ts';
 import { shellInFailedStep } from '../../build/failed-step.ts';
 import { csvFields, fromEnvironment, keyValues } from '../../build/key-values.ts';
@@ -101,7 +102,10 @@ async function build(call: BuildCall): Promise<number> {
     const view = await createView(name, session);
     let result: BuildResult;
     try {
-      result = await client.strata.build(request, { progress: view.push, signal: interrupt.signal });
+      result = await client.strata.build(request, {
+        progress: explained(view.push, given.explain || name === 'rawjson'),
+        signal: interrupt.signal,
+      });
     } finally {
       view.end();
     }
@@ -118,6 +122,13 @@ async function build(call: BuildCall): Promise<number> {
     interrupt.stop();
     await prepared.cleanUp();
   }
+}
+
+/** Why a step was not cached is told to whoever asks. */
+function explained(push: (event: BuildEvent) => void, all: boolean): (event: BuildEvent) => void {
+  return (event) => {
+    if (all || event.type !== 'miss') push(event);
+  };
 }
 
 /** The message as people know it from buildx. */
