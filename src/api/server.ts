@@ -1,5 +1,6 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { version } from '../engine/index.ts';
+import { StrataError } from '../errors/index.ts';
 import { createQuery, type Query } from './query.ts';
 import { sendJson } from './reply.ts';
 import { errorReply } from './status.ts';
@@ -54,9 +55,17 @@ function sendError(thrown: unknown, _request: FastifyRequest, reply: FastifyRepl
     return;
   }
   const { status, message } = errorReply(thrown);
+  reportBug(thrown, status);
   if (status === 304) {
     reply.code(304).send();
     return;
   }
   sendJson(reply, { message }, status);
+}
+
+/** What is no StrataError is a mistake of ours: whoever runs the daemon finds it in its log, clients get one line. */
+function reportBug(thrown: unknown, status: number): void {
+  const cause = thrown instanceof StrataError && thrown.kind === 'internal' ? thrown.cause : thrown;
+  if (status !== 500 || cause instanceof StrataError || !(cause instanceof Error)) return;
+  process.stderr.write(`strata: internal error: ${cause.stack}\n`);
 }

@@ -1,0 +1,284 @@
+/** A third-party client, dockerode, against a real engine: the calls that Testcontainers and editors make. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { after, before, test } from 'node:test';
+import Docker from 'dockerode';
+import { readTar, writeTar } from '../../src/layer/index.ts';
+import { startEngine, type TestEngine } from '../harness/engine.ts';
+
+let engine: TestEngine;
+let docker: Docker;
+before(async () => {
+  engine = await startEngine({ bases: ['busybox'] });
+  docker = new Docker({ socketPath: engine.socket });
+});
+after(() => engine?.stop());
+
+function archive(files: Readonly<Record<string, string>>): NodeJS.ReadableStream {
+  const entries = Object.entries(files).map(([path, content]) => ({
+    header: { path, type: 'file' as const },
+    body: Buffer.from(content),
+  }));
+  const stream = new PassThrough();
+  void (async () => {
+    for await (const chunk of writeTar(entries)) stream.write(chunk);
+    stream.end();
+  })();
+  return stream;
+}
+
+interface Message {
+  readonly stream?: string;
+  readonly aux?: { readonly ID?: string };
+  readonly error?: string;
+  readonly errorDetail?: { readonly code?: number };
+}
+
+async function messages(stream: NodeJS.ReadableStream): Promise<Message[]> {
+  return await new Promise((resolve, reject) =>
+    docker.modem.followProgress(stream, (error, output) => (error ? reject(error) : resolve(output))),
+  );
+}
+
+/** Both streams of a multiplexed connection, when it has ended. */
+async function demux(stream: NodeJS.ReadableStream): Promise<{ stdout: string; stderr: string }> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  docker.modem.demuxStream(stream, stdout, stderr);
+  stream.on('end', () => {
+    stdout.end();
+    stderr.end();
+  });
+  const [out, error] = await Promise.all([text(stdout), text(stderr)]);
+  return { stdout: out, stderr: error };
+}
+
+test('ping, version and info', async () => {
+  assert.equal(String(await docker.ping()), 'OK');
+  assert.equal((await docker.version()).ApiVersion, '1.51');
+  assert.equal((await docker.info()).OSType, 'linux');
+});
+
+test('an image is built from a tar that is streamed', async () => {
+  const context = archive({ Dockerfile: 'FROM busybox\nCOPY a /a\nRUN cat /a\nCMD ["cat", "/a"]\n', a: 'content\n' });
+  const told = await messages(await docker.buildImage(context, { t: 'rode:1' }));
+  assert.ok(told.some(({ stream }) => stream === 'content\n'));
+  assert.ok(told.some(({ aux }) => aux?.ID?.startsWith('sha256:')));
+  const image = await docker.getImage('rode:1').inspect();
+  assert.deepEqual(image.Config.Cmd, ['cat', '/a']);
+  assert.equal((await docker.getImage('rode:1').history()).length > 2, true);
+});
+
+test('a build that fails says so in its stream', async () => {
+  const context = archive({ Dockerfile: 'FROM busybox\nRUN exit 9\n' });
+  const last = (await messages(await docker.buildImage(context, {}))).at(-1)!;
+  assert.equal(last.errorDetail?.code, 9);
+  assert.match(last.error ?? '', /exit code: 9/);
+});
+
+test('run gives output and exit code', async () => {
+  const out = new PassThrough();
+  const collected = text(out);
+  const [{ StatusCode }, container] = await docker.run('rode:1', [], out, { HostConfig: {} });
+  out.end();
+  assert.equal(StatusCode, 0);
+  assert.match(await collected, /content/);
+  await container.remove();
+});
+
+test('an attached container takes input until its client closes it', async () => {
+  const container = await docker.createContainer({
+    Image: 'busybox',
+    Cmd: ['sh', '-c', 'cat; echo done >&2; exit 5'],
+    OpenStdin: true,
+    StdinOnce: true,
+    AttachStdin: true,
+  });
+  const stream = await container.attach({ stream: true, stdin: true, stdout: true, stderr: true, hijack: true });
+  const output = demux(stream);
+  const ended = container.wait({ condition: 'next-exit' });
+  await container.start();
+  stream.write('to be echoed\n');
+  stream.end();
+  assert.deepEqual(await output, { stdout: 'to be echoed\n', stderr: 'done\n' });
+  assert.equal((await ended).StatusCode, 5);
+  await container.remove();
+});
+
+test('a container is looked into: inspect, logs, exec, top, stats, changes, archive', async () => {
+  const container = await docker.createContainer({
+    name: 'looked-at',
+    Image: 'busybox',
+    Cmd: ['sh', '-c', 'echo out; echo err >&2; exec sleep 300'],
+    Labels: { role: 'test' },
+  });
+  await container.start();
+  try {
+    const { State, NetworkSettings, Name } = await container.inspect();
+    assert.equal(State.Running, true);
+    assert.equal(Name, '/looked-at');
+    assert.match(NetworkSettings.Networks['bridge']!.IPAddress, /^10\./);
+    const listed = await docker.listContainers({ filters: { label: ['role=test'] } });
+    assert.deepEqual(
+      listed.map(({ Names }) => Names),
+      [['/looked-at']],
+    );
+
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const logs = await container.logs({ stdout: true, stderr: true, follow: false });
+    assert.deepEqual(logs.subarray(0, 12), Buffer.from('\x01\0\0\0\0\0\0\x04out\n', 'latin1'));
+
+    const exec = await container.exec({
+      Cmd: ['sh', '-c', 'read x; echo got $x; exit 4'],
+      AttachStdin: true,
+      AttachStdout: true,
+      AttachStderr: true,
+    });
+    const stream = await exec.start({ hijack: true, stdin: true });
+    const output = demux(stream);
+    stream.write('word\n');
+    assert.deepEqual(await output, { stdout: 'got word\n', stderr: '' });
+    assert.equal((await exec.inspect()).ExitCode, 4);
+
+    const plain = await container.exec({ Cmd: ['echo', 'plain'], AttachStdout: true });
+    assert.equal((await demux(await plain.start({}))).stdout, 'plain\n');
+
+    const terminal = await container.exec({ Cmd: ['tty'], AttachStdout: true, Tty: true });
+    assert.match(await text(await terminal.start({ Tty: true })), /^\/dev\/pts\/\d+\r\n$/);
+
+    assert.ok((await container.top()).Processes.some((row: string[]) => row.at(-1) === 'sleep 300'));
+    const stats = await container.stats({ stream: false });
+    assert.ok(stats.memory_stats.usage > 0);
+    assert.ok(Date.parse(stats.preread as unknown as string) > 0);
+
+    await container.putArchive(archive({ 'new/file': 'copied\n' }), { path: '/tmp' });
+    const names: string[] = [];
+    for await (const entry of readTar((await container.getArchive({ path: '/tmp/new' })) as never)) {
+      names.push(entry.header.path);
+      if (entry.header.type === 'file') assert.equal(await text(entry.body), 'copied\n');
+    }
+    assert.deepEqual(names, ['new/', 'new/file']);
+    assert.ok(
+      (await container.changes()).some(
+        ({ Path, Kind }: { Path: string; Kind: number }) => Path === '/tmp/new/file' && Kind === 1,
+      ),
+    );
+    await assert.rejects(container.getArchive({ path: '/nope' }), { statusCode: 404 });
+    await assert.rejects(container.putArchive(archive({ x: '' }), { path: '/etc/passwd' }), { statusCode: 400 });
+  } finally {
+    await container.remove({ force: true });
+  }
+});
+
+test('a log is followed to the end of its container', async () => {
+  const container = await docker.createContainer({
+    Image: 'busybox',
+    Cmd: ['sh', '-c', 'for i in 1 2 3; do echo $i; sleep 0.2; done'],
+  });
+  await container.start();
+  const followed = await container.logs({ stdout: true, follow: true });
+  assert.equal((await demux(followed)).stdout, '1\n2\n3\n');
+  await container.remove({ force: true });
+});
+
+test('networks and volumes are made, listed and removed', async () => {
+  const network = await docker.createNetwork({ Name: 'rode-net', Labels: { made: 'here' } });
+  const { Driver, Labels } = await network.inspect();
+  assert.deepEqual({ Driver, Labels }, { Driver: 'bridge', Labels: { made: 'here' } });
+  assert.equal((await docker.listNetworks({ filters: { label: ['made=here'] } })).length, 1);
+  const volume = await docker.createVolume({ Name: 'rode-volume' });
+  assert.equal((await volume.inspect()).Name, 'rode-volume');
+  const container = await docker.createContainer({
+    Image: 'busybox',
+    Cmd: ['sleep', '300'],
+    HostConfig: { NetworkMode: 'rode-net', Mounts: [{ Type: 'volume', Source: 'rode-volume', Target: '/data' }] },
+    NetworkingConfig: { EndpointsConfig: { 'rode-net': { Aliases: ['other-name'] } as Docker.EndpointSettings } },
+  });
+  await container.start();
+  assert.ok((await container.inspect()).NetworkSettings.Networks['rode-net']!.IPAddress);
+  assert.equal(Object.keys((await network.inspect()).Containers ?? {}).length, 1);
+  await assert.rejects(network.remove(), { statusCode: 403 });
+  await assert.rejects(docker.getVolume('rode-volume').remove(), { statusCode: 409 });
+  await container.remove({ force: true });
+  await docker.getVolume('rode-volume').remove();
+  await network.remove();
+  await assert.rejects(network.inspect(), { statusCode: 404 });
+});
+
+test('events arrive while things happen', async () => {
+  const stream = await docker.getEvents({ filters: { type: ['container'], label: ['watched=yes'] } });
+  const seen: string[] = [];
+  let rest = '';
+  stream.on('data', (data: Buffer) => {
+    const lines = (rest + data.toString()).split('\n');
+    rest = lines.pop()!;
+    for (const line of lines) seen.push(JSON.parse(line).Action);
+  });
+  const container = await docker.createContainer({ Image: 'busybox', Cmd: ['true'], Labels: { watched: 'yes' } });
+  await container.start();
+  await container.wait();
+  await container.remove();
+  for (let tries = 0; tries < 50 && !seen.includes('destroy'); tries++)
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual(seen, ['create', 'start', 'die', 'destroy']);
+  (stream as unknown as { destroy(): void }).destroy();
+});
+
+test('errors carry the status that clients decide by', async () => {
+  await assert.rejects(docker.getContainer('nope').inspect(), { statusCode: 404 });
+  await assert.rejects(docker.getImage('nope').inspect(), { statusCode: 404 });
+  await assert.rejects(docker.createContainer({ Image: 'nope' }), { statusCode: 404 });
+  await assert.rejects(docker.createContainer({ Image: 'busybox', name: 'a/b' }), { statusCode: 400 });
+  const container = await docker.createContainer({ Image: 'rode:1', name: 'taken', Cmd: ['sleep', '300'] });
+  await assert.rejects(docker.createContainer({ Image: 'busybox', name: 'taken' }), { statusCode: 409 });
+  await assert.rejects(container.kill(), { statusCode: 409 });
+  await container.start();
+  await assert.rejects(container.start(), { statusCode: 304 });
+  await assert.rejects(container.remove(), { statusCode: 409 });
+  await assert.rejects(docker.getImage('rode:1').remove(), { statusCode: 409 });
+  await container.kill();
+  await container.wait();
+  await assert.rejects(container.stop(), { statusCode: 304 });
+  await container.remove();
+});
+
+test('images go out and in as archives, under several names', async () => {
+  await docker.getImage('busybox').tag({ repo: 'rode-copy', tag: 'x' });
+  const saved = await docker.getImage('rode-copy:x').get();
+  const bytes: Buffer[] = [];
+  for await (const chunk of saved as AsyncIterable<Buffer>) bytes.push(chunk);
+  await docker.getImage('rode-copy:x').remove();
+  const source = new PassThrough();
+  source.end(Buffer.concat(bytes));
+  const loaded = await text(await docker.loadImage(source));
+  assert.match(loaded, /Loaded image: rode-copy:x/);
+  assert.ok((await docker.listImages({ filters: { reference: ['rode-copy'] } })).length === 1);
+  await docker.getImage('rode-copy:x').remove();
+});
+
+test('a client that leaves in the middle leaves nothing behind', async () => {
+  const container = await docker.createContainer({
+    Image: 'busybox',
+    Cmd: ['sh', '-c', 'while :; do echo x; sleep 0.05; done'],
+  });
+  await container.start();
+  for (let round = 0; round < 20; round++) {
+    const stream = await container.attach({ stream: true, stdout: true, hijack: true });
+    await once(stream, 'data');
+    (stream as unknown as { destroy(): void }).destroy();
+    const logs = (await container.logs({ follow: true, stdout: true })) as unknown as NodeJS.ReadableStream & {
+      destroy(): void;
+    };
+    await once(logs, 'data');
+    logs.destroy();
+  }
+  const { readdirSync } = await import('node:fs');
+  let open = Number.POSITIVE_INFINITY;
+  for (let tries = 0; tries < 60 && open > 70; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    open = readdirSync(`/proc/${engine.pid()}/fd`).length;
+  }
+  assert.ok(open <= 70, `${open} descriptors are open`);
+  await container.remove({ force: true });
+});
