@@ -1,0 +1,24 @@
+import { defineCommand } from '../../command.ts';
+import { confirm } from '../../confirm.ts';
+import { bool, filter } from '../../flags/flag.ts';
+import { pruneFilters } from '../../prune-filters.ts';
+import { deletedText } from '../../rows/deleted.ts';
+
+const warning =
+  'WARNING! This will remove all custom networks not used by at least one container.\nAre you sure you want to continue?';
+
+export const command = defineCommand({
+  synopsis: '[OPTIONS]',
+  args: { min: 0, max: 0 },
+  flags: {
+    filter: filter('', 'Only networks that meet a condition, e.g. "until=24h"'),
+    force: bool('f', 'Do not prompt for confirmation'),
+  },
+  async run({ flags, session, client }) {
+    if (!flags.force && !(await confirm(session, warning))) return 0;
+    const { networks } = await client();
+    const { NetworksDeleted } = await networks.prune(pruneFilters(session, flags.filter));
+    session.stdout.write(deletedText('Networks', NetworksDeleted));
+    return 0;
+  },
+});

@@ -1,0 +1,117 @@
+import { join } from 'node:path';
+import type { RegistryCredentials } from '../../../client/index.ts';
+import { StrataError } from '../../../errors/index.ts';
+import { defineCommand } from '../../command.ts';
+import { readLine } from '../../confirm.ts';
+import { bool, text } from '../../flags/flag.ts';
+import { credentialsOf } from '../../registry-auth.ts';
+import type { Session } from '../../session.ts';
+
+const hub = 'https://index.docker.io/v1/';
+
+export const command = defineCommand({
+  synopsis: '[OPTIONS] [SERVER]',
+  details: 'Without a server, Docker Hub is meant.',
+  args: { min: 0, max: 1 },
+  flags: {
+    password: text('p', 'Password or Personal Access Token (PAT)'),
+    'password-stdin': bool('', 'Take the Password or Personal Access Token (PAT) from stdin'),
+    username: text('u', 'Username'),
+  },
+  async run({ flags, given, args, session, client }) {
+    if (given.has('password') && flags['password-stdin']) {
+      throw new StrataError('invalid_argument', '--password and --password-stdin are mutually exclusive');
+    }
+    if (flags['password-stdin'] && flags.username === '')
+      throw new StrataError('invalid_argument', 'Must provide --username with --password-stdin');
+    if (given.has('password'))
+      session.stderr.write('WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n');
+    const host = hostOf(args[0]);
+    const server = host === 'docker.io' ? hub : host;
+    const auth = await askCredentials(session, host, flags);
+    const { system } = await client();
+    const { Status, IdentityToken } = await system.login({ ...auth, serveraddress: server });
+    const kept = IdentityToken ? { username: auth.username ?? '', identitytoken: IdentityToken } : auth;
+    const { loadDockerConfig, storeCredentials } = await import('../../../registry/index.ts');
+    const { warning } = await storeCredentials(loadDockerConfig(join(session.configDir, 'config.json')), host, kept);
+    if (warning) session.stderr.write(`${warning.trimEnd()}\n\n`);
+    if (Status) session.stdout.write(`${Status}\n`);
+    return 0;
+  },
+});
+
+export function hostOf(server: string | undefined): string {
+  const host = (server ?? 'docker.io').replace(/^https?:\/\//, '').split('/')[0]!;
+  return ['index.docker.io', 'registry-1.docker.io', 'docker.io', ''].includes(host) ? 'docker.io' : host;
+}
+
+async function askCredentials(
+  session: Session,
+  host: string,
+  flags: { readonly username: string; readonly password: string; readonly 'password-stdin': boolean },
+): Promise<RegistryCredentials> {
+  if (flags['password-stdin']) return { username: flags.username, password: await readAll(session) };
+  if (flags.username !== '' && flags.password !== '') return { username: flags.username, password: flags.password };
+  const known = await credentialsOf(session, host);
+  if (flags.username === '' && known && (known.password || known.identitytoken)) {
+    session.stdout.write(
+      `Authenticating with existing credentials...${known.username ? ` [Username: ${known.username}]` : ''}\n`,
+    );
+    return known;
+  }
+  if (!session.stdin.isTTY) {
+    throw new StrataError('invalid_argument', 'Error: Cannot perform an interactive login from a non TTY device', {
+      code: 'no_tty',
+    });
+  }
+  const username =
+    flags.username ||
+    (await ask(session, `Username${known?.username ? ` (${known.username})` : ''}: `)).trim() ||
+    known?.username ||
+    '';
+  if (username === '') throw new StrataError('invalid_argument', 'Error: Non-null Username Required');
+  const password = flags.password || (await askHidden(session, 'Password: '));
+  if (password === '') throw new StrataError('invalid_argument', 'Error: Password Required');
+  return { username, password };
+}
+
+async function ask(session: Session, question: string): Promise<string> {
+  session.stdout.write(question);
+  return await readLine(session.stdin);
+}
+
+/** A terminal in raw mode echoes nothing. */
+async function askHidden({ stdin, stdout }: Session, question: string): Promise<string> {
+  stdout.write(question);
+  stdin.setRawMode?.(true);
+  try {
+    return await new Promise((resolve, reject) => {
+      let text = '';
+      const onData = (chunk: Buffer) => {
+        for (const char of String(chunk)) {
+          if (char === '\r' || char === '\n' || char === '\x04') return done(() => resolve(text));
+          if (char === '\x03') return done(() => reject(new StrataError('cancelled', '', { exitCode: 130 })));
+          text = char === '\x7f' || char === '\b' ? text.slice(0, -1) : text + char;
+        }
+      };
+      const done = (settle: () => void) => {
+        stdin.off('data', onData);
+        stdin.pause();
+        settle();
+      };
+      stdin.on('data', onData);
+      stdin.resume();
+    });
+  } finally {
+    stdin.setRawMode?.(false);
+    stdout.write('\n');
+  }
+}
+
+async function readAll({ stdin }: Session): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stdin) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks)
+    .toString('utf8')
+    .replace(/\r?\n$/, '');
+}

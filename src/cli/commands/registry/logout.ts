@@ -1,0 +1,18 @@
+import { join } from 'node:path';
+import { defineCommand } from '../../command.ts';
+import { hostOf } from './login.ts';
+
+export const command = defineCommand({
+  synopsis: '[SERVER]',
+  details: 'Without a server, Docker Hub is meant.',
+  args: { min: 0, max: 1 },
+  flags: {},
+  async run({ args, session }) {
+    const host = hostOf(args[0]);
+    const shown = host === 'docker.io' ? 'https://index.docker.io/v1/' : host;
+    const { eraseCredentials, loadDockerConfig } = await import('../../../registry/index.ts');
+    const { erased } = await eraseCredentials(loadDockerConfig(join(session.configDir, 'config.json')), host);
+    session.stdout.write(erased ? `Removing login credentials for ${shown}\n` : `Not logged in to ${shown}\n`);
+    return 0;
+  },
+});

@@ -1,0 +1,56 @@
+import type { EventMessage } from '../../../client/index.ts';
+import { defineCommand } from '../../command.ts';
+import { filter, text } from '../../flags/flag.ts';
+import { plainFormat } from '../../flags/format-flag.ts';
+import { localRfc3339Nano } from '../../format/human-time.ts';
+import { compactJson } from '../../format/json-text.ts';
+import { compile, guarded, readFormat } from '../../format/listing.ts';
+import { momentText } from '../../moment.ts';
+
+export const command = defineCommand({
+  synopsis: '[OPTIONS]',
+  args: { min: 0, max: 0 },
+  flags: {
+    filter: filter('f', 'Only events that meet a condition, e.g. "type=container"'),
+    format: plainFormat(''),
+    since: text('', 'Begin with what happened at this moment, or this long ago ("10m")'),
+    until: text('', 'Stop at this moment'),
+  },
+  async run({ flags, session, client }) {
+    const print = printer(flags.format);
+    const { system } = await client();
+    const events = system.events({
+      since: momentText(flags.since),
+      until: momentText(flags.until),
+      filters: flags.filter,
+    });
+    for await (const event of events) session.stdout.write(`${print(event)}\n`);
+    return 0;
+  },
+});
+
+function printer(format: string): (event: EventMessage) => string {
+  if (format === '') return eventText;
+  if (format === 'json') return compactJson;
+  const template = compile(readFormat(format, '').source);
+  // The names of Go's fields, where they are not the API's.
+  return (event) =>
+    guarded(() =>
+      template.render({
+        ...event,
+        Scope: event.scope,
+        Time: event.time,
+        TimeNano: event.timeNano,
+        ID: event.Actor.ID,
+        Status: event.Action,
+      }),
+    );
+}
+
+function eventText({ timeNano, Type, Action, Actor }: EventMessage): string {
+  const attributes = Object.entries(Actor.Attributes ?? {})
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name}=${value}`);
+  const words = [localRfc3339Nano(BigInt(timeNano)), Type, Action, Actor.ID];
+  return words.join(' ') + (attributes.length > 0 ? ` (${attributes.join(', ')})` : '');
+}

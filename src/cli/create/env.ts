@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { messageOf } from '../../errors/index.ts';
+import { invalid } from './invalid.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** `NAME=value`, from files first and then as given; a name alone takes this process's value, or nothing if it has none. */
+export function readEnvironment(files: readonly string[], given: readonly string[], env: Env): string[] {
+  const lines = [...files.flatMap((file) => linesOf(file, 'variable')), ...given];
+  return lines.flatMap((line) => {
+    if (line.startsWith('=')) throw invalid(`invalid environment variable: ${line}`);
+    if (line.includes('=')) return [line];
+    const value = env[line];
+    return value === undefined ? [] : [`${line}=${value}`];
+  });
+}
+
+/** Labels by name, from files first and then as given. */
+export function readLabels(files: readonly string[], given: readonly string[]): Record<string, string> {
+  const lines = [...files.flatMap((file) => linesOf(file, 'label')), ...given];
+  return Object.fromEntries(
+    lines.map((line) => {
+      const at = line.indexOf('=');
+      const name = at === -1 ? line : line.slice(0, at);
+      if (name === '') throw invalid(`invalid label '${line}': empty name`);
+      return [name, at === -1 ? '' : line.slice(at + 1)];
+    }),
+  );
+}
+
+function linesOf(file: string, what: string): string[] {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw invalid(missing ? `open ${file}: no such file or directory` : messageOf(error));
+  }
+  return text
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .map((line) => line.trimStart())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => {
+      const name = line.split('=')[0]!;
+      if (/\s/.test(name)) throw invalid(`${what} '${name}' contains whitespaces`);
+      if (name === '') throw invalid(`no ${what} name on line '${line}'`);
+      return line;
+    });
+}

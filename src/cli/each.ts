@@ -1,0 +1,22 @@
+import { toStrataError } from '../errors/index.ts';
+import { errorText } from './report-error.ts';
+import type { Session } from './session.ts';
+
+/** Does one thing to each name in turn; a failure is told and does not stop the others. Gives the exit code. */
+export async function forEachName(
+  names: readonly string[],
+  session: Session,
+  work: (name: string) => Promise<void>,
+): Promise<number> {
+  let failed = false;
+  for (const name of names) {
+    try {
+      await work(name);
+    } catch (error) {
+      if (toStrataError(error).code === 'no_daemon') throw error;
+      failed = true;
+      session.stderr.write(`${errorText(error)}\n`);
+    }
+  }
+  return failed ? 1 : 0;
+}

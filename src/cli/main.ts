@@ -1,0 +1,145 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Command } from './command.ts';
+import { connect } from './connect.ts';
+import { parseFlags } from './flags/parse.ts';
+import { commandHelp, globalFlags, groupHelp, programHelp, synopsisOf } from './help.ts';
+import { reportError } from './report-error.ts';
+import { outputOf, type Session } from './session.ts';
+import { commonCommands, groups, type Leaf, otherCommands } from './tree.ts';
+import { UsageError } from './usage-error.ts';
+import { programVersion } from './version.ts';
+
+/** The command line. Resolves with the exit code. */
+export async function main(argv: readonly string[], session?: Session): Promise<number> {
+  const base = session ?? processSession();
+  try {
+    const { values, args, given } = parseFlags(globalFlags, argv, false);
+    return await dispatch(args, values as GlobalValues, {
+      ...base,
+      ...(given.has('host') && { host: String(values['host']) }),
+      ...(values['config'] !== '' && { configDir: String(values['config']) }),
+      debug: values['debug'] === true,
+    });
+  } catch (error) {
+    if (error instanceof UsageError && error.help) {
+      base.stdout.write(programHelp(helpWidth(base)));
+      return 0;
+    }
+    return reportError(error, base);
+  }
+}
+
+type GlobalValues = { readonly [K in keyof typeof globalFlags]: (typeof globalFlags)[K]['initial'] };
+
+async function dispatch(words: readonly string[], options: GlobalValues, session: Session): Promise<number> {
+  const [first, second] = words;
+  if (options.version) {
+    session.stdout.write(`Strata version ${programVersion()}\n`);
+    return 0;
+  }
+  if (first === undefined || first === 'help') return help(words.slice(1), session);
+  const group = Object.hasOwn(groups, first) ? groups[first] : undefined;
+  if (group) {
+    if (second === undefined || second === '--help' || second === '-h') {
+      session.stdout.write(groupHelp(first, group));
+      return 0;
+    }
+    const verb = Object.hasOwn(group.aliases, second) ? group.aliases[second]! : second;
+    const leaf = Object.hasOwn(group.commands, verb) ? group.commands[verb] : undefined;
+    if (!leaf) return unknownCommand(`strata ${first} ${second}`, `strata ${first}`, session);
+    return await runLeaf(`strata ${first} ${second}`, leaf, words.slice(2), options, session);
+  }
+  const leaf = aloneCommand(first);
+  if (!leaf) return unknownCommand(`strata ${first}`, undefined, session);
+  return await runLeaf(`strata ${first}`, leaf, words.slice(1), options, session);
+}
+
+function aloneCommand(name: string): Leaf | undefined {
+  if (Object.hasOwn(commonCommands, name)) return commonCommands[name];
+  return Object.hasOwn(otherCommands, name) ? otherCommands[name] : undefined;
+}
+
+async function help(words: readonly string[], session: Session): Promise<number> {
+  if (words.length === 0) {
+    session.stdout.write(programHelp(helpWidth(session)));
+    return 0;
+  }
+  return await main([...words, '--help'], session);
+}
+
+function unknownCommand(name: string, group: string | undefined, session: Session): number {
+  const usage = group ? `Usage:  ${group} COMMAND\n\n` : '';
+  session.stderr.write(
+    `strata: unknown command: ${name}\n\n${usage}Run '${group ?? 'strata'} --help' for more information\n`,
+  );
+  return 1;
+}
+
+async function runLeaf(
+  name: string,
+  leaf: Leaf,
+  words: readonly string[],
+  options: GlobalValues,
+  session: Session,
+): Promise<number> {
+  const { command } = await leaf.load();
+  try {
+    const { values, given, args } = command.passthrough
+      ? parseFlags({}, ['--', ...words], true)
+      : parseFlags(command.flags, words, command.interspersed ?? true);
+    checkArguments(name, command, args);
+    let client: ReturnType<typeof connect> | undefined;
+    const code = await command.run({
+      flags: values,
+      given,
+      args,
+      name,
+      session,
+      client: () => {
+        client ??= connect(session, options);
+        return client;
+      },
+    });
+    (await client)?.close();
+    return code;
+  } catch (error) {
+    if (error instanceof UsageError && error.help) {
+      session.stdout.write(commandHelp(name, leaf, command, helpWidth(session)));
+      return 0;
+    }
+    return reportError(error, session, { name, synopsis: synopsisOf(name, command) });
+  }
+}
+
+function checkArguments(name: string, { args: { min, max } }: Command, args: readonly string[]): void {
+  if (args.length >= min && (max === undefined || args.length <= max)) return;
+  const plural = (count: number) => `${count} argument${count === 1 ? '' : 's'}`;
+  const wants =
+    max === min
+      ? min === 0
+        ? 'accepts no arguments'
+        : `requires ${plural(min)}`
+      : args.length < min
+        ? `requires at least ${plural(min)}`
+        : `requires at most ${plural(max!)}`;
+  throw new UsageError(`'${name}' ${wants}`, { named: true, exitCode: 1 });
+}
+
+function helpWidth({ stdout }: Session): number {
+  return Math.max(60, (stdout.columns ?? 80) - 1);
+}
+
+function processSession(): Session {
+  return {
+    env: process.env,
+    cwd: process.cwd(),
+    stdin: process.stdin,
+    stdout: outputOf(process.stdout),
+    stderr: outputOf(process.stderr),
+    configDir: process.env['DOCKER_CONFIG'] || join(homedir(), '.docker'),
+    debug: false,
+  };
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,13 @@
+const digits = /(\d+)/;
+
+/** Names in the order that people expect: `net2` before `net10`. */
+export function byName(a: { readonly Name: string }, b: { readonly Name: string }): number {
+  const [left, right] = [a.Name.split(digits), b.Name.split(digits)];
+  for (let at = 0; at < Math.min(left.length, right.length); at++) {
+    const [x, y] = [left[at]!, right[at]!];
+    if (x === y) continue;
+    const difference = at % 2 === 1 ? Number(x) - Number(y) : 0;
+    return difference || (x < y ? -1 : 1);
+  }
+  return left.length - right.length;
+}

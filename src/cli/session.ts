@@ -1,0 +1,58 @@
+import type { Readable } from 'node:stream';
+
+/** What a command sees of the process that it runs in; tests hand in their own. */
+export interface Session {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly stdin: Readable & { readonly isTTY?: boolean; setRawMode?(raw: boolean): unknown };
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** Host that was asked for with `--host`. */
+  readonly host?: string;
+  readonly configDir: string;
+  readonly debug: boolean;
+}
+
+export interface Output {
+  readonly isTTY: boolean;
+  /** Columns and rows of the terminal; undefined where it is none. */
+  readonly columns: number | undefined;
+  readonly rows: number | undefined;
+  write(data: string | Uint8Array): void;
+  /** Resolves when what was written can be followed by more without piling up. */
+  drained(): Promise<void>;
+  onResize(listener: () => void): () => void;
+}
+
+export function outputOf(stream: NodeJS.WriteStream): Output {
+  let waiting: Promise<void> | undefined;
+  // A reader that has seen enough (`| head`) is no failure, and there is nobody left to tell anything.
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(141);
+  });
+  return {
+    isTTY: stream.isTTY ?? false,
+    get columns() {
+      return stream.isTTY ? stream.columns : undefined;
+    },
+    get rows() {
+      return stream.isTTY ? stream.rows : undefined;
+    },
+    write(data) {
+      if (stream.write(data) || waiting) return;
+      waiting = new Promise((resolve) =>
+        stream.once('drain', () => {
+          waiting = undefined;
+          resolve();
+        }),
+      );
+    },
+    async drained() {
+      await waiting;
+    },
+    onResize(listener) {
+      stream.on('resize', listener);
+      return () => stream.off('resize', listener);
+    },
+  };
+}

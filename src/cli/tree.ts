@@ -1,0 +1,199 @@
+import type { Command } from './command.ts';
+
+export interface Leaf {
+  readonly kind: 'leaf';
+  readonly summary: string;
+  /** Where the command lives; loaded only when it is called. */
+  load(): Promise<{ readonly command: Command }>;
+}
+
+export interface Group {
+  readonly kind: 'group';
+  readonly summary: string;
+  readonly commands: Readonly<Record<string, Leaf>>;
+  /** Other names of its commands. */
+  readonly aliases: Readonly<Record<string, string>>;
+}
+
+function leaf(summary: string, load: Leaf['load']): Leaf {
+  return { kind: 'leaf', summary, load };
+}
+
+const image: Group = {
+  kind: 'group',
+  summary: 'Manage images',
+  commands: {
+    build: leaf('Build an image from a Dockerfile', () => import('./commands/image/build.ts')),
+    history: leaf('Show the history of an image', () => import('./commands/image/history.ts')),
+    import: leaf('Make an image of the files in an archive', () => import('./commands/image/import.ts')),
+    inspect: leaf('Show everything that is known of images', () => import('./commands/image/inspect.ts')),
+    load: leaf('Load images from an archive', () => import('./commands/image/load.ts')),
+    ls: leaf('List images', () => import('./commands/image/ls.ts')),
+    prune: leaf('Remove unused images', () => import('./commands/image/prune.ts')),
+    pull: leaf('Download an image from a registry', () => import('./commands/image/pull.ts')),
+    push: leaf('Upload an image to a registry', () => import('./commands/image/push.ts')),
+    rm: leaf('Remove images', () => import('./commands/image/rm.ts')),
+    save: leaf('Write images to an archive', () => import('./commands/image/save.ts')),
+    tag: leaf('Give an image another name', () => import('./commands/image/tag.ts')),
+  },
+  aliases: { list: 'ls', remove: 'rm' },
+};
+
+const container: Group = {
+  kind: 'group',
+  summary: 'Manage containers',
+  commands: {
+    attach: leaf('Connect this terminal to a running container', () => import('./commands/container/attach.ts')),
+    commit: leaf("Make an image of a container's changes", () => import('./commands/container/commit.ts')),
+    cp: leaf('Copy files between a container and this machine', () => import('./commands/container/cp.ts')),
+    create: leaf('Create a container without starting it', () => import('./commands/container/create.ts')),
+    diff: leaf('Show which files of a container were changed', () => import('./commands/container/diff.ts')),
+    exec: leaf('Run a command in a running container', () => import('./commands/container/exec.ts')),
+    export: leaf('Write the files of a container to an archive', () => import('./commands/container/export.ts')),
+    inspect: leaf('Show everything that is known of containers', () => import('./commands/container/inspect.ts')),
+    kill: leaf('Send a signal to containers', () => import('./commands/container/kill.ts')),
+    logs: leaf('Show what a container wrote', () => import('./commands/container/logs.ts')),
+    ls: leaf('List containers', () => import('./commands/container/ls.ts')),
+    pause: leaf('Freeze the processes of containers', () => import('./commands/container/pause.ts')),
+    port: leaf('List the published ports of a container', () => import('./commands/container/port.ts')),
+    prune: leaf('Remove all stopped containers', () => import('./commands/container/prune.ts')),
+    rename: leaf('Rename a container', () => import('./commands/container/rename.ts')),
+    restart: leaf('Restart containers', () => import('./commands/container/restart.ts')),
+    rm: leaf('Remove containers', () => import('./commands/container/rm.ts')),
+    run: leaf('Create and start a container from an image', () => import('./commands/container/run.ts')),
+    start: leaf('Start stopped containers', () => import('./commands/container/start.ts')),
+    stats: leaf('Show the resources that containers use', () => import('./commands/container/stats.ts')),
+    stop: leaf('Stop running containers', () => import('./commands/container/stop.ts')),
+    top: leaf('Show the processes of a container', () => import('./commands/container/top.ts')),
+    unpause: leaf('Go on with the processes of frozen containers', () => import('./commands/container/unpause.ts')),
+    update: leaf('Change the limits of containers', () => import('./commands/container/update.ts')),
+    wait: leaf('Wait until containers stop, then print their exit codes', () => import('./commands/container/wait.ts')),
+  },
+  aliases: { list: 'ls', ps: 'ls', remove: 'rm' },
+};
+
+const network: Group = {
+  kind: 'group',
+  summary: 'Manage networks',
+  commands: {
+    connect: leaf('Connect a container to a network', () => import('./commands/network/connect.ts')),
+    create: leaf('Create a network', () => import('./commands/network/create.ts')),
+    disconnect: leaf('Disconnect a container from a network', () => import('./commands/network/disconnect.ts')),
+    inspect: leaf('Show everything that is known of networks', () => import('./commands/network/inspect.ts')),
+    ls: leaf('List networks', () => import('./commands/network/ls.ts')),
+    prune: leaf('Remove all unused networks', () => import('./commands/network/prune.ts')),
+    rm: leaf('Remove networks', () => import('./commands/network/rm.ts')),
+  },
+  aliases: { list: 'ls', remove: 'rm' },
+};
+
+const volume: Group = {
+  kind: 'group',
+  summary: 'Manage volumes',
+  commands: {
+    create: leaf('Create a volume', () => import('./commands/volume/create.ts')),
+    inspect: leaf('Show everything that is known of volumes', () => import('./commands/volume/inspect.ts')),
+    ls: leaf('List volumes', () => import('./commands/volume/ls.ts')),
+    prune: leaf('Remove unused volumes', () => import('./commands/volume/prune.ts')),
+    rm: leaf('Remove volumes', () => import('./commands/volume/rm.ts')),
+  },
+  aliases: { list: 'ls', remove: 'rm' },
+};
+
+const system: Group = {
+  kind: 'group',
+  summary: 'Manage the engine',
+  commands: {
+    df: leaf('Show how much disk images, containers and caches use', () => import('./commands/system/df.ts')),
+    events: leaf('Follow what happens in the engine', () => import('./commands/system/events.ts')),
+    info: leaf('Show the state and the settings of the engine', () => import('./commands/system/info.ts')),
+    prune: leaf('Remove unused data', () => import('./commands/system/prune.ts')),
+    shutdown: leaf("Stop the engine's daemon", () => import('./commands/system/shutdown.ts')),
+  },
+  aliases: {},
+};
+
+const builder: Group = {
+  kind: 'group',
+  summary: 'Manage builds',
+  commands: {
+    build: image.commands['build']!,
+    prune: leaf('Remove the build cache', () => import('./commands/builder/prune.ts')),
+  },
+  aliases: {},
+};
+
+const manifest: Group = {
+  kind: 'group',
+  summary: 'Manage manifest lists, which give one name to images of many platforms',
+  commands: {
+    annotate: leaf('Say for which platform an image of a list is', () => import('./commands/manifest/annotate.ts')),
+    create: leaf('Create a manifest list on this machine', () => import('./commands/manifest/create.ts')),
+    inspect: leaf('Show an image manifest or a manifest list', () => import('./commands/manifest/inspect.ts')),
+    push: leaf('Push a manifest list to a registry', () => import('./commands/manifest/push.ts')),
+    rm: leaf('Remove manifest lists from this machine', () => import('./commands/manifest/rm.ts')),
+  },
+  aliases: {},
+};
+
+export const groups: Readonly<Record<string, Group>> = { builder, container, image, manifest, network, system, volume };
+
+/** Commands without a group, in the order of the help. */
+export const commonCommands: Readonly<Record<string, Leaf>> = {
+  run: container.commands['run']!,
+  exec: container.commands['exec']!,
+  ps: container.commands['ls']!,
+  build: image.commands['build']!,
+  pull: image.commands['pull']!,
+  push: image.commands['push']!,
+  images: image.commands['ls']!,
+  login: leaf('Log in to a registry', () => import('./commands/registry/login.ts')),
+  logout: leaf('Log out from a registry', () => import('./commands/registry/logout.ts')),
+  search: leaf('Search Docker Hub for images', () => import('./commands/registry/search.ts')),
+  version: leaf('Show the versions of client and engine', () => import('./commands/system/version.ts')),
+  info: system.commands['info']!,
+};
+
+export const otherCommands: Readonly<Record<string, Leaf>> = {
+  attach: container.commands['attach']!,
+  commit: container.commands['commit']!,
+  cp: container.commands['cp']!,
+  create: container.commands['create']!,
+  daemon: leaf('Run the engine in the foreground', () => import('./commands/system/daemon.ts')),
+  diff: container.commands['diff']!,
+  events: system.commands['events']!,
+  export: container.commands['export']!,
+  history: image.commands['history']!,
+  import: image.commands['import']!,
+  inspect: leaf('Show everything that is known of an object', () => import('./commands/system/inspect.ts')),
+  kill: container.commands['kill']!,
+  load: image.commands['load']!,
+  logs: container.commands['logs']!,
+  pause: container.commands['pause']!,
+  port: container.commands['port']!,
+  rename: container.commands['rename']!,
+  restart: container.commands['restart']!,
+  rm: container.commands['rm']!,
+  rmi: image.commands['rm']!,
+  save: image.commands['save']!,
+  start: container.commands['start']!,
+  stats: container.commands['stats']!,
+  stop: container.commands['stop']!,
+  tag: image.commands['tag']!,
+  top: container.commands['top']!,
+  unpause: container.commands['unpause']!,
+  update: container.commands['update']!,
+  wait: container.commands['wait']!,
+};
+
+/** Every way to call this command, without the program's name. */
+export function spellingsOf(wanted: Leaf): readonly string[] {
+  const inGroups = Object.entries(groups).flatMap(([noun, group]) => {
+    const name = Object.keys(group.commands).find((verb) => group.commands[verb] === wanted);
+    if (name === undefined) return [];
+    const others = Object.keys(group.aliases).filter((alias) => group.aliases[alias] === name);
+    return [name, ...others].map((verb) => `${noun} ${verb}`);
+  });
+  const alone = Object.entries({ ...commonCommands, ...otherCommands });
+  return [...inGroups, ...alone.filter(([, leaf]) => leaf === wanted).map(([name]) => name)];
+}

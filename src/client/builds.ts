@@ -1,0 +1,94 @@
+import type { BuildRequest, BuildResult } from '../build/index.ts';
+import { type ErrorKind, errorKinds, type SourceLocation, StrataError } from '../errors/index.ts';
+import type { BuildEvent, Progress } from '../progress/index.ts';
+import type { Transport } from './transport.ts';
+import type { DaemonStatus } from './types.ts';
+
+export interface StrataCalls {
+  /** Builds; the daemon stops the build when `signal` is aborted. Rejects with the builder's own error. */
+  build(request: BuildRequest, options: { progress: Progress<BuildEvent>; signal?: AbortSignal }): Promise<BuildResult>;
+  status(): Promise<DaemonStatus>;
+  shutdown(): Promise<void>;
+}
+
+type Line =
+  | BuildEvent
+  | { readonly type: 'result'; readonly result: BuildResult }
+  | { readonly type: 'error'; readonly error: RemoteError };
+
+/** A StrataError as it travels. */
+interface RemoteError {
+  readonly kind: string;
+  readonly code?: string;
+  readonly message: string;
+  readonly hint?: string;
+  readonly location?: SourceLocation;
+  readonly exitCode?: number;
+  readonly failedStep?: FailedStepSummary;
+}
+
+/** The image that a failed step left, for opening a shell in it. */
+export interface FailedStepSummary {
+  readonly image?: string;
+  readonly args?: readonly string[];
+  readonly env?: readonly string[];
+  readonly cwd?: string;
+  readonly user?: string;
+}
+
+/** The `cause` of the error of a build whose failed step was kept. */
+export class KeptStep extends Error {
+  readonly step: FailedStepSummary;
+
+  constructor(step: FailedStepSummary) {
+    super('a step of the build failed');
+    this.name = 'KeptStep';
+    this.step = step;
+  }
+}
+
+export function createStrataCalls(transport: Transport): StrataCalls {
+  return {
+    async build(request, { progress, signal }) {
+      const lines = transport.lines<Line>('POST', '/strata/v1/build', { json: request, ...(signal && { signal }) });
+      try {
+        for await (const line of lines) {
+          if (line.type === 'result') return line.result;
+          if (line.type === 'error') throw remoteError(line.error);
+          progress(line);
+        }
+      } catch (error) {
+        throw explained(error, signal, transport);
+      }
+      throw new StrataError('unavailable', 'the daemon went away before the build was done', { code: 'no_result' });
+    },
+    status: () => transport.json('GET', '/strata/v1/status'),
+    async shutdown() {
+      await transport.text('POST', '/strata/v1/shutdown');
+    },
+  };
+}
+
+function explained(error: unknown, signal: AbortSignal | undefined, transport: Transport): unknown {
+  if (signal?.aborted) return new StrataError('cancelled', 'context canceled', { cause: error, exitCode: 130 });
+  if (error instanceof StrataError && error.code === 'http_404') {
+    const at = transport.endpoint.kind === 'unix' ? transport.endpoint.path : transport.endpoint.host;
+    return new StrataError('unsupported', `what answers at ${at} is not a Strata daemon of this version`, {
+      code: 'version_mismatch',
+      hint: 'compare the two with `strata version`; restart an older daemon with this program',
+      cause: error,
+    });
+  }
+  return error;
+}
+
+function remoteError({ kind, code, message, hint, location, exitCode, failedStep }: RemoteError): StrataError {
+  const known = (errorKinds as readonly string[]).includes(kind) ? (kind as ErrorKind) : 'internal';
+  return new StrataError(known, message, {
+    ...(code !== undefined && { code }),
+    ...(hint !== undefined && { hint }),
+    ...(location !== undefined && { location }),
+    ...(exitCode !== undefined && { exitCode }),
+    ...(failedStep !== undefined && { cause: new KeptStep(failedStep) }),
+  });
+}
