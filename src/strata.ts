@@ -1,11 +1,11 @@
 /** The program: the command line, the daemon, and the threads of both. In a bundle all of them are this one file. */
 import { isMainThread, workerData } from 'node:worker_threads';
 
-if (isMainThread) {
+void (isMainThread ? runProgram() : runThread((workerData as { readonly room?: unknown } | null)?.room));
+
+async function runProgram(): Promise<void> {
   const { main } = await import('./cli/main.ts');
   process.exitCode = await main(process.argv.slice(2));
-} else {
-  await runThread((workerData as { readonly room?: unknown } | null)?.room);
 }
 
 async function runThread(room: unknown): Promise<void> {
