@@ -277,9 +277,11 @@ class Build {
 
   #secrets(): ExecSecrets {
     const { secrets = [], ssh = [] } = this.#request;
-    const proxy = proxyArgs.flatMap((name) =>
-      this.#given[name] === undefined ? [] : [`${name}=${this.#given[name]}`],
-    );
+    // A RUN finds each under both spellings; the upper one counts where they differ.
+    const proxy = proxyArgs.flatMap((name) => {
+      const value = this.#given[name.toUpperCase()] ?? this.#given[name.toLowerCase()];
+      return value === undefined ? [] : [`${name}=${value}`];
+    });
     return {
       proxy,
       secrets: new Map(secrets.map(({ id, value }) => [id, Buffer.from(value, 'base64')])),

@@ -159,7 +159,8 @@ function readEntry(at: string, path: string, name: string, tree: Tree, look: Cop
     mode: modeOf(stat, type, look),
     ...(look.chown ?? own),
     ...(type === 'link' && { link: readlinkSync(at) }),
-    xattrs: readXattrs(at),
+    // A context has none: the reference's clients do not send them.
+    xattrs: tree.resetOwner ? noXattrs : readXattrs(at),
   };
 }
 

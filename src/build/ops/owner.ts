@@ -25,7 +25,8 @@ export async function resolveOwner(shop: Workshop, spec: string, target: TargetL
     const row = (await rows('/etc/passwd', 'user')).find(([name]) => name === user);
     owner = { uid: numberOf(row?.[2] ?? '') ?? 0, gid: numberOf(row?.[3] ?? '') ?? 0 };
   }
-  if (group === undefined || group === '') return owner;
+  if (group === undefined) return owner;
+  if (group === '') return { uid: owner.uid, gid: 0 };
   const gid =
     numberOf(group) ?? numberOf((await rows('/etc/group', 'group')).find(([name]) => name === group)?.[2] ?? '');
   return { uid: owner.uid, gid: gid ?? owner.gid };
