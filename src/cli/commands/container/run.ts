@@ -63,7 +63,7 @@ async function runAttached(call: RunCall): Promise<number> {
   }
   const client = await call.client();
   const { Id } = await createContainer(client, inputOf(call), attached);
-  const ended = await waitForEnd(client, Id, flags.rm);
+  const { ended } = await waitForEnd(client, Id, flags.rm);
   const stops: (() => void)[] = [];
   if (flags['sig-proxy'] && !flags.tty) stops.push(forwardSignals((signal) => void sendSignal(client, Id, signal)));
   try {
@@ -77,11 +77,11 @@ async function runAttached(call: RunCall): Promise<number> {
   }
 }
 
-/** Asks before the start, so that an end right after it is not missed. */
+/** Asks before the start, so that an end right after it is not missed. In a record, since a promise alone would be awaited. */
 async function waitForEnd(client: Client, id: string, removed: boolean) {
   const { ended } = await client.containers.wait(id, removed ? 'removed' : 'next-exit');
   ended.catch(() => {});
-  return ended;
+  return { ended };
 }
 
 async function startJoined(
