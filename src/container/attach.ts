@@ -1,8 +1,6 @@
 import { connectPacketSocket, isErrno, type PacketSocket } from '../sys/index.ts';
-import { followLog } from './log-file.ts';
+import { followBatches } from './log-file.ts';
 import type { Attachment, LogChunk } from './types.ts';
-
-export type Attached = Attachment;
 
 export interface AttachmentOptions {
   readonly logPath: string;
@@ -25,58 +23,104 @@ export interface AttachmentOptions {
 export function createAttachment(options: AttachmentOptions): Attachment {
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
-  let input: Promise<PacketSocket | undefined> | undefined;
+  const input = options.stdin ? createInput(options) : undefined;
+
+  async function* output(): AsyncGenerator<LogChunk> {
+    const { from, ended, onWake } = options;
+    try {
+      for await (const batch of followBatches(options.logPath, { from, ended, onWake, signal }))
+        yield* merged(batch.filter(isWanted), options.tty);
+    } finally {
+      input?.close();
+    }
+  }
+
+  const isWanted = ({ stream }: LogChunk) => (stream === 'stdout' || options.tty ? options.stdout : options.stderr);
+
+  return {
+    output: output(),
+    write: async (data) => await input?.write(data),
+    closeInput: async () => await input?.end(),
+    detach() {
+      stop.abort();
+      input?.close();
+    },
+  };
+}
+
+const mostMerged = 64 * 1024;
+
+/** Neighbours of one stream become one chunk: a client wants bytes, and every chunk costs it a frame. */
+function merged(chunks: readonly LogChunk[], tty: boolean): readonly LogChunk[] {
+  const out: LogChunk[] = [];
+  let parts: Uint8Array[] = [];
+  let size = 0;
+  const flush = (first: LogChunk | undefined) => {
+    if (first) out.push({ ...first, stream: tty ? 'stdout' : first.stream, data: Buffer.concat(parts) });
+    parts = [];
+    size = 0;
+  };
+  let first: LogChunk | undefined;
+  for (const chunk of chunks) {
+    if (first && (first.stream !== chunk.stream || size >= mostMerged)) {
+      flush(first);
+      first = undefined;
+    }
+    first ??= chunk;
+    parts.push(chunk.data);
+    size += chunk.data.length;
+  }
+  flush(first);
+  return out;
+}
+
+interface Input {
+  write(data: Uint8Array): Promise<void>;
+  /** After all that was written: the process sees the end of its input. */
+  end(): Promise<void>;
+  close(): void;
+}
+
+function createInput({ socket: path, started }: AttachmentOptions): Input {
+  let connecting: Promise<PacketSocket | undefined> | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+  let closed = false;
 
   function connect(): Promise<PacketSocket | undefined> {
-    input ??= options.started().then(() => {
+    connecting ??= started().then(() => {
+      if (closed) return undefined;
       try {
-        return connectPacketSocket(options.socket);
+        return connectPacketSocket(path);
       } catch (error) {
         // The process has ended already: its input goes nowhere, as into a closed pipe.
         if (isErrno(error, 'ENOENT', 'ECONNREFUSED')) return undefined;
         throw error;
       }
     });
-    return input;
+    return connecting;
   }
 
-  async function* output(): AsyncGenerator<LogChunk> {
-    try {
-      for await (const chunk of followLog(options.logPath, {
-        from: options.from,
-        ended: options.ended,
-        onWake: options.onWake,
-        signal,
-      })) {
-        const stream = options.tty ? 'stdout' : chunk.stream;
-        if (stream === 'stdout' ? options.stdout : options.stderr) yield { ...chunk, stream };
-      }
-    } finally {
-      void input?.then((socket) => socket?.close());
-    }
-  }
-
-  let writing: Promise<unknown> = Promise.resolve();
-  const inOrder = (work: (socket: PacketSocket) => Promise<void> | void): Promise<void> => {
-    if (!options.stdin) return Promise.resolve();
-    const next = writing.then(async () => {
+  function inOrder(work: (socket: PacketSocket) => Promise<void> | void): Promise<void> {
+    const next = last.then(async () => {
       const socket = await connect();
       if (socket) await work(socket);
     });
-    writing = next.catch(() => undefined);
+    last = next.catch(() => undefined);
     return next.catch((error: unknown) => {
       if (!isErrno(error, 'EPIPE', 'ECONNRESET', 'ENOTCONN')) throw error;
     });
-  };
+  }
 
   return {
-    output: output(),
     write: (data) => inOrder((socket) => socket.send(data)),
-    closeInput: () =>
+    end: () =>
       inOrder((socket) => {
         socket.end();
         socket.close();
       }),
-    detach: () => stop.abort(),
+    close() {
+      closed = true;
+      void connecting?.then((socket) => socket?.close()).catch(() => undefined);
+    },
   };
 }

@@ -1,49 +1,92 @@
-import { lstatSync, readdirSync } from 'node:fs';
+import { lstatSync, readdirSync, type Stats } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ActiveKey, Snapshots } from '../snapshot/index.ts';
 import { majorMinor } from '../sys/index.ts';
+import type { StubRecord } from './stubs.ts';
 
 export interface ChangedPath {
   readonly path: string;
   readonly kind: 'A' | 'C' | 'D';
 }
 
-/** What an active snapshot changes of what it stands on, sorted by path; folders on the way to a change are `C`. */
-export async function changedPaths(key: ActiveKey, snapshots: Snapshots): Promise<readonly ChangedPath[]> {
+/**
+ * What an active snapshot changes of what it stands on, sorted by path; folders on the way to a change are `C`. The
+ * stubs of a running container are no change.
+ */
+export async function changedPaths(
+  key: ActiveKey,
+  snapshots: Snapshots,
+  stubs: readonly StubRecord[],
+): Promise<readonly ChangedPath[]> {
   const active = await snapshots.active(key);
   if (!active) return [];
   const below = await snapshots.mount(active.parent);
   try {
+    const stubPaths = new Set(stubs.map(({ folder, name }) => join(folder, name)));
+    const stubTimes = new Map(stubs.map(({ folder, after, before }) => [`${folder}:${after}`, before]));
     const out: ChangedPath[] = [];
-    walk(active.diffDir, below.target, '', out);
+    walk('', { upper: active.diffDir, lower: below.target, stubPaths, stubTimes }, out);
     return out.sort((a, b) => (a.path < b.path ? -1 : 1));
   } finally {
     await below.unmount();
   }
 }
 
-function walk(upper: string, lower: string, path: string, out: ChangedPath[]): void {
-  for (const name of readdirSync(join(upper, path))) {
+interface Walk {
+  readonly upper: string;
+  readonly lower: string;
+  readonly stubPaths: ReadonlySet<string>;
+  /** `folder:time` after a stub was made there -> time before. */
+  readonly stubTimes: ReadonlyMap<string, string>;
+}
+
+/** Whether anything was found. */
+function walk(path: string, where: Walk, out: ChangedPath[]): boolean {
+  let found = false;
+  for (const name of readdirSync(join(where.upper, path))) {
     const at = `${path}/${name}`;
-    const entry = lstatSync(join(upper, at));
-    const old = lstatSync(join(lower, at), { throwIfNoEntry: false });
-    if (entry.isCharacterDevice() && majorMinor(entry.rdev).major === 0 && majorMinor(entry.rdev).minor === 0) {
-      if (old) out.push({ path: at, kind: 'D' });
-      continue;
-    }
-    out.push({ path: at, kind: old ? 'C' : 'A' });
-    if (entry.isDirectory()) walk(upper, lower, at, out);
+    if (changed(at, where, out)) found = true;
   }
+  return found;
+}
+
+function changed(at: string, where: Walk, out: ChangedPath[]): boolean {
+  const entry = lstatSync(join(where.upper, at));
+  const old = lstatSync(join(where.lower, at), { throwIfNoEntry: false });
+  if (isWhiteout(entry)) {
+    if (old) out.push({ path: at, kind: 'D' });
+    return old !== undefined;
+  }
+  const inside = entry.isDirectory() && walk(at, where, out);
+  if (where.stubPaths.has(at) && !inside && (entry.isDirectory() || entry.size === 0)) return false;
+  if (old?.isDirectory() && entry.isDirectory() && !inside && isSameFolder(at, where)) return false;
+  out.push({ path: at, kind: old ? 'C' : 'A' });
+  return true;
+}
+
+function isWhiteout(entry: Stats): boolean {
+  if (!entry.isCharacterDevice()) return false;
+  const { major, minor } = majorMinor(entry.rdev);
+  return major === 0 && minor === 0;
+}
+
+/** A folder is copied up for what happens in it, and may be as it was when that is undone. */
+function isSameFolder(path: string, { upper, lower, stubTimes }: Walk): boolean {
+  const [now, old] = [upper, lower].map((root) => lstatSync(join(root, path), { bigint: true }));
+  const time = String(now!.mtimeNs);
+  const sameTime = time === String(old!.mtimeNs) || stubTimes.get(`${path}:${time}`) === String(old!.mtimeNs);
+  return sameTime && now!.mode === old!.mode && now!.uid === old!.uid && now!.gid === old!.gid;
 }
 
 /** Bytes of the regular files in a diff directory. */
 export async function writableSize(diffDir: string): Promise<number> {
   let sum = 0;
-  for (const name of readdirSync(diffDir)) {
-    const path = join(diffDir, name);
-    const entry = lstatSync(path);
-    if (entry.isDirectory()) sum += await writableSize(path);
-    else if (entry.isFile()) sum += entry.size;
-  }
+  for (const entry of await readdir(diffDir, { withFileTypes: true, recursive: true }))
+    if (entry.isFile())
+      sum += await stat(join(entry.parentPath, entry.name)).then(
+        ({ size }) => size,
+        () => 0,
+      );
   return sum;
 }

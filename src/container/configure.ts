@@ -1,4 +1,5 @@
 /** What a container is made of: the request over the image's own configuration, as Docker merges them. */
+import { hostname } from 'node:os';
 import { StrataError } from '../errors/index.ts';
 import type { PortBinding } from '../network/index.ts';
 import type { RuntimeConfig } from '../oci/index.ts';
@@ -6,7 +7,12 @@ import type { ContainerConfig, HostConfig } from './types.ts';
 
 const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-export function mergeConfig(given: ContainerConfig, image: RuntimeConfig, id: string): ContainerConfig {
+export function mergeConfig(
+  given: ContainerConfig,
+  image: RuntimeConfig,
+  id: string,
+  networkMode: string,
+): ContainerConfig {
   const ownEntrypoint = given.Entrypoint !== undefined && given.Entrypoint !== null;
   const entrypoint = ownEntrypoint
     ? given.Entrypoint!.length === 1 && given.Entrypoint![0] === ''
@@ -26,10 +32,10 @@ export function mergeConfig(given: ContainerConfig, image: RuntimeConfig, id: st
   const volumes = { ...image.Volumes, ...given.Volumes };
   return {
     ...given,
-    Hostname: given.Hostname || id.slice(0, 12),
+    Hostname: given.Hostname || (networkMode === 'host' ? hostname() : id.slice(0, 12)),
     Domainname: given.Domainname ?? '',
     User: user,
-    Env: mergeEnv([...(image.Env ?? [])], given.Env ?? []),
+    Env: withImageEnv(given.Env ?? [], image.Env ?? []),
     Entrypoint: entrypoint,
     Cmd: cmd,
     WorkingDir: workingDir,
@@ -42,16 +48,22 @@ export function mergeConfig(given: ContainerConfig, image: RuntimeConfig, id: st
   };
 }
 
-function mergeEnv(image: readonly string[], given: readonly string[]): readonly string[] {
-  const keys = new Map<string, string>();
-  for (const entry of [defaultPath, ...image]) keys.set(entry.split('=', 1)[0]!, entry);
+/** The request's variables, then those of the image that it does not name. */
+function withImageEnv(given: readonly string[], image: readonly string[]): readonly string[] {
+  const names = new Set(given.map(variableName));
+  return [...given, ...image.filter((entry) => !names.has(variableName(entry)))];
+}
+
+const variableName = (entry: string) => entry.split('=', 1)[0]!;
+
+/** `given` over `base`, each variable once, in its first place; a name alone takes the variable away. */
+function mergeEnv(base: readonly string[], given: readonly string[]): readonly string[] {
+  const values = new Map(base.map((entry) => [variableName(entry), entry]));
   for (const entry of given) {
-    const key = entry.split('=', 1)[0]!;
-    // A name alone takes the variable away.
-    if (entry === key) keys.delete(key);
-    else keys.set(key, entry);
+    if (entry.includes('=')) values.set(variableName(entry), entry);
+    else values.delete(entry);
   }
-  return [...keys.values()];
+  return [...values.values()];
 }
 
 /** The command as run: entry point, then command; an error in Docker's words when there is neither. */
@@ -66,14 +78,16 @@ export function commandOf(config: ContainerConfig): readonly string[] {
   return command;
 }
 
-/** The environment of the process. */
-export function processEnvironment(config: ContainerConfig, home: string): readonly string[] {
-  const env = [...(config.Env ?? [])];
-  const has = (key: string) => env.some((entry) => entry.startsWith(`${key}=`));
-  if (!has('HOSTNAME')) env.push(`HOSTNAME=${config.Hostname}`);
-  if (config.Tty && !has('TERM')) env.push('TERM=xterm');
-  if (!has('HOME')) env.push(`HOME=${home}`);
-  return env;
+/** The environment of the container's process, or of an exec in it with variables of its own. */
+export function processEnvironment(
+  config: ContainerConfig,
+  home: string,
+  exec: { readonly env: readonly string[]; readonly tty: boolean } | undefined = undefined,
+): readonly string[] {
+  const tty = exec ? exec.tty : (config.Tty ?? false);
+  const own = [defaultPath, `HOSTNAME=${config.Hostname}`, ...(tty ? ['TERM=xterm'] : [])];
+  const env = mergeEnv(mergeEnv(own, config.Env ?? []), exec?.env ?? []);
+  return env.some((entry) => entry.startsWith('HOME=')) ? env : [...env, `HOME=${home}`];
 }
 
 /** Ports to publish: what was asked for, and with `-P` every exposed one. */
@@ -92,21 +106,4 @@ export function portsToPublish(
     for (const port of Object.keys(config.ExposedPorts ?? {}))
       ports[port.includes('/') ? port : `${port}/tcp`] ??= [{ HostPort: '' }];
   return ports;
-}
-
-/** cgroup limits in the runtime spec's words (config-linux.md "Control groups"). */
-export function resourcesOf(host: HostConfig): object {
-  const period = host.CpuPeriod || 100_000;
-  const quota = host.NanoCpus ? Math.round((host.NanoCpus / 1e9) * 100_000) : host.CpuQuota;
-  return {
-    ...(host.Memory && { memory: { limit: host.Memory, ...(host.MemorySwap ? { swap: host.MemorySwap } : {}) } }),
-    ...((quota || host.CpuShares || host.CpusetCpus) && {
-      cpu: {
-        ...(quota && { quota, period }),
-        ...(host.CpuShares && { shares: host.CpuShares }),
-        ...(host.CpusetCpus && { cpus: host.CpusetCpus }),
-      },
-    }),
-    ...(host.PidsLimit && host.PidsLimit > 0 && { pids: { limit: host.PidsLimit } }),
-  };
 }

@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { StrataError } from '../errors/index.ts';
-import { hostEnvironment, type RuntimeFacts } from './runtime.ts';
+import { isErrno } from '../sys/index.ts';
+import { type RuntimeFacts, spawnMonitor } from './runtime.ts';
 
 export interface ConmonOptions {
   /** Id of the container. */
@@ -21,11 +21,13 @@ export interface ConmonOptions {
   readonly leaveStdinOpen: boolean;
   /** Process spec of an exec. */
   readonly execSpec?: string;
+  /** Mounts of the engine that the runtime needs: root, network namespace. */
+  readonly mounts: readonly string[];
 }
 
 /**
  * Starts conmon, which creates the container (or runs the exec) and stays with it. Resolves with the pid of the process;
- * rejects with the runtime's own words when there is none.
+ * rejects with the runtime's own words (`runtime_failed`) when there is none.
  */
 export async function startConmon(facts: RuntimeFacts, options: ConmonOptions): Promise<number> {
   if (!facts.conmon)
@@ -33,43 +35,9 @@ export async function startConmon(facts: RuntimeFacts, options: ConmonOptions): 
       code: 'missing_program',
       hint: 'apt-get install conmon',
     });
-  const args = [
-    '-c',
-    options.id,
-    '-u',
-    options.uuid,
-    '-n',
-    options.name,
-    '-r',
-    facts.program,
-    '-b',
-    options.folder,
-    '-p',
-    `${options.folder}/pid`,
-    '--conmon-pidfile',
-    `${options.folder}/conmon.pid`,
-    '--exit-dir',
-    options.exitDir,
-    '--persist-dir',
-    options.folder,
-    '-l',
-    `k8s-file:${options.logPath}`,
-    '--full-attach',
-    '--log-level',
-    'error',
-    '--no-sync-log',
-    ...(options.logSizeMax === undefined ? [] : ['--log-size-max', String(options.logSizeMax)]),
-    ...(options.tty ? ['-t'] : []),
-    ...(options.stdin ? ['-i'] : []),
-    ...(options.leaveStdinOpen ? ['--leave-stdin-open'] : []),
-    ...(options.execSpec === undefined
-      ? []
-      : ['--api-version', '1', '--exec', '--exec-process-spec', options.execSpec]),
-  ];
   const nothing = openSync('/dev/null', 'r+');
-  const child = spawn(facts.conmon, args, {
+  const child = spawnMonitor(facts, conmonArgs(facts, options), options.mounts, {
     stdio: [nothing, nothing, nothing, 'pipe', 'pipe'],
-    env: { ...hostEnvironment, _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4' } as NodeJS.ProcessEnv,
     cwd: options.folder,
     detached: true,
   });
@@ -80,11 +48,11 @@ export async function startConmon(facts: RuntimeFacts, options: ConmonOptions): 
   start.end('\0');
   child.unref();
   return await new Promise((resolve, reject) => {
+    const fail = (message: string, code = 'runtime_failed') => reject(new StrataError('internal', message, { code }));
     let said = '';
-    child.once('error', (cause) =>
-      reject(new StrataError('failed_precondition', `cannot run ${facts.conmon}: ${cause.message}`, { cause })),
-    );
+    child.once('error', (cause) => fail(`cannot run ${facts.conmon}: ${cause.message}`, 'missing_program'));
     sync.setEncoding('utf8');
+    sync.on('error', () => {});
     sync.on('data', (text: string) => {
       said += text;
       const line = said.indexOf('\n');
@@ -92,26 +60,70 @@ export async function startConmon(facts: RuntimeFacts, options: ConmonOptions): 
       sync.destroy();
       const answer = parseAnswer(said.slice(0, line));
       if (answer.pid > 0 || (options.execSpec !== undefined && answer.pid === 0)) resolve(answer.pid);
-      else reject(new StrataError('internal', answer.message, { code: 'runtime_failed' }));
+      else fail(answer.message);
     });
-    sync.on('end', () =>
-      reject(
-        new StrataError('internal', `conmon ended without an answer${said ? `: ${said}` : ''}`, {
-          code: 'runtime_failed',
-        }),
-      ),
-    );
+    sync.on('end', () => fail(`conmon ended without an answer${said ? `: ${said}` : ''}`));
   });
+}
+
+function conmonArgs(facts: RuntimeFacts, options: ConmonOptions): string[] {
+  const { folder } = options;
+  const values: Readonly<Record<string, string | undefined>> = {
+    '--cid': options.id,
+    '--cuuid': options.uuid,
+    '--name': options.name,
+    '--runtime': facts.command,
+    '--bundle': folder,
+    '--container-pidfile': `${folder}/pid`,
+    '--conmon-pidfile': `${folder}/conmon.pid`,
+    '--exit-dir': options.exitDir,
+    '--persist-dir': folder,
+    '--log-path': `k8s-file:${options.logPath}`,
+    '--log-level': 'error',
+    '--log-size-max': options.logSizeMax?.toString(),
+    '--exec-process-spec': options.execSpec,
+    // Of an exec, conmon tells the pid and the failure only from this version of its answers on.
+    '--api-version': options.execSpec === undefined ? undefined : '1',
+  };
+  const flags: Readonly<Record<string, boolean>> = {
+    '--full-attach': true,
+    '--no-sync-log': true,
+    '--terminal': options.tty,
+    '--stdin': options.stdin,
+    '--leave-stdin-open': options.leaveStdinOpen,
+    '--exec': options.execSpec !== undefined,
+  };
+  return [
+    ...Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [name, value])),
+    ...Object.entries(flags).flatMap(([name, on]) => (on ? [name] : [])),
+  ];
 }
 
 function parseAnswer(line: string): { readonly pid: number; readonly message: string } {
   try {
-    const answer = JSON.parse(line) as { pid?: number; data?: number; exit_code?: number; message?: string };
+    const answer = JSON.parse(line) as { pid?: number; data?: number; message?: string };
     return {
       pid: answer.pid ?? answer.data ?? -1,
       message: (answer.message ?? 'the runtime failed without a message').trim(),
     };
   } catch {
     return { pid: -1, message: line };
+  }
+}
+
+/** Tells conmon the size of the terminal; nothing happens where it has ended. */
+export function resizeTerminal(folder: string, rows: number, columns: number): void {
+  let fd: number;
+  try {
+    // Non-blocking: opening a pipe that nobody reads would wait for ever.
+    fd = openSync(`${folder}/winsz`, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENXIO')) return;
+    throw error;
+  }
+  try {
+    writeSync(fd, `${rows} ${columns}\n`);
+  } finally {
+    closeSync(fd);
   }
 }

@@ -1,54 +1,41 @@
 import { randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  watch,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { resolveUser } from '../account/index.ts';
 import type { Database } from '../db/index.ts';
 import { messageOf, StrataError } from '../errors/index.ts';
-import type { EndpointSettings, Networks } from '../network/index.ts';
+import type { Networks } from '../network/index.ts';
 import type { Mount, Snapshots } from '../snapshot/index.ts';
-import { fdPath, mkdirInRoot, unmount } from '../sys/index.ts';
+import { isErrno, unmount } from '../sys/index.ts';
 import type { Volumes } from '../volume/index.ts';
-import { type Attached, createAttachment } from './attach.ts';
+import { createAttachment } from './attach.ts';
 import { changedPaths, writableSize } from './changes.ts';
-import { commandOf, mergeConfig, portsToPublish, processEnvironment, resourcesOf } from './configure.ts';
-import { startConmon } from './conmon.ts';
+import { commandOf, mergeConfig, portsToPublish } from './configure.ts';
+import { resizeTerminal } from './conmon.ts';
 import { createExecs } from './execs.ts';
+import { readExitCode, watchExits } from './exit-watch.ts';
 import { createHealth } from './health.ts';
-import { containerFiles } from './injected-files.ts';
-import { followLog, logSize, readLog } from './log-file.ts';
-import { collectMountPoints, specMounts } from './mount-points.ts';
-import { randomName } from './names.ts';
-import { type ContainerRecord, freshState, isRunning, never, timestamp } from './record.ts';
+import { joinNetwork, requestedNetworks } from './join-network.ts';
+import { hasLabels } from './label-filter.ts';
+import { launch } from './launch.ts';
+import { checkHostConfig, hostConfigWarnings, resourcesOf } from './limits.ts';
+import { logSize } from './log-file.ts';
+import { queryLogs } from './log-query.ts';
+import { collectMountPoints, type MountPoint } from './mount-points.ts';
+import { checkName, randomName } from './names.ts';
+import { startTicks } from './process-start.ts';
+import { type ContainerRecord, freshState, hasProcess, isRunning, never, timestamp } from './record.ts';
+import { recoverContainers } from './recover.ts';
+import { createBackoff, shouldRestart } from './restart-policy.ts';
+import { withContainerRoot } from './root-view.ts';
 import { type RuntimeFacts, runRuntime } from './runtime.ts';
-import { securityOf } from './security-options.ts';
 import { parseSignal } from './signals.ts';
-import { makeSpec } from './spec.ts';
-import { startFailure } from './start-failure.ts';
 import { readStats } from './stats.ts';
+import { createContainerStore } from './store.ts';
+import { removeStubs } from './stubs.ts';
 import { listProcesses } from './top.ts';
-import type {
-  Container,
-  ContainerEvent,
-  ContainerState,
-  Containers,
-  CreateContainer,
-  HostConfig,
-  LogChunk,
-  LogOptions,
-} from './types.ts';
+import { createTurns } from './turns.ts';
+import type { Attachment, Container, ContainerEvent, Containers, CreateContainer } from './types.ts';
 
 export interface ContainerOptions {
   readonly db: Database;
@@ -60,82 +47,31 @@ export interface ContainerOptions {
   readonly runtime: () => RuntimeFacts;
 }
 
-/** What this process knows of a container besides its row. */
-interface Live {
-  /** Called whenever the state changed. */
-  readonly listeners: Set<() => void>;
-  /** Work on one container is done one after another. */
-  turn: Promise<unknown>;
-  mount?: Mount;
-  restarts: number;
-  restartTimer?: NodeJS.Timeout;
-}
+/** How long a killed process may take to be gone. */
+const killedMs = 10_000;
 
+/**
+ * One file, since it is one state machine: created -> running <-> paused -> exited, with `restarting` between two runs.
+ * What changes a container's state runs in its turn ({@link createTurns}); what waits for a change does not.
+ */
 export function createContainers(options: ContainerOptions): Containers {
-  const { db, snapshots, networks, volumes } = options;
+  const { snapshots, networks, volumes } = options;
   const dataDir = join(options.dataRoot, 'containers');
   const stateDir = join(options.stateRoot, 'containers');
   const exitDir = join(options.stateRoot, 'exits');
   for (const dir of [dataDir, stateDir, exitDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const lives = new Map<string, Live>();
+  const store = createContainerStore(options.db);
+  const turns = createTurns();
+  const mounts = new Map<string, Mount>();
+  const backoff = createBackoff();
+  const restarts = new Map<string, NodeJS.Timeout>();
   const subscribers = new Set<(event: ContainerEvent) => void>();
   let closed = false;
 
-  // ------------------------------------------------------------------ rows
-
-  const parse = (row: { record: string }) => JSON.parse(row.record) as ContainerRecord;
-  const byID = (id: string) => {
-    const row = db.get<{ record: string }>('SELECT record FROM containers WHERE id = ?', id);
-    return row && parse(row);
-  };
-
-  function get(ref: string): ContainerRecord {
-    const name = ref.startsWith('/') ? ref.slice(1) : ref;
-    const found = byID(name) ?? byNameOrPrefix(name);
-    if (found) return found;
-    throw new StrataError('not_found', `No such container: ${ref}`, { code: 'container_not_found' });
-  }
-
-  function byNameOrPrefix(name: string): ContainerRecord | undefined {
-    const row = db.get<{ record: string }>('SELECT record FROM containers WHERE name = ?', name);
-    if (row) return parse(row);
-    if (!/^[a-f0-9]+$/.test(name)) return undefined;
-    const rows = db.all<{ record: string }>(
-      'SELECT record FROM containers WHERE id >= ?1 AND id < ?2 LIMIT 2',
-      name,
-      `${name}g`,
-    );
-    if (rows.length > 1)
-      throw new StrataError('invalid_argument', `multiple IDs found with provided prefix: ${name}`, {
-        code: 'ambiguous_prefix',
-      });
-    return rows[0] && parse(rows[0]);
-  }
-
-  function change(id: string, patch: Partial<ContainerRecord>): ContainerRecord {
-    const next = { ...byID(id)!, ...patch };
-    db.run('UPDATE containers SET record = ?, name = ? WHERE id = ?', JSON.stringify(next), next.name, id);
-    for (const listener of [...live(id).listeners]) listener();
-    return next;
-  }
-
-  const changeState = (id: string, patch: Partial<ContainerState>) =>
-    change(id, { state: { ...byID(id)!.state, ...patch } });
-
-  function live(id: string): Live {
-    const known = lives.get(id);
-    if (known) return known;
-    const made: Live = { listeners: new Set(), turn: Promise.resolve(), restarts: 0 };
-    lives.set(id, made);
-    return made;
-  }
-
-  function inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
-    const one = live(id);
-    const next = one.turn.then(work);
-    one.turn = next.catch(() => undefined);
-    return next;
-  }
+  const bundleOf = (id: string) => join(stateDir, id.slice(0, 16));
+  const rootOf = (id: string) => join(bundleOf(id), 'rootfs');
+  const folderOf = (id: string) => join(dataDir, id);
+  const runtime = (...args: readonly string[]) => runRuntime(options.runtime(), args);
 
   function emit(
     action: ContainerEvent['action'],
@@ -145,49 +81,27 @@ export function createContainers(options: ContainerOptions): Containers {
     for (const subscriber of subscribers) subscriber({ action, container, ...(attributes && { attributes }) });
   }
 
-  const bundleOf = (id: string) => join(stateDir, id.slice(0, 16));
-  const rootOf = (id: string) => join(bundleOf(id), 'rootfs');
-  const folderOf = (id: string) => join(dataDir, id);
-
   // ------------------------------------------------------------------ create
 
   async function create(spec: CreateContainer): Promise<{ container: Container; warnings: string[] }> {
     const id = randomBytes(32).toString('hex');
-    const taken = (name: string) => db.get<{ id: string }>('SELECT id FROM containers WHERE name = ?', name);
-    const name = spec.name?.replace(/^\//, '') || randomName((one) => taken(one) !== undefined);
-    if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) {
-      throw new StrataError(
-        'invalid_argument',
-        `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
-        { code: 'invalid_name' },
-      );
-    }
-    refuseTaken(name, taken(name)?.id);
-    const config = mergeConfig(spec.config, spec.image?.config ?? {}, id);
-    const command = commandOf(config);
-    const host = spec.host;
+    const name = spec.name?.replace(/^\//, '') || randomName(store.isTaken);
+    checkName(name);
+    store.refuseTaken(name);
+    const { host } = spec;
+    checkHostConfig(host);
+    const config = mergeConfig(spec.config, spec.image?.config ?? {}, id, host.NetworkMode ?? '');
+    const [path = '', ...args] = commandOf(config);
     portsToPublish(config, host);
     if (config.StopSignal) parseSignal(config.StopSignal);
-    const from = (host.VolumesFrom ?? []).flatMap((ref) => {
-      const [other = '', mode] = ref.split(':');
-      return get(other).mounts.map((point) => ({ ...point, RW: point.RW && mode !== 'ro' }));
-    });
-    const points = await collectMountPoints(config, host, volumes, from);
+    const asked = requestedNetworks(host, spec.endpoints ?? {}, networks, store);
+    const points = await collectMountPoints(config, host, volumes, inheritedMounts(host.VolumesFrom ?? []));
     const active = await snapshots.prepare(spec.image?.snapshot ?? null);
-    const folder = folderOf(id);
     try {
-      mkdirSync(folder, { recursive: true, mode: 0o710 });
-      const logPath = join(folder, 'container.log');
+      mkdirSync(folderOf(id), { mode: 0o710 });
+      const logPath = join(folderOf(id), 'container.log');
       writeFileSync(logPath, '', { mode: 0o640 });
-      if (points.populate.length > 0) {
-        const mounted = await snapshots.mount(spec.image?.snapshot ?? null);
-        try {
-          for (const { name: volume, target } of points.populate)
-            await volumes.populate(volume, mounted.target, target);
-        } finally {
-          await mounted.unmount();
-        }
-      }
+      await populateVolumes(spec, points.populate);
       const record: ContainerRecord = {
         id,
         name,
@@ -197,10 +111,10 @@ export function createContainers(options: ContainerOptions): Containers {
         host,
         state: freshState,
         restartCount: 0,
-        path: command[0]!,
-        args: command.slice(1),
+        path,
+        args,
         snapshot: active.key,
-        networks: requestedNetworks(host, spec.endpoints ?? {}),
+        networks: asked,
         ports: {},
         mounts: points.mounts,
         logPath,
@@ -209,413 +123,263 @@ export function createContainers(options: ContainerOptions): Containers {
         stopped: false,
         anonymousVolumes: points.anonymous,
       };
-      db.transaction(() => {
-        refuseTaken(name, taken(name)?.id);
-        db.run(
-          'INSERT INTO containers (id, name, snapshot, record) VALUES (?, ?, ?, ?)',
-          id,
-          name,
-          active.key,
-          JSON.stringify(record),
-        );
-      });
+      store.insert(record);
       emit('create', record);
-      return { container: record, warnings: warningsFor(host) };
+      return { container: record, warnings: hostConfigWarnings(host, options.runtime()) };
     } catch (error) {
       await snapshots.discard(active.key);
-      rmSync(folder, { recursive: true, force: true });
-      for (const volume of points.anonymous) await volumes.remove(volume, { inUse: new Set(), force: true });
+      rmSync(folderOf(id), { recursive: true, force: true });
+      await removeVolumes(points.anonymous);
       throw error;
     }
   }
 
-  function refuseTaken(name: string, by: string | undefined): void {
-    if (by === undefined) return;
-    throw new StrataError(
-      'conflict',
-      `Conflict. The container name "/${name}" is already in use by container "${by}". You have to remove (or rename) that container to be able to reuse that name.`,
-      { code: 'name_in_use' },
-    );
+  function inheritedMounts(from: readonly string[]): MountPoint[] {
+    return from.flatMap((ref) => {
+      const [other = '', mode] = ref.split(':');
+      return store.get(other).mounts.map((point) => ({ ...point, RW: point.RW && mode !== 'ro' }));
+    });
   }
 
-  function requestedNetworks(
-    host: HostConfig,
-    endpoints: Readonly<Record<string, EndpointSettings>>,
-  ): Record<string, EndpointSettings> {
-    const mode = host.NetworkMode || 'default';
-    if (mode.startsWith('container:')) {
-      get(mode.slice('container:'.length));
-      return {};
+  async function populateVolumes(
+    { image }: CreateContainer,
+    wanted: readonly { readonly name: string; readonly target: string }[],
+  ): Promise<void> {
+    if (wanted.length === 0 || !image?.snapshot) return;
+    const mounted = await snapshots.mount(image.snapshot);
+    try {
+      for (const { name, target } of wanted) await volumes.populate(name, mounted.target, target);
+    } finally {
+      await mounted.unmount();
     }
-    const first = mode === 'default' ? 'bridge' : networks.get(mode).name;
-    const out: Record<string, EndpointSettings> = { [first]: endpoints[mode] ?? endpoints[first] ?? {} };
-    for (const [name, settings] of Object.entries(endpoints))
-      if (name !== mode && name !== first) out[networks.get(name).name] = settings;
-    return out;
-  }
-
-  function warningsFor(host: HostConfig): string[] {
-    const facts = options.runtime();
-    const warnings: string[] = [];
-    if (facts.cgroups === 'none' && (host.Memory || host.NanoCpus))
-      warnings.push('Your kernel does not support cgroups. Limits discarded.');
-    if (!facts.seccomp && !host.Privileged)
-      warnings.push(
-        'No seccomp profile is installed (/usr/share/containers/seccomp.json): the container runs without one.',
-      );
-    return warnings;
   }
 
   // ------------------------------------------------------------------ start
 
   async function startNow(id: string): Promise<void> {
-    const record = get(id);
-    if (isRunning(record))
+    const record = store.get(id);
+    if (hasProcess(record))
       throw new StrataError('failed_precondition', `container ${record.name} is already running`, {
         code: 'already_running',
       });
-    const one = live(id);
-    const facts = options.runtime();
-    const bundle = bundleOf(id);
-    change(id, { stopped: false });
+    clearTimeout(restarts.get(id));
+    store.change(id, { stopped: false });
     try {
-      rmSync(join(exitDir, id), { force: true });
-      mkdirSync(rootOf(id), { recursive: true, mode: 0o700 });
-      chmodSync(bundle, 0o711);
-      const active = await snapshots.active(record.snapshot);
-      if (!active) throw new StrataError('data_loss', `the root file system of container ${record.name} is gone`);
-      one.mount = await snapshots.mount(active, { target: rootOf(id) });
-      const connected = await connect(record);
-      await startProcess(record, facts, bundle, connected.network);
-      const state: Partial<ContainerState> = {
+      await run(record);
+      emit('start', store.find(id)!);
+      health.begin(id);
+    } catch (error) {
+      throw await failed(record, error);
+    }
+  }
+
+  async function run(record: ContainerRecord): Promise<void> {
+    const { id } = record;
+    const facts = options.runtime();
+    rmSync(join(exitDir, id), { force: true });
+    mkdirSync(rootOf(id), { recursive: true, mode: 0o700 });
+    const active = await snapshots.active(record.snapshot);
+    if (!active) throw new StrataError('data_loss', `the root file system of container ${record.name} is gone`);
+    mounts.set(id, await snapshots.mount(active, { target: rootOf(id) }));
+    const joined = await joinNetwork(record, networks, store);
+    const startedAt = timestamp();
+    await launch(record, joined, {
+      facts,
+      networks,
+      store,
+      bundle: bundleOf(id),
+      root: rootOf(id),
+      folderOf,
+      exitDir,
+      created: (pid, stubs) => {
+        store.change(id, { startTicks: startTicks(pid), stubs, state: { ...store.get(id).state, pid } });
+      },
+    });
+    const { state } = store.get(id);
+    // Counted in the same stroke that says `running`: who attached or waits before the start takes a counted run that
+    // does not run for one that has ended.
+    store.change(id, {
+      runs: record.runs + 1,
+      networks: joined.endpoints,
+      ports: joined.ports,
+      state: {
+        ...state,
         status: 'running',
         error: '',
         exitCode: 0,
         oomKilled: false,
+        startedAt,
         finishedAt: never,
-      };
-      const started = byID(id)!;
-      // Counted in the same stroke that says `running`: who attached or waits before the start takes a counted run that
-      // does not run for one that has ended.
-      change(id, {
-        runs: record.runs + 1,
-        networks: connected.endpoints,
-        ports: connected.ports,
-        state: { ...started.state, ...state },
-      });
-      emit('start', byID(id)!);
-      health.begin(id);
-    } catch (error) {
-      await release(id, record);
-      const failure =
-        error instanceof StrataError ? error : new StrataError('internal', messageOf(error), { cause: error });
-      change(id, { runs: record.runs + 1 });
-      changeState(id, {
-        status: 'created',
-        pid: 0,
-        error: failure.message,
-        exitCode: failure.exitCode ?? 128,
-        finishedAt: record.state.finishedAt,
-      });
-      emit('die', byID(id)!, { exitCode: String(failure.exitCode ?? 128) });
-      if (record.host.AutoRemove) await removeRow(id, true);
-      throw failure;
-    }
-  }
-
-  async function connect(record: ContainerRecord): Promise<{
-    network: Parameters<typeof makeSpec>[0]['network'];
-    endpoints: Record<string, EndpointSettings>;
-    ports: Container['ports'];
-  }> {
-    const mode = record.host.NetworkMode || 'default';
-    if (mode === 'host' || mode === 'none' || record.config.NetworkDisabled)
-      return { network: { kind: mode === 'host' ? 'host' : 'none' }, endpoints: { ...record.networks }, ports: {} };
-    if (mode.startsWith('container:')) {
-      const other = get(mode.slice('container:'.length));
-      if (!isRunning(other))
-        throw new StrataError('conflict', `cannot join network of a non running container: ${other.id}`);
-      return { network: { kind: 'path', path: `/proc/${other.state.pid}/ns/net` }, endpoints: {}, ports: {} };
-    }
-    const host = record.host;
-    const powerful =
-      host.Privileged ||
-      (host.CapAdd ?? []).some((name) => /^(CAP_)?(ALL|NET_ADMIN|SYS_ADMIN)$/i.test(name)) ||
-      Object.keys(host.Sysctls ?? {}).length > 0;
-    try {
-      const made = await networks.connect({
-        containerID: record.id,
-        containerName: record.name,
-        networks: Object.entries(record.networks).map(([name, settings]) => ({
-          name,
-          aliases: settings.Aliases ?? [],
-          ...(settings.IPAMConfig?.IPv4Address && { ip: settings.IPAMConfig.IPv4Address }),
-        })),
-        ports: portsToPublish(record.config, host),
-        reusable: !powerful,
-      });
-      const exposed = Object.fromEntries(
-        Object.keys(record.config.ExposedPorts ?? {}).map((port) => [port.includes('/') ? port : `${port}/tcp`, null]),
-      );
-      const endpoints = Object.fromEntries(
-        Object.entries(made.endpoints).map(([name, settings]) => [name, { ...record.networks[name], ...settings }]),
-      );
-      return { network: { kind: 'path', path: made.sandbox.path }, endpoints, ports: { ...exposed, ...made.ports } };
-    } catch (error) {
-      if (error instanceof StrataError && (error.code === 'port_allocated' || error.code === 'port_in_use')) {
-        throw new StrataError(
-          'conflict',
-          `failed to set up container networking: driver failed programming external connectivity on endpoint ${record.name} (${record.id}): ${error.message}`,
-          { code: error.code, exitCode: 125, ...(error.hint && { hint: error.hint }) },
-        );
-      }
-      throw error;
-    }
-  }
-
-  async function startProcess(
-    record: ContainerRecord,
-    facts: RuntimeFacts,
-    bundle: string,
-    network: Parameters<typeof makeSpec>[0]['network'],
-  ): Promise<void> {
-    const { id, config, host } = record;
-    const root = rootOf(id);
-    const user = resolveUser(root, config.User ?? '', host.GroupAdd ?? []);
-    const cwd = config.WorkingDir || '/';
-    if (cwd.startsWith('/proc/') && cwd.includes('/fd'))
-      throw new StrataError('invalid_argument', `working directory ${cwd} is refused`);
-    mkdirInRoot(root, cwd, { mode: 0o755, uid: 0, gid: 0 });
-    const injected = await containerFiles(record, folderOf(id), networks);
-    const security = securityOf(host.SecurityOpt ?? []);
-    const init = host.Init ? ['/dev/init', '--'] : [];
-    const spec = makeSpec(
-      {
-        id,
-        root,
-        readonlyRoot: host.ReadonlyRootfs ?? false,
-        args: [...init, record.path, ...record.args],
-        env: processEnvironment(config, user.home),
-        cwd,
-        user,
-        tty: config.Tty ?? false,
-        hostname: host.UTSMode === 'host' ? undefined : config.Hostname,
-        network,
-        pid: host.PidMode === 'host' ? 'host' : namespaceOf(host.PidMode, 'pid'),
-        ipc: host.IpcMode === 'host' ? 'host' : namespaceOf(host.IpcMode, 'ipc'),
-        uts: host.UTSMode === 'host' ? 'host' : 'own',
-        privileged: host.Privileged ?? false,
-        capAdd: host.CapAdd ?? [],
-        capDrop: host.CapDrop ?? [],
-        seccomp: security.seccomp,
-        noNewPrivileges: security.noNewPrivileges,
-        unmasked: security.unmasked,
-        mounts: [
-          ...injected,
-          ...specMounts(record.mounts),
-          ...(host.Init
-            ? [{ destination: '/dev/init', type: 'bind', source: '/usr/bin/catatonit', options: ['bind', 'ro'] }]
-            : []),
-        ],
-        shmSize: host.ShmSize || 64 * 1024 * 1024,
-        ulimits: host.Ulimits ?? [],
-        sysctls: host.Sysctls ?? {},
-        resources: resourcesOf(host),
-        cgroupsPath: `${host.CgroupParent || '/strata'}/${id}`,
-        devices: [],
-        ...(host.OomScoreAdj && { oomScoreAdj: host.OomScoreAdj }),
       },
-      facts,
-    );
-    await writeFile(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
-    let pid: number;
+    });
+  }
+
+  async function failed(record: ContainerRecord, error: unknown): Promise<StrataError> {
+    const { id } = record;
+    await runtime('delete', '--force', id);
+    await release(id);
+    const failure =
+      error instanceof StrataError ? error : new StrataError('internal', messageOf(error), { cause: error });
+    const exitCode = failure.exitCode ?? 128;
+    const status = record.state.status === 'created' ? 'created' : 'exited';
+    store.change(id, {
+      runs: record.runs + 1,
+      state: { ...record.state, status, pid: 0, error: failure.message, exitCode },
+    });
+    emit('die', store.find(id)!, { exitCode: String(exitCode), execDuration: '0' });
+    if (record.host.AutoRemove) await removeRow(id, true);
+    return failure;
+  }
+
+  /** What a run took is given back: network, stubs, mount. */
+  async function release(id: string): Promise<void> {
+    await networks.disconnect(id);
+    const { stubs = [] } = store.find(id) ?? {};
     try {
-      pid = await startConmon(facts, {
-        id,
-        uuid: id,
-        name: record.name,
-        folder: bundle,
-        exitDir,
-        logPath: record.logPath,
-        tty: config.Tty ?? false,
-        stdin: config.OpenStdin ?? false,
-        leaveStdinOpen: (config.OpenStdin ?? false) && !(config.StdinOnce ?? false),
-        ...logLimit(host),
-      });
+      if (stubs.length > 0) removeStubs(rootOf(id), stubs);
     } catch (error) {
-      throw error instanceof StrataError && error.code === 'runtime_failed'
-        ? startFailure(error.message, record.path, false)
-        : error;
+      // The root is not mounted any more.
+      if (!isErrno(error, 'ENOENT')) throw error;
     }
-    change(id, { startTicks: startTicks(pid), state: { ...byID(id)!.state, pid, startedAt: timestamp() } });
-    const started = await runRuntime(facts, ['start', id]);
-    if (started.code !== 0) {
-      await runRuntime(facts, ['delete', '--force', id]);
-      throw startFailure(started.stderr.trim(), record.path, false);
-    }
-  }
-
-  function namespaceOf(mode: string | undefined, kind: 'pid' | 'ipc'): 'own' | { path: string } {
-    if (!mode?.startsWith('container:')) return 'own';
-    const other = get(mode.slice('container:'.length));
-    if (!isRunning(other))
-      throw new StrataError('conflict', `cannot join ${kind} namespace of a non running container: ${other.id}`);
-    return { path: `/proc/${other.state.pid}/ns/${kind}` };
-  }
-
-  /** What a run took is given back: mount, network. */
-  async function release(id: string, record: ContainerRecord): Promise<void> {
-    await networks.disconnect(record.id);
-    const one = live(id);
-    if (one.mount) await one.mount.unmount();
+    store.change(id, { stubs: [], startTicks: '' });
+    const mount = mounts.get(id);
+    mounts.delete(id);
+    if (mount) await mount.unmount();
     else detachMount(rootOf(id));
-    delete one.mount;
     rmSync(bundleOf(id), { recursive: true, force: true });
   }
 
   // ------------------------------------------------------------------ exit
 
-  /** conmon wrote the exit code of a container: everything that follows from it. */
-  async function exited(id: string): Promise<void> {
-    const record = byID(id);
-    if (!record || !isRunning(record)) return;
-    const file = join(exitDir, id);
-    const code = existsSync(file) ? Number(readFileSync(file, 'utf8').trim()) : 137;
+  /** The process of a container is gone: everything that follows from it. */
+  async function ended(id: string): Promise<void> {
+    const record = store.find(id);
+    if (!record || !hasProcess(record)) return;
+    // Without a word from conmon nobody knows how it ended.
+    const unknown = 255;
+    const exitCode = readExitCode(exitDir, id) ?? unknown;
+    const ranForMs = Date.now() - Date.parse(record.state.startedAt);
     health.end(id);
     // What wait and attach look for must not wait for the tidying up.
-    const oomKilled = existsSync(join(bundleOf(id), 'oom'));
-    changeState(id, { status: 'exited', pid: 0, exitCode: code, oomKilled, finishedAt: timestamp() });
-    emit('die', byID(id)!, { exitCode: String(code) });
-    await runRuntime(options.runtime(), ['delete', '--force', id]);
-    await release(id, record);
-    rmSync(file, { force: true });
-    const now = byID(id);
+    store.changeState(id, {
+      status: 'exited',
+      pid: 0,
+      exitCode,
+      oomKilled: wasOutOfMemory(bundleOf(id)),
+      finishedAt: timestamp(),
+    });
+    const attributes = { exitCode: String(exitCode), execDuration: String(Math.round(ranForMs / 1000)) };
+    if (store.find(id)!.state.oomKilled) emit('oom', store.find(id)!);
+    emit('die', store.find(id)!, attributes);
+    await runtime('delete', '--force', id);
+    await release(id);
+    rmSync(join(exitDir, id), { force: true });
+    const now = store.change(id, { ports: {}, networks: withoutAddresses(record.networks) });
     if (!now) return;
-    change(id, { ports: {} });
-    if (shouldRestart(now, code)) scheduleRestart(id);
+    if (!closed && shouldRestart(now, exitCode)) scheduleRestart(id, ranForMs);
     else if (now.host.AutoRemove) await removeRow(id, true);
   }
 
-  function shouldRestart(record: ContainerRecord, code: number): boolean {
-    if (record.stopped || closed) return false;
-    const policy = record.host.RestartPolicy;
-    if (policy?.Name === 'always' || policy?.Name === 'unless-stopped') return true;
-    return (
-      policy?.Name === 'on-failure' &&
-      code !== 0 &&
-      (!policy.MaximumRetryCount || record.restartCount < policy.MaximumRetryCount)
+  function scheduleRestart(id: string, ranForMs: number): void {
+    store.changeState(id, { status: 'restarting' });
+    const restart = async () => {
+      const record = store.find(id);
+      if (closed || record?.state.status !== 'restarting') return;
+      store.change(id, { restartCount: record.restartCount + 1 });
+      await startNow(id).catch(() => {
+        const now = store.find(id);
+        if (now && shouldRestart(now, now.state.exitCode)) scheduleRestart(id, 0);
+      });
+    };
+    restarts.set(
+      id,
+      setTimeout(() => void turns.run(id, restart), backoff.next(id, ranForMs)),
     );
   }
 
-  function scheduleRestart(id: string): void {
-    const one = live(id);
-    const delay = Math.min(100 * 2 ** one.restarts++, 60_000);
-    changeState(id, { status: 'restarting' });
-    one.restartTimer = setTimeout(() => {
-      void inTurn(id, async () => {
-        const record = byID(id);
-        if (record?.state.status !== 'restarting') return;
-        changeState(id, { status: 'exited' });
-        change(id, { restartCount: record.restartCount + 1 });
-        await startNow(id).catch(() => undefined);
-      });
-    }, delay);
-  }
-
-  const watcher = watch(exitDir, (_, file) => {
-    if (file && /^[0-9a-f]{64}$/.test(file)) void inTurn(file, () => exited(file)).catch(() => undefined);
+  const exits = watchExits({
+    exitDir,
+    all: store.all,
+    ended: (id) => void turns.run(id, () => ended(id)).catch(() => undefined),
   });
-  // The safety net under the watch: a conmon that was killed writes no exit file.
-  const patrol = setInterval(() => {
-    for (const record of all()) {
-      if (record.state.status !== 'running' && record.state.status !== 'paused') continue;
-      if (
-        existsSync(join(exitDir, record.id)) ||
-        (record.state.pid > 0 && startTicks(record.state.pid) !== record.startTicks)
-      ) {
-        void inTurn(record.id, async () => {
-          await new Promise((resolve) => setTimeout(resolve, existsSync(join(exitDir, record.id)) ? 0 : 500));
-          await exited(record.id);
-        }).catch(() => undefined);
-      }
-    }
-  }, 2000);
-  patrol.unref();
-
-  const all = () => db.all<{ record: string }>('SELECT record FROM containers').map(parse);
 
   // ------------------------------------------------------------------ stop, kill, remove
 
-  async function signal(record: ContainerRecord, name: string): Promise<void> {
-    const result = await runRuntime(options.runtime(), ['kill', record.id, name]);
-    if (
-      result.code !== 0 &&
-      isRunning(byID(record.id) ?? record) &&
-      startTicks(record.state.pid) === record.startTicks
-    ) {
-      throw new StrataError('internal', `cannot kill container ${record.name}: ${result.stderr.trim()}`);
-    }
-  }
-
-  /** Resolves when `holds`, or false after the time. */
-  async function until(id: string, holds: () => boolean, timeoutMs: number): Promise<boolean> {
-    if (holds()) return true;
-    return await new Promise((resolve) => {
-      const listeners = live(id).listeners;
-      const timer = timeoutMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(() => finish(false), timeoutMs);
-      const check = () => holds() && finish(true);
-      function finish(result: boolean): void {
-        clearTimeout(timer);
-        listeners.delete(check);
-        resolve(result);
-      }
-      listeners.add(check);
-      check();
-    });
-  }
-
-  const ended = (id: string) => () => {
-    const record = byID(id);
+  const isOver = (id: string) => () => {
+    const record = store.find(id);
     return !record || !isRunning(record);
   };
+
+  /** Sends a signal; a process that has ended meanwhile is no error. */
+  async function send(record: ContainerRecord, signal: string): Promise<void> {
+    const { code, stderr } = await runtime('kill', record.id, signal);
+    if (code === 0 || startTicks(record.state.pid) !== record.startTicks) return;
+    throw new StrataError('internal', `cannot kill container: ${record.name}: ${stderr.trim()}`);
+  }
+
+  async function killAndWait(record: ContainerRecord): Promise<void> {
+    await send(record, 'KILL');
+    // Also what is frozen has to be told.
+    if (record.state.status === 'paused') await runtime('resume', record.id);
+    await store.until(record.id, isOver(record.id), { timeoutMs: killedMs });
+  }
+
+  function cancelRestart(id: string): void {
+    clearTimeout(restarts.get(id));
+    backoff.forget(id);
+    if (store.find(id)?.state.status === 'restarting') store.changeState(id, { status: 'exited' });
+  }
 
   async function stop(
     ref: string,
     { timeoutSeconds, signal: asked }: { timeoutSeconds?: number; signal?: string } = {},
   ): Promise<void> {
-    const record = get(ref);
-    const one = live(record.id);
-    clearTimeout(one.restartTimer);
-    if (record.state.status === 'restarting') changeState(record.id, { status: 'exited' });
-    if (!isRunning(get(record.id)))
-      throw new StrataError('failed_precondition', `container ${record.name} is not running`, { code: 'not_running' });
-    change(record.id, { stopped: true });
-    if (record.state.status === 'paused') await runRuntime(options.runtime(), ['resume', record.id]);
-    const name = parseSignal(asked ?? record.config.StopSignal ?? 'SIGTERM');
-    emit('kill', record, { signal: String(name.number) });
-    await signal(record, name.name);
-    const seconds = timeoutSeconds ?? record.config.StopTimeout ?? 10;
-    if (!(await until(record.id, ended(record.id), seconds < 0 ? Number.POSITIVE_INFINITY : seconds * 1000))) {
+    const { id, name, config } = store.get(ref);
+    const signal = parseSignal(asked ?? config.StopSignal ?? 'SIGTERM');
+    store.change(id, { stopped: true });
+    cancelRestart(id);
+    const record = store.get(id);
+    if (!hasProcess(record))
+      throw new StrataError('failed_precondition', `container ${name} is not running`, { code: 'not_running' });
+    emit('kill', record, { signal: String(signal.number) });
+    await send(record, signal.name);
+    if (record.state.status === 'paused') await runtime('resume', id);
+    const seconds = timeoutSeconds ?? config.StopTimeout ?? 10;
+    const limits = seconds < 0 ? {} : { timeoutMs: seconds * 1000 };
+    if (!(await store.until(id, isOver(id), limits))) {
       emit('kill', record, { signal: '9' });
-      await signal(record, 'KILL');
-      await until(record.id, ended(record.id), 10_000);
+      await killAndWait(record);
     }
-    await live(record.id).turn;
-    emit('stop', byID(record.id) ?? record);
+    // The run's resources are free for a start that follows.
+    await turns.run(id, async () => undefined);
+    emit('stop', store.find(id) ?? record);
   }
 
   async function kill(ref: string, text = 'SIGKILL'): Promise<void> {
-    const record = get(ref);
+    const signal = signalFor(ref, text);
+    const record = store.get(ref);
+    const { id, config } = record;
     if (!isRunning(record))
-      throw new StrataError('conflict', `cannot kill container: ${ref}: container ${record.id} is not running`, {
+      throw new StrataError('conflict', `cannot kill container: ${ref}: container ${id} is not running`, {
         code: 'not_running',
       });
-    const parsed = parseSignal(text);
-    if (parsed.number === 9 || parsed.number === 15) change(record.id, { stopped: true });
-    await signal(record, parsed.name);
-    emit('kill', record, { signal: String(parsed.number) });
-    if (parsed.number === 9) {
-      await until(record.id, ended(record.id), 10_000);
+    const stopSignal = config.StopSignal ? parseSignal(config.StopSignal).number : undefined;
+    if (stopSignal === undefined || signal.number === 9 || signal.number === stopSignal)
+      store.change(id, { stopped: true });
+    emit('kill', record, { signal: String(signal.number) });
+    if (record.state.status === 'restarting') cancelRestart(id);
+    else if (signal.number === 9) await killAndWait(record);
+    else await send(record, signal.name);
+  }
+
+  function signalFor(ref: string, text: string): ReturnType<typeof parseSignal> {
+    try {
+      return parseSignal(text);
+    } catch (cause) {
+      throw new StrataError('invalid_argument', `cannot kill container: ${ref}: ${messageOf(cause)}`, {
+        code: 'invalid_signal',
+        cause,
+      });
     }
   }
 
@@ -623,250 +387,207 @@ export function createContainers(options: ContainerOptions): Containers {
     ref: string,
     { force = false, volumes: withVolumes = false }: { force?: boolean; volumes?: boolean } = {},
   ): Promise<void> {
-    const record = get(ref);
-    if (isRunning(record)) {
-      if (!force) {
-        throw new StrataError(
-          'conflict',
-          `cannot remove container ${JSON.stringify(`/${record.name}`).replaceAll('\\"', '')}: container is running: stop the container before removing or force remove`,
-          { code: 'container_running' },
-        );
-      }
-      change(record.id, { stopped: true });
-      clearTimeout(live(record.id).restartTimer);
-      if (record.state.status === 'restarting') changeState(record.id, { status: 'exited' });
-      else {
-        if (record.state.status === 'paused') await runRuntime(options.runtime(), ['resume', record.id]);
-        await signal(record, 'KILL');
-        await until(record.id, ended(record.id), 10_000);
-      }
+    const { id } = store.get(ref);
+    for (;;) {
+      const record = store.find(id);
+      if (!record) return;
+      if (isRunning(record)) await endForRemoval(record, force);
+      const done = await turns.run(id, async () => {
+        // Another caller may have started it meanwhile.
+        const now = store.find(id);
+        if (now && isRunning(now)) return false;
+        await removeRow(id, withVolumes);
+        return true;
+      });
+      if (done) return;
     }
-    await inTurn(record.id, () => removeRow(record.id, withVolumes));
   }
 
+  async function endForRemoval(record: ContainerRecord, force: boolean): Promise<void> {
+    const { id, name, state } = record;
+    if (!force) {
+      const what =
+        state.status === 'paused'
+          ? 'paused and must be unpaused first'
+          : 'running: stop the container before removing or force remove';
+      throw new StrataError('conflict', `cannot remove container ${JSON.stringify(name)}: container is ${what}`, {
+        code: 'container_running',
+      });
+    }
+    store.change(id, { stopped: true });
+    cancelRestart(id);
+    if (!hasProcess(record)) return;
+    emit('kill', record, { signal: '9' });
+    await killAndWait(record);
+  }
+
+  /** The row first: what no row names is swept at the next start. */
   async function removeRow(id: string, withVolumes: boolean): Promise<void> {
-    const record = byID(id);
+    const record = store.find(id);
     if (!record) return;
-    db.run('DELETE FROM containers WHERE id = ?', id);
+    cancelRestart(id);
+    store.delete(id);
     await snapshots.discard(record.snapshot);
     rmSync(folderOf(id), { recursive: true, force: true });
     rmSync(bundleOf(id), { recursive: true, force: true });
-    if (withVolumes)
-      for (const volume of record.anonymousVolumes)
-        await volumes.remove(volume, { inUse: volumesInUse(), force: true }).catch(() => undefined);
+    rmSync(join(exitDir, id), { force: true });
+    if (withVolumes) await removeVolumes(record.anonymousVolumes);
     emit('destroy', record);
-    for (const listener of [...live(id).listeners]) listener();
-    lives.delete(id);
   }
 
-  function volumesInUse(): ReadonlySet<string> {
-    return new Set(all().flatMap(({ mounts }) => mounts.flatMap(({ Name }) => (Name === undefined ? [] : [Name]))));
+  async function removeVolumes(names: readonly string[]): Promise<void> {
+    const inUse = new Set(store.all().flatMap(({ mounts: points }) => points.flatMap(({ Name }) => Name ?? [])));
+    for (const name of names) await volumes.remove(name, { inUse, force: true }).catch(() => undefined);
   }
 
   // ------------------------------------------------------------------ streams
 
-  async function attach(ref: string, attachOptions: Parameters<Containers['attach']>[1]): Promise<Attached> {
-    const record = get(ref);
-    const { id } = record;
+  async function attach(ref: string, asked: Parameters<Containers['attach']>[1]): Promise<Attachment> {
+    const record = store.get(ref);
+    const { id, config } = record;
     // Attached before the start, it is about the run to come.
-    const run = isRunning(record) ? record.runs : record.runs + 1;
-    const from = attachOptions.replay ? 0 : await logSize(record.logPath);
+    const run = hasProcess(record) ? record.runs : record.runs + 1;
     const over = () => {
-      const now = byID(id);
-      return !now || now.runs > run || (now.runs === run && !isRunning(now));
+      const now = store.find(id);
+      return !now || now.runs > run || (now.runs === run && !hasProcess(now));
     };
-    emit('attach', record);
-    return createAttachment({
+    const begun = () => over() || hasProcess(store.get(id));
+    const attachment = createAttachment({
       logPath: record.logPath,
-      from,
-      tty: record.config.Tty ?? false,
-      ...attachOptions,
-      stdin: attachOptions.stdin && (record.config.OpenStdin ?? false),
+      from: asked.replay ? 0 : await logSize(record.logPath),
+      tty: config.Tty ?? false,
+      ...asked,
+      stdin: asked.stdin && (config.OpenStdin ?? false),
       socket: join(bundleOf(id), 'attach'),
-      ended: attachOptions.stream ? over : () => true,
-      started: async () =>
-        await until(id, () => over() || byID(id)?.state.status === 'running', Number.POSITIVE_INFINITY),
-      onWake: (wake) => {
-        const { listeners } = live(id);
-        listeners.add(wake);
-        return () => listeners.delete(wake);
-      },
+      ended: asked.stream ? over : () => true,
+      started: async () => await store.until(id, begun, asked.signal ? { signal: asked.signal } : {}),
+      onWake: (wake) => store.onChange(id, wake),
     });
-  }
-
-  async function* logs(ref: string, logOptions: LogOptions): AsyncGenerator<LogChunk> {
-    const record = get(ref);
-    const wanted = (chunk: LogChunk) =>
-      (chunk.stream === 'stdout' ? logOptions.stdout : logOptions.stderr) && inTime(chunk, logOptions);
-    let from = 0;
-    if (logOptions.tail !== undefined) {
-      from = await logSize(record.logPath);
-      yield* await lastLines(record.logPath, wanted, logOptions.tail);
-    }
-    if (!logOptions.follow) {
-      if (logOptions.tail === undefined)
-        for await (const chunk of readLog(record.logPath)) if (wanted(chunk)) yield chunk;
-      return;
-    }
-    const { listeners } = live(record.id);
-    const chunks = followLog(record.logPath, {
-      from,
-      ended: ended(record.id),
-      onWake: (wake) => {
-        listeners.add(wake);
-        return () => listeners.delete(wake);
-      },
-      ...(logOptions.signal && { signal: logOptions.signal }),
-    });
-    for await (const chunk of chunks) if (wanted(chunk)) yield chunk;
+    emit('attach', record);
+    return attachment;
   }
 
   // ------------------------------------------------------------------ the rest
 
-  const execs = createExecs({ stateRoot: options.stateRoot, runtime: options.runtime, get, rootOf, emit });
+  const execs = createExecs({ stateRoot: options.stateRoot, runtime: options.runtime, get: store.get, rootOf, emit });
   const health = createHealth({
-    get: (id) => byID(id),
+    get: store.find,
     run: execs.check,
     update: (id, value) => {
-      if (!byID(id)) return;
-      const before = byID(id)!.state.health?.status;
-      changeState(id, { health: value });
-      if (before !== value.status && value.status !== 'starting') emit(`health_status: ${value.status}`, byID(id)!);
+      const before = store.find(id)?.state.health?.status;
+      const now = store.changeState(id, { health: value });
+      if (now && before !== value.status && value.status !== 'starting') emit(`health_status: ${value.status}`, now);
     },
   });
+
+  async function freeze(ref: string, verb: 'pause' | 'unpause'): Promise<void> {
+    const { id } = store.get(ref);
+    await turns.run(id, async () => {
+      const record = store.get(id);
+      if (!hasProcess(record)) throw new StrataError('conflict', `Container ${id} is not running`);
+      if ((record.state.status === 'paused') === (verb === 'pause'))
+        throw new StrataError('conflict', `Container ${id} is ${verb === 'pause' ? 'already' : 'not'} paused`);
+      const { code, stderr } = await runtime(verb === 'pause' ? 'pause' : 'resume', id);
+      if (code !== 0) throw new StrataError('internal', `cannot ${verb} container ${id}: ${stderr.trim()}`);
+      emit(verb, store.changeState(id, { status: verb === 'pause' ? 'paused' : 'running' }) ?? record);
+    });
+  }
 
   const containers: Containers = {
     create,
     start: async (ref) => {
-      const { id } = get(ref);
-      await inTurn(id, () => startNow(id));
+      const { id, state } = store.get(ref);
+      if (state.status === 'paused')
+        throw new StrataError('conflict', 'cannot start a paused container, try unpause instead');
+      await turns.run(id, () => startNow(id));
     },
     stop,
-    async restart(ref, restartOptions) {
-      const record = get(ref);
-      if (isRunning(record)) await stop(record.id, restartOptions);
+    async restart(ref, how) {
+      const record = store.get(ref);
+      if (isRunning(record))
+        await stop(record.id, how).catch((error: unknown) => {
+          if (!(error instanceof StrataError) || error.code !== 'not_running') throw error;
+        });
       await containers.start(record.id);
-      emit('restart', get(record.id));
+      emit('restart', store.get(record.id));
     },
     kill,
-    async pause(ref) {
-      const record = get(ref);
-      if (record.state.status !== 'running') throw new StrataError('conflict', `container ${record.id} is not running`);
-      const { code, stderr } = await runRuntime(options.runtime(), ['pause', record.id]);
-      if (code !== 0) throw new StrataError('internal', `cannot pause container ${record.name}: ${stderr.trim()}`);
-      emit('pause', changeState(record.id, { status: 'paused' }));
-    },
-    async unpause(ref) {
-      const record = get(ref);
-      if (record.state.status !== 'paused') throw new StrataError('conflict', `container ${record.id} is not paused`);
-      const { code, stderr } = await runRuntime(options.runtime(), ['resume', record.id]);
-      if (code !== 0) throw new StrataError('internal', `cannot unpause container ${record.name}: ${stderr.trim()}`);
-      emit('unpause', changeState(record.id, { status: 'running' }));
-    },
+    pause: async (ref) => await freeze(ref, 'pause'),
+    unpause: async (ref) => await freeze(ref, 'unpause'),
     remove,
     async rename(ref, name) {
-      const record = get(ref);
+      const record = store.get(ref);
       const clean = name.replace(/^\//, '');
-      if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(clean))
-        throw new StrataError(
-          'invalid_argument',
-          `Invalid container name (${clean}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
-        );
-      refuseTaken(clean, db.get<{ id: string }>('SELECT id FROM containers WHERE name = ?', clean)?.id);
-      emit('rename', change(record.id, { name: clean }), { oldName: `/${record.name}` });
+      if (clean === '') throw new StrataError('invalid_argument', 'Neither old nor new names may be empty');
+      checkName(clean);
+      if (clean === record.name)
+        throw new StrataError('invalid_argument', 'Renaming a container with the same name as its current name');
+      store.refuseTaken(clean);
+      emit('rename', store.change(record.id, { name: clean })!, { oldName: `/${record.name}` });
     },
     async resize(ref, rows, columns) {
-      const record = get(ref);
-      if (!isRunning(record)) throw new StrataError('conflict', `container ${record.id} is not running`);
-      await writeFile(join(bundleOf(record.id), 'winsz'), `${rows} ${columns}\n`).catch(() => undefined);
+      const record = store.get(ref);
+      if (!hasProcess(record)) throw new StrataError('conflict', `container ${record.id} is not running`);
+      resizeTerminal(bundleOf(record.id), rows, columns);
       emit('resize', record, { height: String(rows), width: String(columns) });
     },
     async wait(ref, condition = 'not-running', abort) {
-      const { id, runs, state } = get(ref);
-      const running = isRunning({ state } as Container);
-      let last = { exitCode: state.exitCode, error: state.error };
-      const remember = () => {
-        const record = byID(id);
-        if (record) last = { exitCode: record.state.exitCode, error: record.state.error };
-        return record;
+      const first = store.get(ref);
+      let last = first;
+      const holds = () => {
+        const now = store.find(first.id);
+        if (!now) return true;
+        last = now;
+        if (condition === 'removed') return false;
+        const runsMore = condition === 'not-running' || now.runs > first.runs || hasProcess(first);
+        return runsMore && !isRunning(now);
       };
-      await until(
-        id,
-        () => {
-          if (abort?.aborted) return true;
-          const record = remember();
-          if (!record) return true;
-          if (condition === 'removed') return false;
-          if (condition === 'next-exit') return !isRunning(record) && (running ? true : record.runs > runs);
-          return !isRunning(record);
-        },
-        Number.POSITIVE_INFINITY,
-      );
+      await store.until(first.id, holds, abort ? { signal: abort } : {});
       abort?.throwIfAborted();
-      return { exitCode: last.exitCode, ...(last.error !== '' && { error: last.error }) };
+      const { exitCode, error } = last.state;
+      return { exitCode, ...(error !== '' && { error }) };
     },
-    get,
-    list: () => all().sort((a, b) => (a.created < b.created ? 1 : -1)),
-    logs,
+    get: store.get,
+    list: () => store.all().sort((a, b) => (a.created < b.created ? 1 : -1)),
+    logs: (ref, asked) => queryLogs(store.get(ref), asked, store),
     attach,
     async top(ref, psArgs) {
-      const record = get(ref);
-      if (!isRunning(record)) throw new StrataError('conflict', `container ${record.id} is not running`);
+      const record = store.get(ref);
+      if (!hasProcess(record)) throw new StrataError('conflict', `container ${record.id} is not running`);
       return await listProcesses(record.state.pid, psArgs);
     },
-    stats: async (ref) => await readStats(get(ref)),
-    async update(ref, host) {
-      const record = get(ref);
-      if (isRunning(record)) {
+    stats: async (ref) => await readStats(store.get(ref)),
+    async update(ref, changes) {
+      const record = store.get(ref);
+      const host = { ...record.host, ...changes };
+      checkHostConfig(host);
+      if (hasProcess(record)) {
         const resources = join(bundleOf(record.id), 'resources.json');
-        await writeFile(resources, JSON.stringify(resourcesOf({ ...record.host, ...host })));
-        const { code, stderr } = await runRuntime(options.runtime(), ['update', '--resources', resources, record.id]);
+        await writeFile(resources, JSON.stringify(resourcesOf(host, options.runtime())));
+        const { code, stderr } = await runtime('update', '--resources', resources, record.id);
         if (code !== 0) throw new StrataError('internal', `Cannot update container ${record.id}: ${stderr.trim()}`);
       }
-      emit('update', change(record.id, { host: { ...record.host, ...host } }));
+      emit('update', store.change(record.id, { host })!);
     },
-    async prune({ until: before, labels = [] }) {
+    async prune({ until: before = Number.POSITIVE_INFINITY, labels = [] }) {
       const deleted: string[] = [];
       let reclaimed = 0;
-      for (const record of all()) {
-        if (isRunning(record) || (before !== undefined && Date.parse(record.created) >= before)) continue;
-        const own = record.config.Labels ?? {};
-        if (
-          !labels.every((label) => {
-            const [key = '', value] = label.split('=');
-            return Object.hasOwn(own, key) && (value === undefined || own[key] === value);
-          })
-        )
-          continue;
+      for (const record of store.all()) {
+        if (isRunning(record) || Date.parse(record.created) >= before) continue;
+        if (!hasLabels(record.config.Labels ?? {}, labels)) continue;
         reclaimed += await containers.size(record.id);
         await remove(record.id);
         deleted.push(record.id);
       }
       return { deleted, reclaimed };
     },
-    async withRoot(ref, use) {
-      const record = get(ref);
-      if (isRunning(record)) {
-        // The process's own view, mounts included; opened once, so that it stays this process's root.
-        const fd = openSync(`/proc/${record.state.pid}/root`, constants.O_RDONLY | constants.O_DIRECTORY);
-        try {
-          return await use(fdPath(fd).replace('/proc/self/', `/proc/${process.pid}/`));
-        } finally {
-          closeSync(fd);
-        }
-      }
-      const active = await snapshots.active(record.snapshot);
-      if (!active) throw new StrataError('data_loss', `the root file system of container ${record.name} is gone`);
-      const mounted = await snapshots.mount(active);
-      try {
-        return await use(mounted.target);
-      } finally {
-        await mounted.unmount();
-      }
+    withRoot: async (ref, use) => await withContainerRoot(store.get(ref), snapshots, use),
+    async changes(ref) {
+      const record = store.get(ref);
+      return await changedPaths(record.snapshot, snapshots, record.stubs ?? []);
     },
-    changes: async (ref) => await changedPaths(get(ref).snapshot, snapshots),
-    size: async (ref) => {
-      const active = await snapshots.active(get(ref).snapshot);
+    async size(ref) {
+      const active = await snapshots.active(store.get(ref).snapshot);
       return active ? await writableSize(active.diffDir) : 0;
     },
     exec: execs,
@@ -874,106 +595,50 @@ export function createContainers(options: ContainerOptions): Containers {
       subscribers.add(listener);
       return () => subscribers.delete(listener);
     },
-    async recover() {
-      const records = all();
-      await networks.recover(new Set(records.filter(isRunning).map(({ id }) => id)));
-      for (const record of records) await recoverOne(record);
-      const known = new Set(records.map(({ id }) => id.slice(0, 16)));
-      for (const name of readdirSync(stateDir)) {
-        if (known.has(name)) continue;
-        detachMount(join(stateDir, name, 'rootfs'));
-        rmSync(join(stateDir, name), { recursive: true, force: true });
-      }
-      const whole = new Set(records.map(({ id }) => id));
-      for (const name of readdirSync(dataDir))
-        if (!whole.has(name)) rmSync(join(dataDir, name), { recursive: true, force: true });
-    },
+    recover: async () =>
+      await recoverContainers({
+        store,
+        networks,
+        exitDir,
+        stateDir,
+        dataDir,
+        begin: (id) => health.begin(id),
+        ended: async (id) => await turns.run(id, () => ended(id)),
+        start: async (id) => await turns.run(id, () => startNow(id)),
+        remove: async (id) => await removeRow(id, true),
+        abandon: async (id) => {
+          await runtime('delete', '--force', id);
+          await release(id);
+        },
+        unmount: detachMount,
+      }),
     async close() {
       closed = true;
-      watcher.close();
-      clearInterval(patrol);
+      exits.close();
       health.close();
-      for (const one of lives.values()) clearTimeout(one.restartTimer);
-      await Promise.allSettled([...lives.values()].map(({ turn }) => turn));
+      for (const timer of restarts.values()) clearTimeout(timer);
+      await turns.settled();
     },
   };
-
-  async function recoverOne(record: ContainerRecord): Promise<void> {
-    const { id, state } = record;
-    if (state.status === 'removing') return void (await removeRow(id, true));
-    if (state.status === 'running' || state.status === 'paused') {
-      const alive = state.pid > 0 && startTicks(state.pid) === record.startTicks && !existsSync(join(exitDir, id));
-      if (alive) health.begin(id);
-      else await inTurn(id, () => exited(id));
-      return;
-    }
-    if (state.status === 'created' && state.pid > 0) {
-      // Killed between the start of its process and the row that says so.
-      await runRuntime(options.runtime(), ['delete', '--force', id]);
-      await release(id, record);
-      changeState(id, { pid: 0 });
-    }
-    const policy = record.host.RestartPolicy?.Name;
-    if (state.status === 'restarting' || (!record.stopped && policy === 'always' && state.status === 'exited')) {
-      changeState(id, { status: 'exited' });
-      await inTurn(id, () => startNow(id)).catch(() => undefined);
-    } else if (record.host.AutoRemove && state.status === 'exited') await removeRow(id, true);
-  }
-
   return containers;
 }
 
-/** Start time of a process in clock ticks, '' when there is no such process; a zombie counts as none. */
-function startTicks(pid: number): string {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? '' : (fields[19] ?? '');
-  } catch {
-    return '';
-  }
+/** conmon leaves a file of this name. */
+function wasOutOfMemory(bundle: string): boolean {
+  return existsSync(join(bundle, 'oom'));
+}
+
+/** What a container keeps of its networks between two runs. */
+function withoutAddresses(networks: Container['networks']): Container['networks'] {
+  const none = { IPAddress: '', IPPrefixLen: 0, Gateway: '', MacAddress: '', EndpointID: '' };
+  return Object.fromEntries(Object.entries(networks).map(([name, settings]) => [name, { ...settings, ...none }]));
 }
 
 function detachMount(target: string): void {
   try {
     unmount(target, { detach: true });
-  } catch {
+  } catch (error) {
     // It was not mounted.
+    if (!isErrno(error, 'EINVAL', 'ENOENT')) throw error;
   }
-}
-
-function logLimit(host: HostConfig): { logSizeMax?: number } {
-  const match = /^(\d+)([kmg]?)$/i.exec(host.LogConfig?.Config?.['max-size'] ?? '');
-  if (!match) return {};
-  return {
-    logSizeMax:
-      Number(match[1]) *
-      { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match[2]!.toLowerCase() as '' | 'k' | 'm' | 'g'],
-  };
-}
-
-function inTime(chunk: LogChunk, { since, until }: LogOptions): boolean {
-  if (since === undefined && until === undefined) return true;
-  const time = Date.parse(chunk.time) / 1000;
-  return time >= (since ?? 0) && time <= (until ?? Number.POSITIVE_INFINITY);
-}
-
-/** The last `count` lines that are wanted; a line may be of several chunks. */
-async function lastLines(
-  path: string,
-  wanted: (chunk: LogChunk) => boolean,
-  count: number,
-): Promise<readonly LogChunk[]> {
-  let lines: LogChunk[][] = [];
-  let open: LogChunk[] = [];
-  for await (const chunk of readLog(path)) {
-    if (!wanted(chunk)) continue;
-    open.push({ ...chunk, data: Uint8Array.from(chunk.data) });
-    if (chunk.data.at(-1) !== 0x0a) continue;
-    lines.push(open);
-    open = [];
-    if (lines.length > count + 1000) lines = lines.slice(-count);
-  }
-  if (open.length > 0) lines.push(open);
-  return (count === 0 ? [] : lines.slice(-count)).flat();
 }

@@ -1,19 +1,30 @@
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Networks } from '../network/index.ts';
 import type { ContainerRecord } from './record.ts';
 import type { SpecMount } from './spec.ts';
 
 /**
  * /etc/hosts, /etc/hostname and /etc/resolv.conf of a container: files beside its log, mounted over the image's own unless
- * the user mounts something there.
+ * the user mounts something there. A container in the network of another one (`shared`) has that one's.
  */
 export async function containerFiles(
   record: ContainerRecord,
-  folder: string,
+  folders: { readonly own: string; readonly shared: string | undefined },
   networks: Networks,
 ): Promise<readonly SpecMount[]> {
   const taken = new Set(record.mounts.map(({ Destination }) => Destination));
+  const access = record.host.ReadonlyRootfs ? 'ro' : 'rw';
+  const mount = (destination: string, source: string): SpecMount => ({
+    destination,
+    type: 'bind',
+    source,
+    options: ['bind', access, 'rprivate'],
+  });
+  if (folders.shared !== undefined)
+    return ['/etc/hostname', '/etc/resolv.conf', '/etc/hosts']
+      .filter((destination) => !taken.has(destination))
+      .map((destination) => mount(destination, join(folders.shared!, basename(destination))));
   const host = record.host.NetworkMode === 'host';
   const files: Record<string, string> = {
     '/etc/hostname': `${record.config.Hostname}\n`,
@@ -23,9 +34,9 @@ export async function containerFiles(
   const mounts: SpecMount[] = [];
   for (const [destination, text] of Object.entries(files)) {
     if (taken.has(destination)) continue;
-    const source = join(folder, destination.slice('/etc/'.length));
+    const source = join(folders.own, basename(destination));
     await writeFile(source, text, { mode: 0o644 });
-    mounts.push({ destination, type: 'bind', source, options: ['bind', 'rw', 'rprivate'] });
+    mounts.push(mount(destination, source));
   }
   return mounts;
 }

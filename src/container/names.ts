@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { StrataError } from '../errors/index.ts';
 
 const adjectives = [
   'amber',
@@ -68,6 +69,16 @@ const stones = [
   'tuff',
   'zircon',
 ];
+
+/** `invalid_argument` for what cannot be a name. */
+export function checkName(name: string): void {
+  if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) return;
+  throw new StrataError(
+    'invalid_argument',
+    `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+    { code: 'invalid_name' },
+  );
+}
 
 /** `adjective_stone`, with a number once the plain ones are taken. */
 export function randomName(taken: (name: string) => boolean): string {

@@ -1,3 +1,4 @@
+import type { StubRecord } from './stubs.ts';
 import type { Container, ContainerState } from './types.ts';
 
 /** Go's zero time: how Docker says that something has not happened. */
@@ -13,6 +14,8 @@ export interface ContainerRecord extends Container {
   readonly stopped: boolean;
   /** Volumes that were made for it without a name. */
   readonly anonymousVolumes: readonly string[];
+  /** Stubs of the present run in its root. */
+  readonly stubs?: readonly StubRecord[];
 }
 
 export const freshState: ContainerState = {
@@ -25,13 +28,18 @@ export const freshState: ContainerState = {
   finishedAt: never,
 };
 
-export function isRunning({ state }: Container): boolean {
-  return state.status === 'running' || state.status === 'paused' || state.status === 'restarting';
+/** Docker's `Running`: also between two runs of a restart policy. */
+export function isRunning({ state }: Pick<Container, 'state'>): boolean {
+  return hasProcess({ state }) || state.status === 'restarting';
+}
+
+/** Whether there is a process now. */
+export function hasProcess({ state }: Pick<Container, 'state'>): boolean {
+  return state.status === 'running' || state.status === 'paused';
 }
 
 /** RFC 3339 with nanoseconds. */
-export function timestamp(milliseconds = Date.now() + (performance.now() % 1)): string {
-  const whole = new Date(milliseconds).toISOString();
+export function timestamp(): string {
   const nanoseconds = String(Number(process.hrtime.bigint() % 1_000_000n)).padStart(6, '0');
-  return `${whole.slice(0, -1)}${nanoseconds}Z`;
+  return `${new Date().toISOString().slice(0, -1)}${nanoseconds}Z`;
 }

@@ -1,5 +1,5 @@
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StrataError } from '../errors/index.ts';
 import { withoutMounts } from '../sys/index.ts';
@@ -12,16 +12,18 @@ export type CgroupMode = 'v2' | 'v1' | 'hybrid' | 'none';
 export interface RuntimeFacts {
   readonly name: 'crun' | 'runc';
   readonly version: string;
-  /** For programs that call the runtime (conmon): the runtime itself, or a wrapper that hides what it does not bear. */
-  readonly program: string;
-  /** The runtime itself. */
+  /** The program. */
   readonly command: string;
   /** Mounts that it must not see: see {@link spawnRuntime}. */
   readonly hidden: readonly string[];
+  /** The engine's folder for mounts and sockets. */
+  readonly stateRoot: string;
   readonly conmon: string | undefined;
   readonly cgroups: CgroupMode;
   /** cgroup controllers that can be used: `memory`, `cpu`, `pids`… */
   readonly controllers: ReadonlySet<string>;
+  /** Whether swap can be limited apart from memory. */
+  readonly swapLimit: boolean;
   readonly capabilities: ReadonlySet<string>;
   /** Whether the kernel has seccomp filters. */
   readonly seccomp: boolean;
@@ -58,12 +60,13 @@ export function probeRuntime(stateRoot: string): RuntimeFacts {
       /version ([\w.~+-]+)/.exec(
         spawnSync(real, ['--version'], { encoding: 'utf8', env: hostEnvironment }).stdout,
       )?.[1] ?? 'unknown',
-    program: hide ? wrapper(stateRoot, real) : real,
     command: real,
     hidden: hide ? [unified] : [],
+    stateRoot,
     conmon: which('conmon'),
     cgroups,
     controllers: cgroupControllers(cgroups),
+    swapLimit: hasSwapLimit(cgroups),
     capabilities: parseCapabilityMask(status),
     seccomp: /^Seccomp:/m.test(status),
     compileSeccomp: crun ? createSeccompCompiler() : () => undefined,
@@ -71,21 +74,47 @@ export function probeRuntime(stateRoot: string): RuntimeFacts {
   };
 }
 
-const unified = '/sys/fs/cgroup/unified';
+const cgroupRoot = '/sys/fs/cgroup';
+const unified = `${cgroupRoot}/unified`;
 
-function wrapper(stateRoot: string, crun: string): string {
-  const file = join(stateRoot, 'bin', 'crun');
-  mkdirSync(join(stateRoot, 'bin'), { recursive: true, mode: 0o700 });
-  writeFileSync(file, `#!/bin/sh\nexec unshare -m /bin/sh -c 'umount ${unified}; exec ${crun} "$@"' crun "$@"\n`, {
-    mode: 0o700,
-  });
-  return file;
-}
-
-/** Starts the runtime, hiding what it does not bear without the cost of the wrapper. */
+/** Starts the runtime where what it does not bear cannot be seen. */
 export function spawnRuntime(facts: RuntimeFacts, args: readonly string[], options: SpawnOptions): ChildProcess {
   const start = () => spawn(facts.command, args, { env: hostEnvironment as NodeJS.ProcessEnv, cwd: '/', ...options });
   return facts.hidden.length === 0 ? start() : withoutMounts(facts.hidden, start);
+}
+
+/**
+ * Starts a program that will start the runtime and then stay (conmon). Where it needs mounts of its own, it gets those
+ * of the engine that it needs alone: it would hold the others for as long as it runs.
+ */
+export function spawnMonitor(
+  facts: RuntimeFacts,
+  args: readonly string[],
+  needed: readonly string[],
+  options: SpawnOptions,
+): ChildProcess {
+  const start = () => spawn(facts.conmon!, args, { env: monitorEnvironment as NodeJS.ProcessEnv, ...options });
+  if (facts.hidden.length === 0) return start();
+  const others = mountPoints().filter((target) => target.startsWith(`${facts.stateRoot}/`) && !needed.includes(target));
+  return withoutMounts([...others.reverse(), ...facts.hidden], start);
+}
+
+/** Descriptors that conmon tells its pid through, and is told to begin. */
+const monitorEnvironment = { ...hostEnvironment, _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4' };
+
+function mountPoints(): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '');
+}
+
+function hasSwapLimit(mode: CgroupMode): boolean {
+  if (mode === 'v2') {
+    // The root group has no such file, every other one has.
+    const groups = readdirSync(cgroupRoot, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    return groups.some(({ name }) => existsSync(join(cgroupRoot, name, 'memory.swap.max')));
+  }
+  return existsSync('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes');
 }
 
 function cgroupMode(): CgroupMode {

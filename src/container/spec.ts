@@ -2,6 +2,7 @@
 import type { ResolvedUser } from '../account/index.ts';
 import { hostPlatform } from '../oci/index.ts';
 import { capabilitySet } from './capabilities.ts';
+import type { DeviceNode } from './devices.ts';
 import type { RuntimeFacts } from './runtime.ts';
 import { type SeccompProfile, type SeccompSection, seccompSection } from './seccomp.ts';
 
@@ -47,15 +48,7 @@ export interface SpecInput {
   readonly resources: object;
   readonly cgroupsPath: string;
   readonly oomScoreAdj?: number;
-  readonly devices: readonly {
-    readonly path: string;
-    readonly type: string;
-    readonly major: number;
-    readonly minor: number;
-    readonly fileMode?: number;
-    readonly uid?: number;
-    readonly gid?: number;
-  }[];
+  readonly devices: readonly DeviceNode[];
 }
 
 const maskedPaths = [
@@ -122,7 +115,7 @@ export function makeSpec(input: SpecInput, facts: RuntimeFacts): object {
       capabilities: { bounding: capabilities, effective: held, permitted: held },
       noNewPrivileges: input.noNewPrivileges,
       rlimits: input.ulimits.map((limit) => boundedLimit(limit, facts)),
-      ...(input.oomScoreAdj !== undefined && { oomScoreAdj: input.oomScoreAdj }),
+      ...oomScore(input.oomScoreAdj, facts),
     },
     root: { path: input.root, readonly: input.readonlyRoot },
     ...(input.hostname !== undefined && input.uts === 'own' && { hostname: input.hostname }),
@@ -135,7 +128,7 @@ export function makeSpec(input: SpecInput, facts: RuntimeFacts): object {
           ? [{ allow: true, access: 'rwm' }]
           : [
               ...defaultDevices,
-              ...input.devices.map(({ type, major, minor }) => ({ allow: true, type, major, minor, access: 'rwm' })),
+              ...input.devices.map(({ type, major, minor, access }) => ({ allow: true, type, major, minor, access })),
             ],
         ...input.resources,
       },
@@ -144,9 +137,10 @@ export function makeSpec(input: SpecInput, facts: RuntimeFacts): object {
           'net.ipv4.ip_unprivileged_port_start': '0',
           'net.ipv4.ping_group_range': '0 2147483647',
         }),
+        ...(input.domainname && input.uts === 'own' && { 'kernel.domainname': input.domainname }),
         ...input.sysctls,
       },
-      devices: input.devices,
+      devices: input.devices.map(({ access: _, ...node }) => node),
       ...(input.privileged || input.unmasked ? {} : { maskedPaths, readonlyPaths }),
       ...filterSection(filter, facts),
     },
@@ -162,6 +156,12 @@ function filterAnnotation(filter: SeccompSection | undefined, facts: RuntimeFact
 
 function filterSection(filter: SeccompSection | undefined, facts: RuntimeFacts): object {
   return filter === undefined || facts.compileSeccomp(filter) !== undefined ? {} : { seccomp: filter };
+}
+
+/** Without CAP_SYS_RESOURCE a process may only make itself a likelier victim. */
+function oomScore(wanted: number | undefined, facts: RuntimeFacts): object {
+  if (wanted === undefined) return {};
+  return wanted < 0 && !facts.capabilities.has('CAP_SYS_RESOURCE') ? {} : { oomScoreAdj: wanted };
 }
 
 function namespaces(input: SpecInput, facts: RuntimeFacts): object[] {
@@ -216,7 +216,8 @@ function defaultMounts(input: SpecInput, facts: RuntimeFacts): SpecMount[] {
   return mounts;
 }
 
-function boundedLimit(
+/** A `--ulimit`, at most what the daemon itself may have. */
+export function boundedLimit(
   limit: { readonly Name: string; readonly Soft: number; readonly Hard: number },
   facts: RuntimeFacts,
 ): object {

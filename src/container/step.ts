@@ -9,7 +9,7 @@ import { type RuntimeFacts, runRuntime, spawnRuntime } from './runtime.ts';
 import { defaultProfile } from './seccomp-profile.ts';
 import { makeSpec, type SpecMount } from './spec.ts';
 import { failureReason } from './start-failure.ts';
-import { createStubs, type Stubs } from './stubs.ts';
+import { makeStubs, removeStubs, type StubRecord, type StubTarget } from './stubs.ts';
 import type { Step, StepExecutor } from './types.ts';
 
 export interface StepExecutorOptions {
@@ -33,18 +33,18 @@ export function createStepExecutor(options: StepExecutorOptions): StepExecutor {
       await swept;
       const id = randomBytes(32).toString('hex');
       const bundle = join(bundles, id);
-      const stubs = createStubs(step.root);
+      let stubs: readonly StubRecord[] = [];
       const lease = step.network === 'bridge' ? await options.networks.lease() : undefined;
       try {
         mkdirSync(bundle, { mode: 0o700 });
         const injected = await injectedMounts(step, bundle, options.networks);
-        makeStubs(stubs, step, injected);
+        stubs = makeStubs(step.root, stubTargets(step, injected));
         const spec = makeSpec(specInput(step, id, lease?.sandbox.path, injected), facts);
         writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
         const exitCode = await runToEnd(facts, id, bundle, step.args[0] ?? '', io);
         return { exitCode, containerID: id };
       } finally {
-        stubs.remove();
+        removeStubs(step.root, stubs);
         rmSync(bundle, { recursive: true, force: true });
         await lease?.release();
       }
@@ -63,15 +63,18 @@ async function sweep(facts: RuntimeFacts, bundles: string, abandoned: readonly s
 /** What the runtime itself mounts over. */
 const runtimeFolders = ['/proc', '/dev', '/sys'];
 
-function makeStubs(stubs: Stubs, step: Step, injected: readonly SpecMount[]): void {
-  for (const path of runtimeFolders) stubs.make(path, 'folder');
-  for (const { destination } of injected) stubs.make(destination, 'file');
-  for (const { target, source } of step.mounts) {
+function stubTargets(step: Step, injected: readonly SpecMount[]): readonly StubTarget[] {
+  const isInside = (path: string) =>
     // What lies below another mount is made by the runtime there.
-    if (step.mounts.some((other) => target.startsWith(`${other.target.replace(/\/$/, '')}/`))) continue;
-    const isFile = source.kind === 'bind' && !statSync(source.path).isDirectory();
-    stubs.make(target, isFile ? 'file' : 'folder');
-  }
+    step.mounts.some((other) => path.startsWith(`${other.target.replace(/\/$/, '')}/`));
+  return [
+    ...runtimeFolders.map((path) => ({ path, kind: 'folder' as const })),
+    ...injected.map(({ destination }) => ({ path: destination, kind: 'file' as const })),
+    ...step.mounts.map(({ target, source }) => ({
+      path: target,
+      kind: source.kind === 'bind' && !statSync(source.path).isDirectory() ? ('file' as const) : ('folder' as const),
+    })),
+  ].filter(({ path }) => !isInside(path));
 }
 
 /** /etc/hosts and /etc/resolv.conf of the step, as files of the bundle. */

@@ -14,9 +14,26 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { createStubs } from './stubs.ts';
+import { makeStubs, removeStubs, type StubRecord } from './stubs.ts';
 
 let root = '';
+/** Stubs one by one, kept as a row of the database would keep them. */
+const createStubs = (root: string) => {
+  let made: readonly StubRecord[] = [];
+  return {
+    make(...targets: readonly (readonly [string, 'file' | 'folder'])[]) {
+      made = JSON.parse(
+        JSON.stringify(
+          makeStubs(
+            root,
+            targets.map(([path, kind]) => ({ path, kind })),
+          ),
+        ),
+      );
+    },
+    remove: () => removeStubs(root, made),
+  };
+};
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'strata-stubs-'));
 });
@@ -26,8 +43,7 @@ const old = new Date('2001-02-03T04:05:06Z');
 
 test('stubs are made with their folders, and are gone afterwards', () => {
   const stubs = createStubs(root);
-  stubs.make('/etc/hosts', 'file');
-  stubs.make('/a/b/c', 'folder');
+  stubs.make(['/etc/hosts', 'file'], ['/a/b/c', 'folder']);
   assert.ok(statSync(join(root, 'etc/hosts')).isFile());
   assert.ok(statSync(join(root, 'a/b/c')).isDirectory());
   stubs.remove();
@@ -39,8 +55,7 @@ test('what was there before stays, empty or not', () => {
   writeFileSync(join(root, 'etc/hosts'), '');
   mkdirSync(join(root, 'proc'));
   const stubs = createStubs(root);
-  stubs.make('/etc/hosts', 'file');
-  stubs.make('/proc', 'folder');
+  stubs.make(['/etc/hosts', 'file'], ['/proc', 'folder']);
   stubs.remove();
   assert.deepEqual(readdirSync(root), ['etc', 'proc']);
   assert.ok(existsSync(join(root, 'etc/hosts')));
@@ -50,8 +65,7 @@ test('a folder that only stubs touched gets its date back', () => {
   mkdirSync(join(root, 'etc'));
   utimesSync(join(root, 'etc'), old, old);
   const stubs = createStubs(root);
-  stubs.make('/etc/hosts', 'file');
-  stubs.make('/etc/resolv.conf', 'file');
+  stubs.make(['/etc/hosts', 'file'], ['/etc/resolv.conf', 'file']);
   stubs.remove();
   assert.equal(statSync(join(root, 'etc')).mtimeMs, old.getTime());
 });
@@ -60,7 +74,7 @@ test('a folder that the step changed keeps the date of that change', () => {
   mkdirSync(join(root, 'etc'));
   utimesSync(join(root, 'etc'), old, old);
   const stubs = createStubs(root);
-  stubs.make('/etc/hosts', 'file');
+  stubs.make(['/etc/hosts', 'file']);
   writeFileSync(join(root, 'etc/own'), '');
   const changed = new Date('2010-01-01T00:00:00Z');
   utimesSync(join(root, 'etc'), changed, changed);
@@ -71,8 +85,7 @@ test('a folder that the step changed keeps the date of that change', () => {
 
 test('a stub that the step filled, or a folder that it used, stays', () => {
   const stubs = createStubs(root);
-  stubs.make('/etc/hosts', 'file');
-  stubs.make('/data', 'folder');
+  stubs.make(['/etc/hosts', 'file'], ['/data', 'folder']);
   writeFileSync(join(root, 'etc/hosts'), 'x');
   writeFileSync(join(root, 'data/file'), '');
   stubs.remove();
@@ -82,7 +95,7 @@ test('a stub that the step filled, or a folder that it used, stays', () => {
 
 test('an empty file that the step put in the place of a stub is its own', () => {
   const stubs = createStubs(root);
-  stubs.make('/etc/hosts', 'file');
+  stubs.make(['/etc/hosts', 'file']);
   writeFileSync(join(root, 'etc/new'), '');
   renameSync(join(root, 'etc/new'), join(root, 'etc/hosts'));
   stubs.remove();
@@ -93,7 +106,7 @@ test('a link in the place of a folder does not lead the removal out of the root'
   const outside = mkdtempSync(join(tmpdir(), 'strata-outside-'));
   writeFileSync(join(outside, 'hosts'), '');
   const stubs = createStubs(root);
-  stubs.make('/etc/hosts', 'file');
+  stubs.make(['/etc/hosts', 'file']);
   renameSync(join(root, 'etc'), join(root, 'moved'));
   symlinkSync(outside, join(root, 'etc'));
   stubs.remove();
@@ -106,8 +119,7 @@ test('links are followed inside the root, a dangling one to what it names', () =
   symlinkSync('../run/resolv.conf', join(root, 'etc/resolv.conf'));
   symlinkSync('/../../elsewhere', join(root, 'etc/hosts'));
   const stubs = createStubs(root);
-  stubs.make('/etc/resolv.conf', 'file');
-  stubs.make('/etc/hosts', 'file');
+  stubs.make(['/etc/resolv.conf', 'file'], ['/etc/hosts', 'file']);
   assert.ok(existsSync(join(root, 'run/resolv.conf')));
   assert.ok(existsSync(join(root, 'elsewhere')));
   stubs.remove();
@@ -118,6 +130,6 @@ test('links in a ring end in an error, not in a hang', () => {
   symlinkSync('b', join(root, 'a'));
   symlinkSync('a', join(root, 'b'));
   const stubs = createStubs(root);
-  assert.throws(() => stubs.make('/a/x', 'file'), { code: 'ELOOP' });
+  assert.throws(() => stubs.make(['/a/x', 'file']), { code: 'ELOOP' });
   stubs.remove();
 });

@@ -220,8 +220,8 @@ export interface ContainerEvent {
     | 'resize'
     | 'restart'
     | 'oom'
-    | 'exec_create'
-    | 'exec_start'
+    | `exec_create: ${string}`
+    | `exec_start: ${string}`
     | 'exec_die'
     | `health_status: ${string}`
     | 'update';

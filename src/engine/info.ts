@@ -74,7 +74,7 @@ export async function systemInfo(parts: {
     Labels: [],
     ExperimentalBuild: false,
     ServerVersion: version,
-    Runtimes: { [facts.name]: { path: facts.program } },
+    Runtimes: { [facts.name]: { path: facts.command } },
     DefaultRuntime: facts.name,
     Swarm: {
       NodeID: '',

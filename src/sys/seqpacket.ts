@@ -8,6 +8,7 @@ const SOCK_SEQPACKET = 5;
 const SOCK_CLOEXEC = 0x80000;
 const SOCK_NONBLOCK = 0x800;
 const MSG_NOSIGNAL = 0x4000;
+const SHUT_RD = 0;
 const SHUT_WR = 1;
 /** The largest path that fits into a socket's address, with its end. */
 const pathRoom = 108;
@@ -35,6 +36,8 @@ export function connectPacketSocket(path: string): PacketSocket {
   let open = true;
   try {
     check(connect(fd, address, 2 + Buffer.byteLength(path) + 1), 'connect', path);
+    // Nobody reads here: a peer that writes back is told so, in place of waiting once the buffer is full.
+    check(shutdown(fd, SHUT_RD), 'shutdown', path);
   } catch (error) {
     closeSync(fd);
     throw error;

@@ -1,0 +1,53 @@
+import { readdirSync, type Stats, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { StrataError } from '../errors/index.ts';
+import { majorMinor } from '../sys/index.ts';
+import type { HostConfig } from './types.ts';
+
+/** A device node of a container, in the runtime spec's words (config-linux.md "Devices"), and what may be done with it. */
+export interface DeviceNode {
+  readonly path: string;
+  readonly type: 'c' | 'b';
+  readonly major: number;
+  readonly minor: number;
+  readonly fileMode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly access: string;
+}
+
+/** `--device`: single nodes, or every node of a folder; with `--privileged` all that the host has in /dev. */
+export function deviceNodes(host: HostConfig): readonly DeviceNode[] {
+  if (host.Privileged) return nodesBelow('/dev', '/dev', 'rwm');
+  return (host.Devices ?? []).flatMap(({ PathOnHost, PathInContainer, CgroupPermissions }) => {
+    const inside = PathInContainer || PathOnHost;
+    const access = CgroupPermissions || 'rwm';
+    const found = statSync(PathOnHost, { throwIfNoEntry: false });
+    const nodes = found?.isDirectory() ? nodesBelow(PathOnHost, inside, access) : nodeOf(found, inside, access);
+    if (nodes.length > 0) return nodes;
+    throw new StrataError(
+      'invalid_argument',
+      `error gathering device information while adding custom device ${JSON.stringify(PathOnHost)}: ${found ? 'not a device node' : 'no such file or directory'}`,
+      { code: 'no_such_device' },
+    );
+  });
+}
+
+function nodeOf(found: Stats | undefined, path: string, access: string): readonly DeviceNode[] {
+  if (!found?.isCharacterDevice() && !found?.isBlockDevice()) return [];
+  const { major, minor } = majorMinor(found.rdev);
+  const type = found.isBlockDevice() ? 'b' : 'c';
+  return [{ path, type, major, minor, fileMode: found.mode & 0o7777, uid: found.uid, gid: found.gid, access }];
+}
+
+/** File systems of their own below /dev, which the container has by itself, and the console, which is its terminal. */
+const left = new Set(['pts', 'shm', 'fd', 'mqueue', '.lxc', '.lxd-mounts', '.udev', 'console']);
+
+function nodesBelow(folder: string, inside: string, access: string): readonly DeviceNode[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return left.has(entry.name) ? [] : nodesBelow(path, join(inside, entry.name), access);
+    if (left.has(entry.name) || entry.isSymbolicLink()) return [];
+    return nodeOf(statSync(path, { throwIfNoEntry: false }), join(inside, entry.name), access);
+  });
+}

@@ -1,0 +1,169 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, watch, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { StrataError } from '../errors/index.ts';
+import { createFirstWords } from './first-words.ts';
+import { type ContainerRecord, timestamp } from './record.ts';
+import { type RuntimeFacts, spawnRuntime } from './runtime.ts';
+import { startFailure } from './start-failure.ts';
+import type { Attachment, LogChunk } from './types.ts';
+
+export interface ExecSetting {
+  readonly id: string;
+  readonly record: ContainerRecord;
+  readonly facts: RuntimeFacts;
+  /** Exists, empty; for files of this exec. */
+  readonly folder: string;
+  readonly command: string;
+  /** Whether the process has an input. */
+  readonly input: boolean;
+  /** The runtime spec's process. */
+  readonly spec: object;
+}
+
+export interface ExecProcess {
+  readonly pid: number;
+  readonly attachment: Attachment;
+  /** Never rejects. */
+  readonly exit: Promise<number>;
+  /** Resolves when nobody needs the folder any more. */
+  readonly done: Promise<unknown>;
+  kill(): void;
+}
+
+/** An exec without a terminal: the runtime is a child of the daemon and the process's streams are pipes of it. */
+export async function startExec(setting: ExecSetting): Promise<ExecProcess> {
+  const { facts, folder, record } = setting;
+  const [spec, pidFile, log] = ['process.json', 'pid', 'runtime.log'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  writeFileSync(spec, JSON.stringify(setting.spec), { mode: 0o600 });
+  const child = spawnRuntime(facts, ['--log', log, 'exec', '--process', spec, '--pid-file', pidFile, record.id], {
+    stdio: [setting.input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const complaint = () => (existsSync(log) ? readFileSync(log, 'utf8') : '');
+  const output = createOutput(child, complaint);
+  const closed = once(child, 'close') as Promise<[number | null, string | null]>;
+  closed.catch(() => undefined);
+  const failed = new Promise<never>((_, reject) => {
+    child.once('error', (cause) =>
+      reject(new StrataError('failed_precondition', `cannot run ${facts.command}: ${cause.message}`, { cause })),
+    );
+  });
+  await Promise.race([begun(folder, pidFile), closed, failed]);
+  const pid = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8')) : 0;
+  if (pid === 0) {
+    await closed;
+    throw startFailure(complaint(), setting.command, true);
+  }
+  const exit = closed.then(
+    ([code]) => code ?? 137,
+    () => 137,
+  );
+  return { pid, exit, done: exit, attachment: attachmentOf(child, output), kill: () => killQuietly(pid) };
+}
+
+/** Resolves when the runtime has written the pid: the process is there, or about to be replaced by its program. */
+async function begun(folder: string, pidFile: string): Promise<void> {
+  const written = () => existsSync(pidFile) && readFileSync(pidFile, 'utf8') !== '';
+  await new Promise<void>((resolve) => {
+    const watcher = watch(folder, () => look());
+    const timer = setInterval(() => look(), 20);
+    function look(): void {
+      if (!written() && existsSync(folder)) return;
+      watcher.close();
+      clearInterval(timer);
+      resolve();
+    }
+    look();
+  });
+}
+
+interface Output {
+  readonly chunks: AsyncGenerator<LogChunk>;
+  stop(): void;
+}
+
+/** Bytes that may wait for a slow reader before the process has to. */
+const mostWaiting = 1024 * 1024;
+
+/** Both streams in the order in which they came. */
+function createOutput(child: ChildProcess, complaint: () => string): Output {
+  const streams = [child.stdout!, child.stderr!];
+  let queue: LogChunk[] = [];
+  let waiting = 0;
+  let ended = false;
+  let stopped = false;
+  let wake: (() => void) | undefined;
+  const push = (stream: LogChunk['stream']) => (data: Uint8Array) => {
+    if (stopped) return;
+    queue.push({ stream, data, time: timestamp() });
+    waiting += data.length;
+    if (waiting > mostWaiting) for (const one of streams) one.pause();
+    wake?.();
+  };
+  const words = createFirstWords({ stdout: push('stdout'), stderr: push('stderr') });
+  (child.stdout as Readable).on('data', words.stdout);
+  (child.stderr as Readable).on('data', words.stderr);
+  child.once('close', () => {
+    words.end(complaint());
+    ended = true;
+    wake?.();
+  });
+  async function* chunks(): AsyncGenerator<LogChunk> {
+    while (!stopped) {
+      const batch = queue;
+      queue = [];
+      waiting = 0;
+      for (const one of streams) one.resume();
+      yield* batch;
+      if (queue.length > 0) continue;
+      if (ended) return;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  }
+  return {
+    chunks: chunks(),
+    stop() {
+      stopped = true;
+      queue = [];
+      // Read on into nothing: the process must not wait for somebody who has left.
+      for (const one of streams) one.resume();
+      wake?.();
+    },
+  };
+}
+
+function attachmentOf(child: ChildProcess, output: Output): Attachment {
+  child.stdin?.on('error', () => {});
+  return {
+    output: output.chunks,
+    async write(data) {
+      const { stdin } = child;
+      if (!stdin?.writable || stdin.write(data)) return;
+      await Promise.race([once(stdin, 'drain'), once(stdin, 'close')]).catch(() => undefined);
+    },
+    async closeInput() {
+      child.stdin?.end();
+    },
+    detach() {
+      output.stop();
+      child.stdin?.end();
+    },
+  };
+}
+
+export function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended meanwhile.
+  }
+}

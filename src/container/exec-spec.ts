@@ -1,0 +1,35 @@
+import { resolveUser } from '../account/index.ts';
+import { capabilitySet } from './capabilities.ts';
+import { processEnvironment } from './configure.ts';
+import type { ContainerRecord } from './record.ts';
+import type { RuntimeFacts } from './runtime.ts';
+import { securityOf } from './security-options.ts';
+import { boundedLimit } from './spec.ts';
+import type { ExecConfig } from './types.ts';
+
+/** The `process` of an exec (runtime spec config.md "Process"): as the container's own, but for what is asked for. */
+export function runtimeExecSpec(
+  { config, host }: ContainerRecord,
+  exec: ExecConfig,
+  root: string,
+  facts: RuntimeFacts,
+): object {
+  const user = resolveUser(root, exec.User || config.User || '', exec.User ? [] : (host.GroupAdd ?? []));
+  const capabilities = capabilitySet({
+    privileged: exec.Privileged || host.Privileged || false,
+    add: host.CapAdd ?? [],
+    drop: host.CapDrop ?? [],
+    available: facts.capabilities,
+  });
+  const held = user.uid === 0 ? capabilities : [];
+  return {
+    terminal: exec.Tty ?? false,
+    user: { uid: user.uid, gid: user.gid, additionalGids: [...new Set([user.gid, ...user.groups])], umask: 0o22 },
+    args: exec.Cmd,
+    env: processEnvironment(config, user.home, { env: exec.Env ?? [], tty: exec.Tty ?? false }),
+    cwd: exec.WorkingDir || config.WorkingDir || '/',
+    capabilities: { bounding: capabilities, effective: held, permitted: held },
+    noNewPrivileges: securityOf(host.SecurityOpt ?? []).noNewPrivileges,
+    rlimits: (host.Ulimits ?? []).map((limit) => boundedLimit(limit, facts)),
+  };
+}
