@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Attachment } from '../container/index.ts';
+import { messageOf } from '../errors/index.ts';
 import { bodyStream } from './body.ts';
 import { framer, multiplexedStream, rawStream } from './multiplex.ts';
 import { upgradeOf } from './upgrade.ts';
@@ -28,6 +29,7 @@ function takeConnection(request: FastifyRequest, reply: FastifyReply, tty: boole
   const first = upgrade
     ? ['HTTP/1.1 101 UPGRADED', `Content-Type: ${type}`, 'Connection: Upgrade', 'Upgrade: tcp']
     : ['HTTP/1.1 200 OK', `Content-Type: ${type}`];
+  output.on('error', () => output.destroy());
   output.write(`${[...first, ...headers].join('\r\n')}\r\n\r\n`);
   return { input, output };
 }
@@ -48,10 +50,39 @@ export async function serveAttachment(
   attachment: Attachment,
   options: { readonly tty: boolean; readonly stdin: boolean },
 ): Promise<void> {
-  const { input, output } = takeConnection(request, reply, options.tty);
+  await join(takeConnection(request, reply, options.tty), attachment, options);
+}
+
+/**
+ * As {@link serveAttachment} for a process that is started once the client has its answer: some clients lose output
+ * that comes in one packet with the headers. Where it cannot start, the reason goes where its output would have gone.
+ */
+export async function serveStart(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  start: () => Promise<Attachment | null>,
+  options: { readonly tty: boolean; readonly stdin: boolean },
+): Promise<void> {
+  const connection = takeConnection(request, reply, options.tty);
+  try {
+    const attachment = await start();
+    if (attachment) await join(connection, attachment, options);
+    else endOutput(connection.output);
+  } catch (error) {
+    connection.input.resume();
+    const data = Buffer.from(`${messageOf(error)}\r\n`);
+    connection.output.write(framer(options.tty)({ stream: 'stderr', data }));
+    endOutput(connection.output);
+  }
+}
+
+async function join(
+  { input, output }: Connection,
+  attachment: Attachment,
+  options: { readonly tty: boolean; readonly stdin: boolean },
+): Promise<void> {
   const detach = () => attachment.detach();
   output.once('close', detach);
-  output.on('error', () => output.destroy());
   if (output.destroyed) detach();
   if (options.stdin) pumpInput(input, attachment);
   else input.resume();
@@ -62,28 +93,19 @@ export async function serveAttachment(
       if (chunk.data.length > 0 && !output.write(onWire(chunk))) await drained(output);
     }
   } finally {
-    input.unpipe?.();
     endOutput(output);
   }
 }
 
-/** For an exec that could not start: the reason goes where its output would have gone. */
-export function serveFailure(request: FastifyRequest, reply: FastifyReply, message: string, tty: boolean): void {
-  const { input, output } = takeConnection(request, reply, tty);
-  output.on('error', () => output.destroy());
-  input.resume();
-  output.write(framer(tty)({ stream: 'stderr', data: Buffer.from(`${message}\r\n`) }));
-  endOutput(output);
-}
-
 function endOutput(output: Duplex): void {
   if (output.destroyed) return;
-  output.end();
-  // A client that never closes its half must not keep the connection for ever.
-  const timer = setTimeout(() => output.destroy(), 10_000);
-  timer.unref();
-  output.once('close', () => clearTimeout(timer));
   output.resume();
+  output.end(() => {
+    // The client has everything; one that never closes its half must not keep the connection for ever.
+    const timer = setTimeout(() => output.destroy(), 10_000);
+    timer.unref();
+    output.once('close', () => clearTimeout(timer));
+  });
 }
 
 async function drained(output: Duplex): Promise<void> {

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { ExecConfig, ExecState } from '../../container/index.ts';
-import { messageOf, StrataError } from '../../errors/index.ts';
+import { StrataError } from '../../errors/index.ts';
 import { readJson } from '../body.ts';
-import { serveAttachment, serveFailure } from '../hijack.ts';
+import { serveStart } from '../hijack.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
 import { execRequest, execStartRequest } from '../shapes/container.ts';
 import { readSize } from '../terminal-size.ts';
@@ -32,18 +32,13 @@ export function addExecRoutes(app: FastifyInstance, { containers }: Backend): vo
       await exec.start(state.id, { detach, tty });
       return sendEmpty(reply, 200);
     }
-    const started = await exec
-      .start(state.id, { detach, tty })
-      .catch((error: unknown) => ({ failed: messageOf(error) }));
-    if (started === null) return sendEmpty(reply, 200);
-    if ('failed' in started) {
-      // Clients cannot show an answer other than 101 here; they read the reason from the stream and the exit code after it.
-      serveFailure(request, reply, started.failed, tty);
-      return reply;
-    }
-    const [rows, columns] = ConsoleSize ?? [];
-    if (tty && rows && columns) await exec.resize(state.id, rows, columns).catch(() => {});
-    await serveAttachment(request, reply, started, { tty, stdin: state.config.AttachStdin ?? false });
+    const start = async () => {
+      const attachment = await exec.start(state.id, { detach, tty });
+      const [rows, columns] = ConsoleSize ?? [];
+      if (tty && rows && columns) await exec.resize(state.id, rows, columns).catch(() => {});
+      return attachment;
+    };
+    await serveStart(request, reply, start, { tty, stdin: state.config.AttachStdin ?? false });
     return reply;
   });
 
