@@ -71,7 +71,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'dockerfile',
   ],
   client: ['errors', 'oci', 'progress', 'build'],
-  cli: ['errors', 'oci', 'progress', 'client', 'dockerfile', 'registry', 'build', 'daemon'],
+  cli: ['errors', 'oci', 'progress', 'client', 'dockerfile', 'layer', 'registry', 'build', 'daemon'],
   daemon: ['errors', 'engine', 'api', 'layer', 'registry'],
 };
 

@@ -7,7 +7,10 @@ export type {
   TransferEvent,
   VertexKind,
 } from './events.ts';
+export type { PlainOptions, PlainRenderer } from './plain.ts';
 export { createPlainRenderer } from './plain.ts';
+export { createQuietRenderer } from './quiet.ts';
+export { createRawJsonRenderer } from './rawjson.ts';
 export type { BuildRenderer } from './renderer.ts';
-export type { TtyOptions, TtyRenderer } from './tty.ts';
+export type { TtyOptions, TtyRenderer, TtySize } from './tty.ts';
 export { createTtyRenderer } from './tty.ts';

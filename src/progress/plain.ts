@@ -1,110 +1,191 @@
-/** The plain view: one line for each thing that happens, with the number of its vertex, as BuildKit's plain progress. */
+/**
+ * The plain view of a build: numbered steps, their output and times, as `docker build --progress=plain` prints them.
+ *
+ * Steps run side by side but are told one after another. What another step says is kept until the one that is being
+ * told has ended, or has been silent for a while.
+ */
 import type { BuildEvent } from './events.ts';
+import { createFailedSteps } from './failed-steps.ts';
 import type { BuildRenderer } from './renderer.ts';
 import { formatBytes } from './units.ts';
 import { type CheckWarning, warningLines } from './warnings.ts';
 
-interface Seen {
-  readonly number: number;
-  readonly name: string;
-  readonly isMetadata: boolean;
-  startedAt: number;
-  /** A log line that has no end yet, by stream. */
-  rest: { stdout: string; stderr: string };
-  /** Bars that were told of as done. */
-  readonly told: Set<string>;
+export interface PlainOptions {
+  /** Milliseconds of silence after which another step is told. Default 1000. */
+  readonly patience?: number;
 }
 
-export function createPlainRenderer(): BuildRenderer {
-  const seen = new Map<string, Seen>();
-  const pending = new Map<string, Extract<BuildEvent, { type: 'vertex' }>>();
+export interface PlainRenderer extends BuildRenderer {
+  /** To be called now and then with the time (Unix milliseconds), so that silence is noticed. */
+  tick(now: number): string;
+}
+
+interface Step {
+  readonly number: number;
+  readonly name: string;
+  started: number;
+  ended: boolean;
+  /** Lines that are not printed yet. */
+  held: string[];
+  /** The beginning of a line whose end has not come. */
+  rest: string;
+  restAt: number;
+  /** When each of its bars began. */
+  readonly bars: Map<string, number>;
+}
+
+export function createPlainRenderer(options: PlainOptions = {}): PlainRenderer {
+  const declared = new Map<string, Extract<BuildEvent, { type: 'vertex' }>>();
+  const steps = new Map<string, Step>();
+  const failures = createFailedSteps();
   const checks: CheckWarning[] = [];
-  let last = -1;
+  const notices: string[] = [];
+  const patience = options.patience ?? 1000;
+  let told: Step | undefined;
+  let toldAt = 0;
+  let first = true;
+  let out = '';
 
-  /** A blank line and the name stand above what another vertex says. */
-  function say(vertex: Seen, lines: readonly string[]): string {
-    const head = last === vertex.number ? '' : `${last < 0 ? '' : '\n'}#${vertex.number} ${vertex.name}\n`;
-    last = vertex.number;
-    return head + lines.map((line) => `#${vertex.number} ${line}\n`).join('');
-  }
-
-  function touch(id: string): Seen | undefined {
-    const known = seen.get(id);
+  const stepOf = (id: string): Step => {
+    const known = steps.get(id);
     if (known) return known;
-    const declared = pending.get(id);
-    if (!declared) return undefined;
-    const vertex: Seen = {
-      number: seen.size + 1,
-      name: declared.name,
-      isMetadata: declared.kind === 'metadata',
-      startedAt: Date.now(),
-      rest: { stdout: '', stderr: '' },
-      told: new Set(),
+    const name = declared.get(id)?.name ?? id;
+    const step: Step = {
+      number: steps.size + 1,
+      name,
+      started: 0,
+      ended: false,
+      held: [],
+      rest: '',
+      restAt: 0,
+      bars: new Map(),
     };
-    seen.set(id, vertex);
-    return vertex;
-  }
+    steps.set(id, step);
+    return step;
+  };
 
-  function log(vertex: Seen, event: Extract<BuildEvent, { type: 'log' }>): string {
-    const parts = (vertex.rest[event.stream] + event.text).split('\n');
-    vertex.rest[event.stream] = parts.pop() ?? '';
-    const time = Math.max(0, (event.at - vertex.startedAt) / 1000).toFixed(3);
-    return parts.length === 0
-      ? ''
-      : say(
-          vertex,
-          parts.map((line) => `${time} ${line.replace(/\r$/, '')}`),
-        );
-  }
+  const print = (step: Step) => {
+    if (step !== told) {
+      if (told && !told.ended) out += `#${told.number} ...\n`;
+      out += `${first ? '' : '\n'}#${step.number} ${step.name}\n`;
+      first = false;
+      told = step;
+    }
+    for (const line of step.held) out += `#${step.number} ${line}\n`;
+    step.held = [];
+  };
 
-  /** Lines that a step left without an end. */
-  function leftover(vertex: Seen): readonly string[] {
-    const lines = [vertex.rest.stdout, vertex.rest.stderr].filter((line) => line !== '');
-    vertex.rest = { stdout: '', stderr: '' };
-    return lines;
-  }
+  /** Tells whatever may be told now: the present step, then those that wait for it. */
+  const flush = (now: number, everything = false) => {
+    for (;;) {
+      if (told && told.held.length > 0) {
+        print(told);
+        toldAt = now;
+      }
+      const free = !told || told.ended || everything || now - toldAt > patience;
+      const waiting = [...steps.values()].filter((step) => step !== told && step.held.length > 0);
+      const next = waiting.find(({ ended }) => ended) ?? waiting[0];
+      if (!free || !next) break;
+      print(next);
+      toldAt = now;
+    }
+    const text = out;
+    out = '';
+    return text;
+  };
+
+  const take = (event: BuildEvent) => {
+    if (event.type === 'vertex') {
+      declared.set(event.id, event);
+      return;
+    }
+    if (event.type === 'warning') {
+      if (event.rule === undefined) notices.push(`WARNING: ${event.message}\n`);
+      else checks.push(event);
+      return;
+    }
+    // ENV, CMD and their like do nothing that takes time: they have no place in this view.
+    if (declared.get(event.id)?.kind === 'metadata' && event.type !== 'failed') return;
+    tell(stepOf(event.id), event);
+  };
 
   return {
     push(event) {
-      if (event.type === 'warning') {
-        if (event.rule !== undefined) checks.push(event);
-        return event.rule === undefined ? `WARNING: ${event.message}\n` : '';
-      }
-      if (event.type === 'vertex') {
-        pending.set(event.id, event);
-        return '';
-      }
-      if (pending.get(event.id)?.kind === 'metadata') return '';
-      const vertex = touch(event.id);
-      if (!vertex) return '';
-      switch (event.type) {
-        case 'started':
-          vertex.startedAt = event.at;
-          return say(vertex, []);
-        case 'log':
-          return log(vertex, event);
-        case 'status': {
-          if (!event.done || vertex.told.has(event.status)) return '';
-          vertex.told.add(event.status);
-          const amount = event.unit === 'bytes' && event.current > 0 ? ` ${formatBytes(event.current)}` : '';
-          return say(vertex, [`${event.status}${amount} done`]);
-        }
-        case 'miss':
-          return say(vertex, [
-            `not cached: ${event.reason.text}`,
-            ...(event.reason.paths ?? []).map((path) => `  ${path}`),
-          ]);
-        case 'completed':
-          return say(vertex, [
-            ...leftover(vertex),
-            event.cached ? 'CACHED' : `DONE ${((event.at - vertex.startedAt) / 1000).toFixed(1)}s`,
-          ]);
-        case 'failed':
-          return say(vertex, [...leftover(vertex), `ERROR: ${event.message}`]);
-        case 'cancelled':
-          return say(vertex, [...leftover(vertex), 'CANCELED']);
-      }
+      failures.push(event);
+      take(event);
+      return flush('at' in event ? event.at : toldAt);
     },
-    end: () => warningLines(checks).join(''),
+    tick: (now) => flush(now),
+    end: () => flush(toldAt, true) + failures.text() + notices.join('') + warningLines(checks).join(''),
   };
+}
+
+type StepEvent = Exclude<BuildEvent, { type: 'vertex' | 'warning' }>;
+
+function tell(step: Step, event: StepEvent): void {
+  if (step.ended) return;
+  switch (event.type) {
+    case 'started':
+      step.started = event.at;
+      return;
+    case 'log':
+      addLog(step, event.text, event.at);
+      return;
+    case 'status': {
+      const began = step.bars.get(event.status);
+      step.bars.set(event.status, began ?? event.at);
+      // A bar that moves is told at its beginning and at its end.
+      if (event.done) step.held.push(barText(event, event.at - (began ?? event.at)));
+      else if (began === undefined && event.current > 0) step.held.push(barText(event, 0));
+      return;
+    }
+    case 'miss':
+      step.held.push(`not cached: ${event.reason.text}`, ...(event.reason.paths ?? []).map((path) => `  ${path}`));
+      return;
+    case 'completed':
+      finish(step, event.cached ? 'CACHED' : `DONE ${seconds(event.at - step.started)}`);
+      return;
+    case 'failed':
+      finish(step, `ERROR: ${event.message}`);
+      return;
+    case 'cancelled':
+      finish(step, 'CANCELED');
+      return;
+  }
+}
+
+function addLog(step: Step, text: string, at: number): void {
+  const lines = text.split('\n');
+  const last = lines.pop()!;
+  for (const line of lines) {
+    step.held.push(logLine(step, step.rest + line, step.rest === '' ? at : step.restAt));
+    step.rest = '';
+  }
+  if (last === '') return;
+  if (step.rest === '') step.restAt = at;
+  step.rest += last;
+}
+
+function finish(step: Step, line: string): void {
+  if (step.rest !== '') step.held.push(logLine(step, step.rest, step.restAt));
+  step.rest = '';
+  step.held.push(line);
+  step.ended = true;
+}
+
+/** A line that a carriage return overwrote is told as it looked in the end. */
+function logLine(step: Step, line: string, at: number): string {
+  const shown = line.replace(/\r$/, '').split('\r').at(-1)!;
+  return `${(Math.max(0, at - step.started) / 1000).toFixed(3)} ${shown}`;
+}
+
+function barText(event: Extract<BuildEvent, { type: 'status' }>, milliseconds: number): string {
+  const { status, current, total, unit, done } = event;
+  const amount =
+    unit === 'bytes' && current > 0 ? ` ${formatBytes(current)}${total ? ` / ${formatBytes(total)}` : ''}` : '';
+  return `${status}${amount}${milliseconds > 10 ? ` ${seconds(milliseconds)}` : ''}${done ? ' done' : ''}`;
+}
+
+function seconds(milliseconds: number): string {
+  return `${(Math.max(0, milliseconds) / 1000).toFixed(1)}s`;
 }

@@ -1,204 +1,231 @@
 /**
- * The terminal view: a block of lines that is drawn anew in place. Ended steps stay as one line; a running step shows its
- * last log lines under it, as people know from BuildKit.
+ * The view of a build for a terminal: one line a step with its time, the last lines of what runs below it; the whole
+ * block is drawn again and again in place. Pure: it makes lines, somebody else moves the cursor.
  */
-import { stripVTControlCharacters } from 'node:util';
 import stringWidth from 'string-width';
 import type { BuildEvent } from './events.ts';
-import type { BuildRenderer } from './renderer.ts';
+import { createFailedSteps } from './failed-steps.ts';
 import { formatBytes } from './units.ts';
 import { type CheckWarning, warningLines } from './warnings.ts';
 
+export interface TtySize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
 export interface TtyOptions {
-  readonly columns: () => number;
-  readonly rows: () => number;
-  readonly color: boolean;
-  /** Unix milliseconds. */
-  readonly now: () => number;
+  readonly color?: boolean;
+  /** What builds, at the right of the first line. */
+  readonly builder?: string;
 }
 
-interface Line {
+export interface TtyRenderer {
+  push(event: BuildEvent): void;
+  /** The lines to show now, no more than the terminal has; of a build that has ended, all of them. */
+  frame(now: number, size: TtySize, ended?: boolean): readonly string[];
+  /** What follows the last frame: the output of the steps that failed, and the warnings. */
+  end(): string;
+}
+
+/** Lines of output that a running step shows. */
+const logLines = 6;
+
+interface Bar {
+  readonly text: string;
+  readonly began: number;
+  readonly ended: number | undefined;
+}
+
+interface Step {
   readonly name: string;
-  readonly order: number;
-  startedAt: number;
-  endedAt: number | undefined;
-  state: 'running' | 'done' | 'cached' | 'failed' | 'cancelled';
-  readonly logs: string[];
+  readonly started: number;
+  ended: number | undefined;
+  outcome: 'running' | 'done' | 'cached' | 'failed' | 'cancelled';
+  readonly bars: Map<string, Bar>;
+  readonly misses: string[];
+  log: string[];
   rest: string;
-  readonly bars: Map<string, Extract<BuildEvent, { type: 'status' }>>;
-  why: string | undefined;
 }
 
-/** A renderer that is also asked, some times a second, for the time that went by. */
-export interface TtyRenderer extends BuildRenderer {
-  /** The block as it is now, drawn over the one before. */
-  draw(): string;
-}
+const colors = {
+  running: '',
+  done: '\x1b[34m',
+  cached: '\x1b[34m',
+  failed: '\x1b[31m',
+  cancelled: '\x1b[33m',
+} as const;
+const marks = { running: '', done: '', cached: 'CACHED ', failed: 'ERROR ', cancelled: 'CANCELED ' } as const;
 
-const shownLogs = 6;
-const keptLogs = 200;
-
-export function createTtyRenderer(options: TtyOptions): TtyRenderer {
-  const startedAt = options.now();
+export function createTtyRenderer(options: TtyOptions = {}): TtyRenderer {
   const declared = new Map<string, Extract<BuildEvent, { type: 'vertex' }>>();
-  const lines = new Map<string, Line>();
+  const steps = new Map<string, Step>();
+  const failures = createFailedSteps();
   const checks: CheckWarning[] = [];
   const notices: string[] = [];
-  let drawn = 0;
+  const color = options.color ?? true;
+  let began: number | undefined;
 
-  const paint = (code: number, text: string) => (options.color ? `\x1b[${code}m${text}\x1b[0m` : text);
+  const stepOf = (id: string, at: number): Step => {
+    const known = steps.get(id);
+    if (known) return known;
+    const step: Step = {
+      name: declared.get(id)?.name ?? id,
+      started: at,
+      ended: undefined,
+      outcome: 'running',
+      bars: new Map(),
+      misses: [],
+      log: [],
+      rest: '',
+    };
+    steps.set(id, step);
+    return step;
+  };
 
-  function apply(event: BuildEvent): void {
-    if (event.type === 'vertex') return void declared.set(event.id, event);
-    if (event.type === 'warning') {
-      if (event.rule === undefined) notices.push(event.message);
-      else checks.push(event);
-      return;
-    }
-    const vertex = declared.get(event.id);
-    if (!vertex || vertex.kind === 'metadata') return;
-    const line = lines.get(event.id) ?? add(event.id, vertex.name);
+  const take = (event: BuildEvent) => {
     switch (event.type) {
-      case 'started':
-        line.startedAt = event.at;
+      case 'vertex':
+        declared.set(event.id, event);
         return;
-      case 'log': {
-        const parts = (line.rest + event.text).split('\n');
-        line.rest = parts.pop() ?? '';
-        line.logs.push(...parts.map(clean));
-        if (line.logs.length > keptLogs) line.logs.splice(0, line.logs.length - keptLogs);
-        return;
-      }
-      case 'status':
-        line.bars.set(event.status, event);
+      case 'warning':
+        if (event.rule === undefined) notices.push(`WARNING: ${event.message}\n`);
+        else checks.push(event);
         return;
       case 'miss':
-        line.why = [event.reason.text, ...(event.reason.paths ?? [])].join(' ');
+        steps.get(event.id)?.misses.push(event.reason.text, ...(event.reason.paths ?? []).map((path) => `  ${path}`));
         return;
-      case 'completed':
-        line.state = event.cached ? 'cached' : 'done';
-        line.endedAt = event.at;
+      case 'started':
+        stepOf(event.id, event.at);
         return;
-      case 'failed':
-        line.state = 'failed';
-        line.endedAt = event.at;
-        return;
-      case 'cancelled':
-        line.state = 'cancelled';
-        line.endedAt = event.at;
-        return;
+      default:
+        change(stepOf(event.id, event.at), event);
     }
-  }
+  };
 
-  function add(id: string, name: string): Line {
-    const line: Line = {
-      name,
-      order: lines.size,
-      startedAt: options.now(),
-      endedAt: undefined,
-      state: 'running',
-      logs: [],
-      rest: '',
-      bars: new Map(),
-      why: undefined,
-    };
-    lines.set(id, line);
-    return line;
-  }
+  /** ENV, CMD and their like do nothing that takes time: they have no line. */
+  const isHidden = (id: string, event: BuildEvent) => declared.get(id)?.kind === 'metadata' && event.type !== 'failed';
 
-  function block(final: boolean): string[] {
-    const width = Math.max(20, options.columns() - 1);
-    const all = [...lines.values()];
-    const ended = all.filter(({ state }) => state !== 'running').length;
+  const frame = (now: number, { columns, rows }: TtySize, ended = false): readonly string[] => {
+    const width = Math.max(30, columns);
+    const all = [...steps.values()];
     const total = [...declared.values()].filter(({ kind }) => kind !== 'metadata').length;
-    const seconds = ((options.now() - startedAt) / 1000).toFixed(1);
-    const head = paint(
-      final ? 34 : 0,
-      `[+] Building ${seconds}s (${ended}/${total})${final && ended >= total ? ' FINISHED' : ''}`,
-    );
-    const body = all.flatMap((line) => step(line, width, final));
-    if (final) return [head, ...body];
-    // What does not fit scrolls out at the top: the running steps are last.
-    const room = Math.max(3, options.rows() - 2);
-    return [head, ...body.slice(-room)];
-  }
-
-  function step(line: Line, width: number, final: boolean): string[] {
-    const seconds = `${(((line.endedAt ?? options.now()) - line.startedAt) / 1000).toFixed(1)}s`;
-    const mark = { running: '=>', done: '=>', cached: '=> CACHED', failed: '=> ERROR', cancelled: '=> CANCELED' }[
-      line.state
-    ];
-    const code = { running: 0, done: 34, cached: 34, failed: 31, cancelled: 33 }[line.state];
-    const out = [paint(code, spread(` ${mark} ${clean(line.name)}`, seconds, width))];
-    for (const bar of line.bars.values()) if (!final || line.state === 'running') out.push(...progressLine(bar, width));
-    if (line.why) out.push(paint(33, fit(` => => not cached: ${line.why}`, width)));
-    if (line.state === 'running' && !final)
-      for (const text of line.logs.slice(-shownLogs)) out.push(paint(2, fit(` => => # ${text}`, width)));
-    return out;
-  }
-
-  function progressLine(bar: Extract<BuildEvent, { type: 'status' }>, width: number): string[] {
-    const amount =
-      bar.unit === 'bytes'
-        ? `${formatBytes(bar.current)}${bar.total ? ` / ${formatBytes(bar.total)}` : ''}`
-        : String(bar.current);
-    const percent = bar.total ? ` ${bars(bar.current / bar.total)}` : '';
-    return [fit(` => => ${bar.status} ${amount}${bar.done ? '' : percent}`, width)];
-  }
-
-  function redraw(final: boolean): string {
-    const up = drawn > 0 ? `\x1b[${drawn}A\r\x1b[J` : '';
-    const text = block(final);
-    drawn = final ? 0 : text.length;
-    return `${up}${text.join('\n')}\n`;
-  }
+    const done = all.filter(({ outcome }) => outcome !== 'running').length;
+    const time = ((now - (began ?? now)) / 1000).toFixed(1);
+    const title = `[+] Building ${time}s (${done}/${Math.max(total, all.length)})${ended ? ' FINISHED' : ''}`;
+    const head = justify(title, options.builder ?? '', width);
+    const blocks = all.map((step) => stepLines(step, now, width, color));
+    return [head, ...(ended ? blocks.flat() : fitted(blocks, all, rows - 2))];
+  };
 
   return {
     push(event) {
-      apply(event);
-      return '';
+      if ('at' in event) began ??= event.at;
+      failures.push(event);
+      const { id } = event;
+      if (event.type !== 'vertex' && id !== undefined && isHidden(id, event)) return;
+      take(event);
     },
-    draw: () => redraw(false),
-    end() {
-      const failed = [...lines.values()].filter(({ state }) => state === 'failed');
-      const summary = failed.flatMap((line) => [
-        '------',
-        ` > ${line.name}:`,
-        ...[...line.logs, line.rest].filter(Boolean).slice(-20),
-        '------',
-      ]);
-      return `${redraw(true)}${summary.map((text) => `${text}\n`).join('')}${notices.map((text) => `WARNING: ${text}\n`).join('')}${warningLines(checks).join('')}`;
-    },
+    frame,
+    end: () => failures.text() + notices.join('') + explanation(steps.values()) + warningLines(checks).join(''),
   };
 }
 
-function clean(text: string): string {
-  return stripVTControlCharacters(text)
-    .replace(/.*\r(?=.)/, '')
-    .replaceAll('\t', '  ')
-    .replace(/[\x00-\x1f\x7f]/g, '');
+function change(
+  step: Step,
+  event: Extract<BuildEvent, { type: 'log' | 'status' | 'completed' | 'failed' | 'cancelled' }>,
+): void {
+  switch (event.type) {
+    case 'log': {
+      const lines = (step.rest + event.text).split('\n');
+      step.rest = lines.pop()!;
+      step.log = [...step.log, ...lines].slice(-logLines);
+      return;
+    }
+    case 'status': {
+      const { status, current, total, unit, at, done } = event;
+      const amount =
+        unit === 'bytes' && current > 0 ? ` ${formatBytes(current)}${total ? ` / ${formatBytes(total)}` : ''}` : '';
+      const began = step.bars.get(status)?.began ?? at;
+      step.bars.set(status, { text: status + amount, began, ended: done ? at : undefined });
+      return;
+    }
+    case 'completed':
+      step.outcome = event.cached ? 'cached' : 'done';
+      step.ended = event.at;
+      return;
+    case 'failed':
+    case 'cancelled':
+      step.outcome = event.type;
+      step.ended = event.at;
+      return;
+  }
 }
 
-function fit(text: string, width: number): string {
+function stepLines(step: Step, now: number, width: number, color: boolean): string[] {
+  const { outcome, started, ended } = step;
+  const paint = (line: string, how: string) => (color && how !== '' ? `${how}${line}\x1b[0m` : line);
+  const lines = [paint(row(` => ${marks[outcome]}${step.name}`, (ended ?? now) - started, width), colors[outcome])];
+  for (const bar of step.bars.values()) {
+    const over = bar.ended !== undefined || ended !== undefined;
+    const time = (bar.ended ?? ended ?? now) - bar.began;
+    lines.push(paint(row(` => => ${bar.text}`, time, width), over ? colors.done : ''));
+  }
+  if (outcome === 'running') {
+    const shown = step.rest === '' ? step.log : [...step.log, step.rest];
+    for (const line of shown.slice(-logLines)) lines.push(cut(` => => # ${printable(line)}`, width - 1));
+  }
+  return lines;
+}
+
+/** What runs and what failed is always shown; of what is over, as much of the last as there is room for. */
+function fitted(blocks: readonly (readonly string[])[], steps: readonly Step[], room: number): string[] {
+  const chosen = new Set<number>();
+  let left = room;
+  const choose = (index: number) => {
+    if (chosen.has(index) || blocks[index]!.length > left) return;
+    chosen.add(index);
+    left -= blocks[index]!.length;
+  };
+  steps.forEach((step, index) => {
+    if (step.outcome === 'running' || step.outcome === 'failed') choose(index);
+  });
+  for (let index = blocks.length - 1; index >= 0; index--) choose(index);
+  return blocks.flatMap((lines, index) => (chosen.has(index) ? lines : []));
+}
+
+function explanation(steps: Iterable<Step>): string {
+  const missed = [...steps].filter(({ misses }) => misses.length > 0);
+  if (missed.length === 0) return '';
+  const lines = missed.flatMap(({ name, misses }) => [` - ${name}`, ...misses.map((line) => `     ${line}`)]);
+  return `\n Not taken from the cache:\n${lines.join('\n')}\n`;
+}
+
+function row(text: string, milliseconds: number, width: number): string {
+  const time = `${(Math.max(0, milliseconds) / 1000).toFixed(1)}s`;
+  return justify(cut(text, width - time.length - 3), time, width);
+}
+
+function justify(left: string, right: string, width: number): string {
+  return left + ' '.repeat(Math.max(1, width - stringWidth(left) - right.length - 1)) + right;
+}
+
+/** At most `width` columns of a text. */
+function cut(text: string, width: number): string {
   if (stringWidth(text) <= width) return text;
   let out = '';
   let used = 0;
-  for (const character of text) {
-    used += stringWidth(character);
-    if (used > width - 1) break;
-    out += character;
+  for (const char of text) {
+    used += stringWidth(char);
+    if (used > width) break;
+    out += char;
   }
-  return `${out}…`;
+  return out;
 }
 
-/** `left` and `right` at the two edges of the line. */
-function spread(left: string, right: string, width: number): string {
-  const room = width - right.length - 1;
-  const text = fit(left, room);
-  return `${text}${' '.repeat(Math.max(1, width - stringWidth(text) - right.length))}${right}`;
-}
-
-function bars(share: number): string {
-  const full = Math.round(Math.min(1, Math.max(0, share)) * 20);
-  return `[${'='.repeat(full)}${' '.repeat(20 - full)}]`;
+/** Output of a step without what would move the cursor; of a line that was overwritten, what is left of it. */
+function printable(line: string): string {
+  return (line.replace(/\r+$/, '').split('\r').at(-1) ?? '')
+    .replace(/\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*(\x07|\x1b\\)|\x1b./g, '')
+    .replaceAll('\t', '    ')
+    .replace(/\p{Cc}/gu, '');
 }

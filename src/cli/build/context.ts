@@ -1,111 +1,84 @@
-import { createWriteStream, existsSync, statSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { createWriteStream, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { isAbsolute, join, relative, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { BuildRequest, ContextSource, NamedContext } from '../../build/index.ts';
-import { StrataError } from '../../errors/index.ts';
+import type { BuildRequest, ContextSource } from '../../build/index.ts';
 import type { Session } from '../session.ts';
+import { fault } from './fault.ts';
 
-type Context = Pick<BuildRequest, 'context' | 'dockerfile'>;
-
-/** What of a build's context lies in a temporary file, to be removed after the build. */
-export interface PreparedContext {
-  readonly request: Context;
-  cleanUp(): Promise<void>;
+export interface Sources {
+  readonly context: ContextSource;
+  readonly dockerfile?: NonNullable<BuildRequest['dockerfile']>;
+  /** Removes what was put aside for the build. */
+  dispose(): void;
 }
 
-const isUrl = (text: string) =>
-  /^(https?|git|ssh):\/\//.test(text) || /^git@/.test(text) || /\.git(#|$)/.test(text) || /^github\.com\//.test(text);
+/** Most bytes of a Dockerfile that comes through stdin. */
+const maxDockerfile = 16 * 1024 * 1024;
 
-/** The context argument and `-f` in the builder's terms. Standard input is spooled to a file: the daemon reads files only. */
-export async function prepareContext(argument: string, file: string, session: Session): Promise<PreparedContext> {
-  if (argument === '-' && file === '-')
-    throw new StrataError(
-      'invalid_argument',
-      "invalid argument: can't use stdin for both build context and dockerfile",
-    );
-  if (argument === '-') {
+/** What `PATH | URL | -` and `--file` mean. Stdin is put aside in a file: the daemon reads it from there. */
+export async function readSources(session: Session, given: string, file: string): Promise<Sources> {
+  if (given === '-') {
+    if (file === '-') throw fault("invalid argument: can't use stdin for both build context and dockerfile");
     const spooled = await spool(session);
-    const dockerfile = file === '' ? {} : { dockerfile: { path: file } };
-    return { request: { context: { kind: 'file', path: spooled.path }, ...dockerfile }, cleanUp: spooled.cleanUp };
+    return { ...spooled, ...(file !== '' && { dockerfile: { path: file } }) };
   }
-  const context: ContextSource =
-    isUrl(argument) && !existsSync(resolve(session.cwd, argument))
-      ? { kind: 'url', url: argument }
-      : localContext(argument, session.cwd);
-  if (file === '-') {
-    const text = await textOf(session);
-    return { request: { context, dockerfile: { text } }, cleanUp: async () => {} };
-  }
-  return { request: { context, ...dockerfileOf(file, context, session.cwd) }, cleanUp: async () => {} };
+  const context = sourceOf(given, session.cwd);
+  const keep = () => {};
+  if (file === '') return { context, dispose: keep };
+  if (file === '-')
+    return { context, dockerfile: { text: await readText(session), name: 'Dockerfile' }, dispose: keep };
+  return { context, dockerfile: { path: dockerfilePath(file, context, session.cwd) }, dispose: keep };
 }
 
-function localContext(argument: string, cwd: string): ContextSource {
-  const dir = resolve(cwd, argument);
-  const stat = statSync(dir, { throwIfNoEntry: false });
-  if (!stat)
-    throw new StrataError('not_found', `unable to prepare context: path ${JSON.stringify(argument)} not found`, {
-      code: 'context_not_found',
-    });
-  if (!stat.isDirectory())
-    throw new StrataError('invalid_argument', `unable to prepare context: context must be a directory: ${dir}`, {
-      code: 'context_not_found',
-      hint: `to build with this file, use: strata build -f ${argument} FOLDER`,
-    });
-  return { kind: 'local', dir };
+/** A folder, or an address that the daemon fetches. */
+export function sourceOf(given: string, cwd: string): ContextSource {
+  if (isAddress(given)) return { kind: 'url', url: given };
+  const dir = resolve(cwd, given);
+  const found = statSync(dir, { throwIfNoEntry: false });
+  if (found?.isDirectory()) return { kind: 'local', dir };
+  if (/^github\.com\//.test(given)) return { kind: 'url', url: `https://${given}` };
+  if (!found) throw fault(`unable to prepare context: path ${JSON.stringify(given)} not found`);
+  throw fault(`unable to prepare context: path ${JSON.stringify(given)} must be a directory`);
 }
 
-/** `-f` is relative to the caller's folder; one inside the context is named relative to it, so that messages are short. */
-function dockerfileOf(file: string, context: ContextSource, cwd: string): Pick<BuildRequest, 'dockerfile'> {
-  if (file === '') return {};
-  if (context.kind !== 'local') return { dockerfile: { path: file } };
+export function isAddress(text: string): boolean {
+  return /^(https?|git|ssh):\/\//.test(text) || /^[\w.-]+@[\w.-]+:/.test(text);
+}
+
+/**
+ * `--file` is relative to where the user stands. Inside the context it is named from there, so that messages show the
+ * short name; a name that only the context knows is taken from it.
+ */
+function dockerfilePath(file: string, context: ContextSource, cwd: string): string {
+  if (context.kind !== 'local') return file;
   const path = resolve(cwd, file);
-  const inContext = path.startsWith(`${context.dir}/`) ? path.slice(context.dir.length + 1) : undefined;
-  if (!existsSync(path)) {
-    // As docker: what is not there relative to the caller may be there relative to the context.
-    if (existsSync(join(context.dir, file))) return { dockerfile: { path: file } };
-    throw new StrataError('not_found', `failed to read dockerfile: open ${file}: no such file or directory`, {
-      code: 'dockerfile_not_found',
-      hint: 'name it with -f',
-    });
-  }
-  return { dockerfile: { path: inContext ?? path } };
+  if (!existsSync(path) && !isAbsolute(file) && existsSync(join(context.dir, file))) return file;
+  const inside = relative(context.dir, path);
+  return inside.startsWith('..') || isAbsolute(inside) ? path : inside;
 }
 
-async function spool(session: Session): Promise<{ readonly path: string; cleanUp(): Promise<void> }> {
-  if (session.stdin.isTTY)
-    throw new StrataError(
-      'invalid_argument',
-      'standard input is a terminal: pipe a Dockerfile or an archive into the command',
-    );
-  const dir = await mkdtemp(join(tmpdir(), 'strata-context-'));
-  const path = join(dir, 'context');
-  const cleanUp = () => rm(dir, { recursive: true, force: true });
+async function spool({ stdin }: Session): Promise<Sources> {
+  if (stdin.isTTY) throw fault('invalid argument: stdin is a terminal, pipe a Dockerfile or an archive to it');
+  const folder = mkdtempSync(join(tmpdir(), 'strata-context-'));
+  const path = join(folder, 'context');
+  const dispose = () => rmSync(folder, { recursive: true, force: true });
   try {
-    await pipeline(session.stdin, createWriteStream(path, { mode: 0o600 }));
-    return { path, cleanUp };
+    await pipeline(stdin, createWriteStream(path, { mode: 0o600 }));
   } catch (error) {
-    await cleanUp();
+    dispose();
     throw error;
   }
+  return { context: { kind: 'file', path }, dispose };
 }
 
-async function textOf(session: Session): Promise<string> {
+async function readText({ stdin }: Session): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of session.stdin) chunks.push(Buffer.from(chunk as Uint8Array));
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-/** `--build-context name=value`. */
-export function namedContext(value: string, cwd: string): NamedContext {
-  if (value.startsWith('docker-image://')) return { kind: 'image', name: value.slice('docker-image://'.length) };
-  if (value.startsWith('target:')) return { kind: 'target', name: value.slice('target:'.length) };
-  if (value.startsWith('oci-layout://')) {
-    const text = value.slice('oci-layout://'.length);
-    const at = text.search(/@|:(?=[^/]*$)/);
-    const dir = resolve(cwd, at < 0 ? text : text.slice(0, at));
-    return { kind: 'oci-layout', dir, ...(at >= 0 && { reference: text.slice(at + (text[at] === ':' ? 1 : 0)) }) };
+  let size = 0;
+  for await (const chunk of stdin as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxDockerfile) throw fault('the Dockerfile is too large');
+    chunks.push(Buffer.from(chunk));
   }
-  return isUrl(value) ? { kind: 'url', url: value } : localContext(value, cwd);
+  return Buffer.concat(chunks).toString('utf8');
 }

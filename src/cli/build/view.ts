@@ -1,63 +1,121 @@
-import { StrataError } from '../../errors/index.ts';
-import { createClassicRenderer } from '../../progress/classic.ts';
-import type { BuildEvent } from '../../progress/index.ts';
-import { createPlainRenderer } from '../../progress/plain.ts';
+import type { BuildResult } from '../../build/index.ts';
+import {
+  type BuildEvent,
+  classicResult,
+  createClassicRenderer,
+  createPlainRenderer,
+  createQuietRenderer,
+  createRawJsonRenderer,
+  createTtyRenderer,
+} from '../../progress/index.ts';
 import type { Session } from '../session.ts';
+import { fault } from './fault.ts';
 
-/** Where the events of a build go. */
+export const modes = ['auto', 'tty', 'plain', 'classic', 'rawjson', 'quiet', 'none'] as const;
+export type Mode = (typeof modes)[number];
+
+/** Shows a build as it goes. */
 export interface BuildView {
-  push(event: BuildEvent): void;
-  /** The build is over, in whatever way. */
-  end(): void;
+  progress(event: BuildEvent): void;
+  /** The build has ended; without a result it failed. */
+  finish(result: BuildResult | undefined): void;
 }
 
-export const viewNames = ['auto', 'tty', 'plain', 'classic', 'rawjson', 'quiet'] as const;
+interface ViewOptions {
+  readonly color: boolean;
+  /** Names that the image gets, as the classic view tells them. */
+  readonly names: readonly string[];
+}
 
-/** Most draws of the terminal view in a second. */
-const framesPerSecond = 10;
+export function chooseMode(asked: string, quiet: boolean, { env, stderr }: Session): Exclude<Mode, 'auto'> {
+  if (!(modes as readonly string[]).includes(asked))
+    throw fault(`invalid progress mode ${asked}`, `the modes are ${modes.join(', ')}`);
+  if (quiet) return 'quiet';
+  const mode = asked === 'auto' ? env['BUILDKIT_PROGRESS'] || 'auto' : asked;
+  if (mode !== 'auto' && (modes as readonly string[]).includes(mode)) return mode as Exclude<Mode, 'auto'>;
+  return stderr.isTTY && env['TERM'] !== 'dumb' ? 'tty' : 'plain';
+}
 
-export async function createView(name: string, session: Session): Promise<BuildView> {
-  const wanted = name === 'auto' ? (session.stderr.isTTY ? 'tty' : 'plain') : name;
-  switch (wanted) {
+export function createBuildView(mode: Exclude<Mode, 'auto'>, session: Session, options: ViewOptions): BuildView {
+  switch (mode) {
     case 'tty':
-      return await ttyView(session);
-    case 'plain': {
-      const renderer = createPlainRenderer();
-      const write = (text: string) => text !== '' && session.stderr.write(text);
-      return { push: (event) => void write(renderer.push(event)), end: () => void write(renderer.end()) };
-    }
-    case 'classic': {
-      const renderer = createClassicRenderer({ color: session.stdout.isTTY && !session.env['NO_COLOR'] });
-      const write = (pieces: readonly string[]) => pieces.length > 0 && session.stdout.write(pieces.join(''));
-      return { push: (event) => void write(renderer.push(event)), end: () => void write(renderer.end()) };
-    }
+      return ttyView(session, options);
+    case 'plain':
+      return plainView(session);
+    case 'classic':
+      return classicView(session, options);
     case 'rawjson':
-      return { push: (event) => session.stderr.write(`${JSON.stringify(event)}\n`), end: () => {} };
+      return simpleView(session, createRawJsonRenderer());
     case 'quiet':
-      return { push: () => {}, end: () => {} };
-    default:
-      throw new StrataError('invalid_argument', `invalid progress mode ${JSON.stringify(name)}`, {
-        hint: `one of: ${viewNames.join(', ')}`,
-      });
+      return simpleView(session, createQuietRenderer());
+    case 'none':
+      return simpleView(session, { push: () => '', end: () => '' });
   }
 }
 
-async function ttyView(session: Session): Promise<BuildView> {
-  const { createTtyRenderer } = await import('../../progress/tty.ts');
-  const { stderr } = session;
-  const renderer = createTtyRenderer({
-    columns: () => stderr.columns ?? 80,
-    rows: () => stderr.rows ?? 24,
-    color: !session.env['NO_COLOR'],
-    now: () => Date.now(),
-  });
-  stderr.write('\x1b[?25l');
-  const timer = setInterval(() => stderr.write(renderer.draw()), 1000 / framesPerSecond);
+function simpleView({ stderr }: Session, renderer: { push(event: BuildEvent): string; end(): string }): BuildView {
   return {
-    push: (event) => void renderer.push(event),
-    end() {
+    progress: (event) => stderr.write(renderer.push(event)),
+    finish: () => stderr.write(renderer.end()),
+  };
+}
+
+function plainView({ stderr }: Session): BuildView {
+  const renderer = createPlainRenderer();
+  const timer = setInterval(() => stderr.write(renderer.tick(Date.now())), 250);
+  return {
+    progress: (event) => stderr.write(renderer.push(event)),
+    finish() {
       clearInterval(timer);
-      stderr.write(`${renderer.end()}\x1b[?25h`);
+      stderr.write(renderer.end());
+    },
+  };
+}
+
+/** The classic view is the output of the command, as it was in docker. */
+function classicView({ stdout }: Session, { color, names }: ViewOptions): BuildView {
+  const renderer = createClassicRenderer({ color });
+  // The folder is read where it lies; people look for this line all the same.
+  stdout.write('Sending build context to Docker daemon\n');
+  return {
+    progress(event) {
+      for (const piece of renderer.push(event)) stdout.write(piece);
+      if (event.type === 'miss') stdout.write(missText(event));
+    },
+    finish(result) {
+      for (const piece of renderer.end()) stdout.write(piece);
+      if (result?.imageID) for (const piece of classicResult(result.imageID, names)) stdout.write(piece);
+    },
+  };
+}
+
+function missText({ reason }: Extract<BuildEvent, { type: 'miss' }>): string {
+  return ` ---> Not cached: ${reason.text}\n${(reason.paths ?? []).map((path) => `      ${path}\n`).join('')}`;
+}
+
+const hideCursor = '\x1b[?25l';
+const showCursor = '\x1b[?25h';
+const clearToEnd = '\x1b[J';
+
+/** Ten frames a second in place of the one before; the cursor is hidden meanwhile. */
+function ttyView({ stderr }: Session, options: ViewOptions): BuildView {
+  const renderer = createTtyRenderer(options);
+  let drawn = 0;
+  const draw = (ended: boolean) => {
+    const size = { columns: stderr.columns ?? 80, rows: stderr.rows ?? 24 };
+    const lines = renderer.frame(Date.now(), size, ended);
+    const home = drawn > 0 ? `\x1b[${drawn}A\r` : '';
+    const text = lines.map((line) => `${line}\x1b[K\n`).join('');
+    stderr.write(hideCursor + home + text + clearToEnd + showCursor);
+    drawn = lines.length;
+  };
+  const timer = setInterval(() => draw(false), 100);
+  return {
+    progress: (event) => renderer.push(event),
+    finish() {
+      clearInterval(timer);
+      draw(true);
+      stderr.write(renderer.end());
     },
   };
 }

@@ -1,218 +1,149 @@
-import { writeFile } from 'node:fs/promises';
+import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { BuildRequest, BuildResult } from '../../../build/index.ts';
-import { KeptStep } from '../../../client/index.ts';
+import { type Client, KeptStep } from '../../../client/index.ts';
 import { StrataError } from '../../../errors/index.ts';
+import { familiarName, parseReference, withDefaultTag } from '../../../oci/index.ts';
 import type { BuildEvent } from '../../../progress/index.ts';
-import { namedContext, prepareContext } from '../../build/context.ts';
+import { readSources } from '../../build/context.ts';
 import { shellInFailedStep } from '../../build/failed-step.ts';
-import { csvFields, fromEnvironment, keyValues } from '../../build/key-values.ts';
-import { parseOutput } from '../../build/outputs.ts';
-import { readSecret, readSsh } from '../../build/secrets.ts';
-import { createView } from '../../build/view.ts';
+import { tellFailure } from '../../build/failure.ts';
+import { fault } from '../../build/fault.ts';
+import { buildFlags } from '../../build/flags.ts';
+import { type Output, readOutputs } from '../../build/outputs.ts';
+import { buildRequest } from '../../build/request.ts';
+import { type BuildView, chooseMode, createBuildView } from '../../build/view.ts';
 import { type Call, defineCommand } from '../../command.ts';
-import { parseUlimits } from '../../create/limits.ts';
-import { bool, bytes, ignored, list, text } from '../../flags/flag.ts';
+import { everyCredential } from '../../registry-auth.ts';
+import type { Session } from '../../session.ts';
 import { abortOnInterrupt } from '../../terminal/signals.ts';
-
-const flags = {
-  'add-host': list('', 'Add a custom host-to-IP mapping (format: "host:ip")'),
-  allow: list('', 'Allow extra privileged entitlement (network.host, security.insecure)'),
-  annotation: list('', 'Add annotation to the image'),
-  'build-arg': list('', 'Set build-time variables (NAME alone: from the environment)'),
-  'build-context': list('', 'Additional build contexts (e.g., name=path)'),
-  'cache-from': list('', 'External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")'),
-  'cache-to': list('', 'Cache export destinations (e.g., "type=local,dest=path/to/dir")'),
-  call: text('', 'Set method for evaluating build ("check", "outline", "targets")', 'build'),
-  'cgroup-parent': text('', 'Set the parent cgroup for the RUN instructions during build'),
-  check: bool('', 'Shorthand for "--call=check"'),
-  explain: bool('', 'Say for each step that is not cached which input changed'),
-  file: text('f', 'Name of the Dockerfile (default: "PATH/Dockerfile")'),
-  iidfile: text('', 'Write the image ID to a file'),
-  label: list('', 'Set metadata for an image'),
-  'metadata-file': text('', 'Write build result metadata to a file'),
-  network: text('', 'Set the networking mode for the RUN instructions during build', 'default'),
-  'no-cache': bool('', 'Do not use cache when building the image'),
-  'no-cache-filter': list('', 'Do not cache specified stages'),
-  'on-error': text('', 'What to do when a RUN fails: "shell" opens a shell in its container as it was'),
-  output: list('o', 'Output destination (format: "type=local,dest=path")'),
-  platform: list('', 'Set target platform for build'),
-  progress: text('', 'Set type of progress output ("auto", "tty", "plain", "classic", "rawjson", "quiet")', 'auto'),
-  pull: bool('', 'Always attempt to pull all referenced images'),
-  push: bool('', 'Shorthand for "--output=type=registry"'),
-  quiet: bool('q', 'Suppress the build output and print image ID on success'),
-  secret: list('', 'Secret to expose to the build (format: "id=mysecret[,src=/local/secret]")'),
-  'shm-size': bytes('', 'Shared memory size for build containers'),
-  ssh: list('', 'SSH agent socket or keys to expose to the build (format: "default|<id>[=<socket>|<key>[,<key>]]")'),
-  tag: list('t', 'Name and optionally a tag (format: "name:tag")'),
-  target: text('', 'Set the target build stage to build'),
-  ulimit: list('', 'Ulimit options'),
-  // What scripts written for docker give, without a meaning here.
-  attest: ignored(list('', '')),
-  builder: ignored(text('', '')),
-  compress: ignored(bool('', '')),
-  'cpu-period': ignored(text('', '')),
-  'cpu-quota': ignored(text('', '')),
-  'cpu-shares': ignored(text('c', '')),
-  'cpuset-cpus': ignored(text('', '')),
-  'cpuset-mems': ignored(text('', '')),
-  'disable-content-trust': ignored(bool('', '', true)),
-  'force-rm': ignored(bool('', '')),
-  isolation: ignored(text('', '')),
-  load: ignored(bool('', '')),
-  memory: ignored(text('m', '')),
-  'memory-swap': ignored(text('', '')),
-  provenance: ignored(text('', '')),
-  rm: ignored(bool('', '', true)),
-  sbom: ignored(text('', '')),
-  'security-opt': ignored(list('', '')),
-  squash: ignored(bool('', '')),
-};
-
-type BuildCall = Call<typeof flags>;
 
 export const command = defineCommand({
   synopsis: '[OPTIONS] PATH | URL | -',
   args: { min: 1, max: 1 },
-  flags,
+  flags: buildFlags,
   examples: [
-    ['build -t app:1 .', 'the Dockerfile of this folder'],
-    ['build -t app --build-arg VERSION=2 --target test .', 'a stage of it, with an argument'],
-    ['build --explain -t app .', 'why steps were not cached'],
-    ['build --check .', 'advice, without building'],
-    ['build --on-error=shell -t app .', 'a shell in the step that fails'],
+    ['build -t app:1 .', 'an image of the folder here'],
+    ['build --explain -t app:1 .', 'the same, and why steps did not come from the cache'],
+    ['build -f web.Dockerfile --target test --build-arg VERSION=2 .', 'one stage of another Dockerfile'],
+    ['build --secret id=token,src=token.txt .', 'a secret that RUN --mount=type=secret,id=token can read'],
+    ['build -o out .', 'the files of the last stage in a folder, no image'],
+    ['build --on-error=shell .', 'a shell in the step that fails'],
   ],
-  run: build,
+  async run(call) {
+    try {
+      return await build(call);
+    } catch (error) {
+      return tellFailure(error, call.session);
+    }
+  },
 });
 
-async function build(call: BuildCall): Promise<number> {
-  const { flags: given, session } = call;
-  if (given['on-error'] !== '' && given['on-error'] !== 'shell') {
-    throw new StrataError('invalid_argument', `invalid value ${JSON.stringify(given['on-error'])} for --on-error`, {
-      hint: 'shell',
-    });
+type BuildCall = Call<typeof buildFlags>;
+
+async function build({ flags, args, session, client }: BuildCall): Promise<number> {
+  if (!['', 'shell'].includes(flags['on-error']))
+    throw fault(`invalid value ${JSON.stringify(flags['on-error'])} for --on-error`, 'the only value is "shell"');
+  const mode = chooseMode(flags.progress, flags.quiet, session);
+  const outputs = readOutputs(flags.push ? [...flags.output, 'type=registry'] : flags.output, session.cwd);
+  const sources = await readSources(session, args[0]!, flags.file);
+  const aside = putAside(outputs);
+  try {
+    const request = buildRequest(flags, session, sources, aside.outputs);
+    const auth = await everyCredential(session);
+    const engine = await client();
+    const view = createBuildView(mode, session, { color: colorful(session), names: flags.tag.map(fullName) });
+    const result = await run(
+      engine,
+      session,
+      { ...request, ...(auth && { auth }) },
+      told(view, flags.explain || mode === 'rawjson'),
+    );
+    return await present(result, flags, session, aside.files);
+  } finally {
+    aside.dispose();
+    sources.dispose();
   }
-  const prepared = await prepareContext(call.args[0]!, given.file, session);
+}
+
+async function run(engine: Client, session: Session, request: BuildRequest, view: BuildView): Promise<BuildResult> {
   const interrupt = abortOnInterrupt();
   try {
-    const request = requestOf(call, prepared.request);
-    const client = await call.client();
-    const name = given.quiet ? 'quiet' : given.progress;
-    if (name === 'classic' && request.context.kind === 'local')
-      session.stdout.write('Sending build context: read in place\n');
-    const view = await createView(name, session);
-    let result: BuildResult;
-    try {
-      result = await client.strata.build(request, {
-        progress: explained(view.push, given.explain || name === 'rawjson'),
-        signal: interrupt.signal,
-      });
-    } finally {
-      view.end();
-    }
-    return await finish(call, request, result, name);
+    const result = await engine.strata.build(request, { progress: view.progress, signal: interrupt.signal });
+    view.finish(result);
+    return result;
   } catch (error) {
+    view.finish(undefined);
     if (error instanceof StrataError && error.cause instanceof KeptStep) {
-      const { errorText } = await import('../../report-error.ts');
-      session.stderr.write(`ERROR: ${errorText(error)}\n`);
+      tellFailure(error, session);
       await shellInFailedStep(error.cause.step, session);
-      return error.exitCode ?? 1;
+      throw new StrataError(error.kind, '', { code: 'told', exitCode: 1, cause: error });
     }
-    throw buildError(error);
+    throw error;
   } finally {
     interrupt.stop();
-    await prepared.cleanUp();
   }
 }
 
 /** Why a step was not cached is told to whoever asks. */
-function explained(push: (event: BuildEvent) => void, all: boolean): (event: BuildEvent) => void {
-  return (event) => {
-    if (all || event.type !== 'miss') push(event);
-  };
+function told(view: BuildView, misses: boolean): BuildView {
+  const wanted = (event: BuildEvent) => misses || event.type !== 'miss';
+  return { ...view, progress: (event) => (wanted(event) ? view.progress(event) : undefined) };
 }
 
-/** The message as people know it from buildx. */
-function buildError(error: unknown): unknown {
-  if (!(error instanceof StrataError) || error.kind === 'cancelled') return error;
-  return new StrataError(error.kind, `ERROR: failed to build: ${error.message}`, {
-    code: error.code,
-    exitCode: error.exitCode ?? 1,
-    cause: error,
-    ...(error.hint !== undefined && { hint: error.hint }),
-    ...(error.location && { location: error.location }),
-  });
+function fullName(name: string): string {
+  return familiarName(withDefaultTag(parseReference(name)));
 }
 
-async function finish(call: BuildCall, request: BuildRequest, result: BuildResult, view: string): Promise<number> {
-  const { flags: given, session } = call;
-  if (result.report) {
-    session.stdout.write(result.report.text);
-    return result.report.failed ? 1 : 0;
+async function present(
+  result: BuildResult,
+  flags: BuildCall['flags'],
+  session: Session,
+  archives: readonly string[],
+): Promise<number> {
+  const { stdout } = session;
+  for (const file of archives) {
+    for await (const chunk of createReadStream(file)) {
+      stdout.write(chunk);
+      await stdout.drained();
+    }
   }
-  const id = result.imageID ?? result.digest;
-  if (given.iidfile !== '' && id) await writeFile(given.iidfile, id);
-  if (given['metadata-file'] !== '')
-    await writeFile(given['metadata-file'], `${JSON.stringify(result.metadata ?? {}, null, 2)}\n`);
-  if (given.quiet && id) session.stdout.write(`${id}\n`);
-  if (view === 'classic' && result.imageID) {
-    const { classicResult } = await import('../../../progress/classic.ts');
-    session.stdout.write(classicResult(result.imageID, (request.tags ?? []).map(withTag)).join(''));
+  const { report, imageID } = result;
+  if (report) {
+    const json = flags.call.includes('format=json');
+    stdout.write(
+      json
+        ? `${JSON.stringify(report.json, null, 2)}\n`
+        : report.text.endsWith('\n')
+          ? report.text
+          : `${report.text}\n`,
+    );
+    return report.failed ? 1 : 0;
   }
+  if (imageID !== undefined) {
+    if (flags.iidfile) writeFileSync(flags.iidfile, imageID);
+    if (flags.quiet || flags.progress === 'quiet') stdout.write(`${imageID}\n`);
+  }
+  if (flags['metadata-file'])
+    writeFileSync(flags['metadata-file'], `${JSON.stringify(result.metadata ?? {}, null, 2)}\n`);
   return 0;
 }
 
-function withTag(name: string): string {
-  return name.lastIndexOf(':') > name.lastIndexOf('/') ? name : `${name}:latest`;
+/** What goes to stdout is written to files first: the daemon has no other way to hand it over. */
+function putAside(outputs: readonly Output[]): { outputs: readonly Output[]; files: string[]; dispose(): void } {
+  if (!outputs.some(({ toStdout }) => toStdout)) return { outputs, files: [], dispose() {} };
+  const folder = mkdtempSync(join(tmpdir(), 'strata-output-'));
+  const files: string[] = [];
+  const changed = outputs.map((output, index) => {
+    if (!output.toStdout) return output;
+    const dest = join(folder, `${index}.tar`);
+    files.push(dest);
+    return { ...output, dest };
+  });
+  return { outputs: changed, files, dispose: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-function requestOf(
-  { flags: given, session }: BuildCall,
-  context: Pick<BuildRequest, 'context' | 'dockerfile'>,
-): BuildRequest {
-  const call = given.check ? 'check' : given.call.split(',')[0]!;
-  if (!['build', 'check', 'outline', 'targets'].includes(call))
-    throw new StrataError('invalid_argument', `unknown value ${JSON.stringify(given.call)} for --call`, {
-      hint: 'build, check, outline or targets',
-    });
-  const contexts = Object.fromEntries(
-    Object.entries(keyValues(given['build-context'])).map(([name, value]) => [
-      name.toLowerCase(),
-      namedContext(value, session.cwd),
-    ]),
-  );
-  const outputs = [
-    ...given.output.map((one) => parseOutput(one, session.cwd)),
-    ...(given.push ? [{ type: 'registry' as const, attributes: {} }] : []),
-  ];
-  const cache = (words: readonly string[], flag: string) =>
-    words.map((word) => (word.includes('=') ? csvFields(word, flag) : { type: 'registry', ref: word }));
-  return {
-    ...context,
-    tags: given.tag,
-    buildArgs: fromEnvironment(given['build-arg'], session.env),
-    labels: keyValues(given.label),
-    annotations: keyValues(given.annotation),
-    network: given.network,
-    noCache: given['no-cache'],
-    pull: given.pull,
-    explain: given.explain,
-    keepFailed: given['on-error'] === 'shell',
-    call: call as NonNullable<BuildRequest['call']>,
-    ...(given.target !== '' && { target: given.target }),
-    ...(given['no-cache-filter'].length > 0 && {
-      noCacheFilter: given['no-cache-filter'].flatMap((one) => one.split(',')),
-    }),
-    ...(given.platform.length > 0 && { platforms: given.platform.flatMap((one) => one.split(',')) }),
-    ...(Object.keys(contexts).length > 0 && { namedContexts: contexts }),
-    ...(given.secret.length > 0 && { secrets: given.secret.map((one) => readSecret(one, session)) }),
-    ...(given.ssh.length > 0 && { ssh: given.ssh.map((one) => readSsh(one, session)) }),
-    ...(given['add-host'].length > 0 && { extraHosts: given['add-host'] }),
-    ...(given['shm-size'] > 0 && { shmSize: given['shm-size'] }),
-    ...(given.ulimit.length > 0 && { ulimits: parseUlimits(given.ulimit) }),
-    ...(given['cgroup-parent'] !== '' && { cgroupParent: given['cgroup-parent'] }),
-    ...(outputs.length > 0 && { outputs }),
-    ...(given['cache-from'].length > 0 && { cacheFrom: cache(given['cache-from'], 'cache-from') }),
-    ...(given['cache-to'].length > 0 && { cacheTo: cache(given['cache-to'], 'cache-to') }),
-    ...(given.allow.length > 0 && { allow: given.allow.flatMap((one) => one.split(',')) }),
-  };
+function colorful({ env, stderr }: Session): boolean {
+  return stderr.isTTY && !env['NO_COLOR'];
 }

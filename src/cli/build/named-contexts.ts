@@ -1,0 +1,31 @@
+import { resolve } from 'node:path';
+import type { NamedContext } from '../../build/index.ts';
+import { sourceOf } from './context.ts';
+import { fault } from './fault.ts';
+
+/** Reads `--build-context name=value`. */
+export function readNamedContexts(specs: readonly string[], cwd: string): Record<string, NamedContext> {
+  return Object.fromEntries(
+    specs.map((spec) => {
+      const at = spec.indexOf('=');
+      if (at <= 0) throw fault(`invalid context value: ${spec}, expected key=value`);
+      return [spec.slice(0, at), contextOf(spec.slice(at + 1), cwd)];
+    }),
+  );
+}
+
+function contextOf(value: string, cwd: string): NamedContext {
+  const [, scheme, rest = ''] = /^(docker-image|oci-layout|target):(?:\/\/)?(.*)$/.exec(value) ?? [];
+  switch (scheme) {
+    case 'docker-image':
+      return { kind: 'image', name: rest };
+    case 'target':
+      return { kind: 'target', name: rest };
+    case 'oci-layout': {
+      const [, dir = rest, reference] = /^(.*?)(?:[:@]([^/]+))?$/.exec(rest) ?? [];
+      return { kind: 'oci-layout', dir: resolve(cwd, dir), ...(reference !== undefined && { reference }) };
+    }
+    default:
+      return sourceOf(value, cwd);
+  }
+}

@@ -1,0 +1,95 @@
+import type { BuildEvent } from './events.ts';
+import type { BuildRenderer } from './renderer.ts';
+
+/**
+ * The machine-readable view: one JSON document a line in the form of BuildKit's SolveStatus, which is what programs
+ * that read `--progress=rawjson` know. Why a step missed the cache is added as `misses`.
+ */
+export function createRawJsonRenderer(): BuildRenderer {
+  const vertices = new Map<string, Record<string, unknown>>();
+  const bars = new Map<string, string>();
+
+  const document = (event: BuildEvent): object | undefined => {
+    switch (event.type) {
+      case 'vertex': {
+        const vertex = { digest: event.id, name: event.name };
+        vertices.set(event.id, vertex);
+        return { vertexes: [vertex] };
+      }
+      case 'started':
+        return { vertexes: [change(event.id, { started: time(event.at) })] };
+      case 'completed': {
+        const begun = vertices.get(event.id)?.['started'] ?? time(event.at);
+        return {
+          vertexes: [
+            change(event.id, { started: begun, completed: time(event.at), ...(event.cached && { cached: true }) }),
+          ],
+        };
+      }
+      case 'failed':
+        return { vertexes: [change(event.id, { completed: time(event.at), error: event.message })] };
+      case 'cancelled':
+        return { vertexes: [change(event.id, { completed: time(event.at), error: 'context canceled' })] };
+      case 'log':
+        return {
+          logs: [
+            {
+              vertex: event.id,
+              stream: event.stream === 'stdout' ? 1 : 2,
+              data: Buffer.from(event.text).toString('base64'),
+              timestamp: time(event.at),
+            },
+          ],
+        };
+      case 'status': {
+        const key = `${event.id} ${event.status}`;
+        if (!bars.has(key)) bars.set(key, time(event.at));
+        return {
+          statuses: [
+            {
+              id: event.status,
+              vertex: event.id,
+              current: event.current,
+              ...(event.total !== undefined && { total: event.total }),
+              timestamp: time(event.at),
+              started: bars.get(key),
+              ...(event.done && { completed: time(event.at) }),
+            },
+          ],
+        };
+      }
+      case 'warning': {
+        const { id, rule, message, url, location } = event;
+        const line = location ? ` (line ${location.line})` : '';
+        return {
+          warnings: [
+            {
+              vertex: id ?? '',
+              level: 1,
+              short: Buffer.from(`${rule === undefined ? '' : `${rule}: `}${message}${line}`).toString('base64'),
+              ...(url !== undefined && { url }),
+              ...(location && {
+                sourceInfo: { filename: location.file },
+                range: [{ start: { line: location.line }, end: { line: location.endLine ?? location.line } }],
+              }),
+            },
+          ],
+        };
+      }
+      case 'miss':
+        return { misses: [{ vertex: event.id, ...event.reason }] };
+    }
+  };
+
+  function change(id: string, fields: object): object {
+    const vertex = { ...(vertices.get(id) ?? { digest: id, name: id }), ...fields };
+    vertices.set(id, vertex);
+    return vertex;
+  }
+
+  return { push: (event) => `${JSON.stringify(document(event))}\n`, end: () => '' };
+}
+
+function time(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}
