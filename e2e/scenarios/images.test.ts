@@ -46,13 +46,14 @@ test('tag, list, remove and prune print what people know', async () => {
   golden('history', await strata('history', 'app:1'));
   golden('tag-absent', await strata('tag', 'nothing:here', 'x'));
   golden('tag-invalid', await strata('tag', 'app:1', 'Bad'));
+  const several = (await strata('images', '-q', 'app:1')).trim();
+  golden('rm-several-names', await strata('rmi', several));
   golden('rm-one-name', await strata('image', 'rm', 'app:latest'));
+  await strata('image', 'rm', 'registry.example:5000/team/app:stable');
   await strata('create', '--name', 'user', 'app:1');
   golden('rm-in-use', await strata('image', 'rm', 'app:1'));
   await strata('rm', 'user');
-  const id = (await strata('images', '-q', 'app:1')).trim();
-  golden('rm-several-names', await strata('rmi', id));
-  golden('rm-forced', await strata('rmi', '-f', id));
+  golden('rm-last-name', await strata('rmi', 'app:1'));
   golden('rm-absent', await strata('rmi', 'app:1'));
 
   await strata('build', '-t', 'app:1', context);

@@ -78,6 +78,13 @@ test('an image is found by id, prefix, and name with the tag left out', async ()
   assert.equal(await images.find('zzzz'), undefined);
 });
 
+test('a listing by name shows the names that were asked for', async () => {
+  await build('app:1');
+  await images.tag('app:1', parseReference('other:1'));
+  assert.deepEqual((await images.list({ references: ['app'] }))[0]!.names, ['docker.io/library/app:1']);
+  assert.equal((await images.list({ references: ['nothing'] })).length, 0);
+});
+
 test('history has a row for each instruction, with the size where the bytes are', async () => {
   await build('app');
   const rows = await images.history('app');

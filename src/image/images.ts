@@ -20,7 +20,7 @@ import {
 } from '../oci/index.ts';
 import type { SnapshotInfo, SnapshotName, Snapshots } from '../snapshot/index.ts';
 import { detectCompression, peek, plain } from './compression.ts';
-import { passes } from './filter.ts';
+import { matchesReference, passes } from './filter.ts';
 import { historyRows } from './history.ts';
 import { createLayerBlobs } from './layer-blobs.ts';
 import { loadArchive } from './load.ts';
@@ -192,9 +192,14 @@ export function createImages(options: ImageOptions): Images {
       const before =
         filter.before === undefined ? Number.POSITIVE_INFINITY : records.required(filter.before).created_at;
       const since = filter.since === undefined ? Number.NEGATIVE_INFINITY : records.required(filter.since).created_at;
-      return all.filter(
+      const wanted = all.filter(
         (image) => image.createdAt < before && image.createdAt > since && passes(image, filter, 'created'),
       );
+      // As Docker: a listing by name shows the names that were asked for, not the image's others.
+      const { references = [] } = filter;
+      if (references.length === 0) return wanted;
+      const asked = (name: string) => references.some((pattern) => matchesReference(pattern, name));
+      return wanted.map((image) => ({ ...image, names: image.names.filter(asked) }));
     },
     async tag(source, target) {
       if (target.digest !== undefined)
