@@ -1,4 +1,6 @@
+import type { BuildResult } from '../build/index.ts';
 import type { Engine } from '../engine/index.ts';
+import { familiarName, parseReference } from '../oci/index.ts';
 
 type Events = Pick<Engine['events'], 'publish'>;
 
@@ -19,4 +21,11 @@ export function publishNetwork(
 ): void {
   const Attributes = { ...more, name: network.name, type: network.driver };
   events.publish({ Type: 'network', Action: action, Actor: { ID: network.id, Attributes } });
+}
+
+/** A build made an image and gave it names. */
+export function publishBuilt(events: Events, { imageID, names = [] }: BuildResult): void {
+  if (imageID === undefined) return;
+  publishImage(events, 'create', imageID, imageID);
+  for (const name of names) publishImage(events, 'tag', imageID, familiarName(parseReference(name)));
 }

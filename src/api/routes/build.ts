@@ -8,6 +8,7 @@ import { bodyStream } from '../body.ts';
 import { classicBuildRequest, remoteContext } from '../classic-build-request.ts';
 import { excerptText } from '../excerpt.ts';
 import { readFilters } from '../filters.ts';
+import { publishBuilt } from '../publish.ts';
 import type { Query } from '../query.ts';
 import { registryConfig } from '../registry-auth.ts';
 import { sendJson } from '../reply.ts';
@@ -95,6 +96,7 @@ async function build(backend: Backend, request: BuildRequest, query: Query, repl
       signal: messages.signal,
       progress: (event) => tell(renderer.push(event)),
     });
+    publishBuilt(backend.events, result);
     tell(renderer.end());
     succeed(messages, result, request, quiet);
   } catch (thrown) {

@@ -3,12 +3,13 @@ import type { BuildRequest } from '../../build/index.ts';
 import { version } from '../../engine/index.ts';
 import { StrataError, toStrataError } from '../../errors/index.ts';
 import { readJson } from '../body.ts';
+import { publishBuilt } from '../publish.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
 import { buildRequest } from '../shapes/build.ts';
 import { openStream } from '../stream-reply.ts';
 import type { ApiBackend } from '../types.ts';
 
-type Backend = Pick<ApiBackend, 'builder' | 'config' | 'shutdown'>;
+type Backend = Pick<ApiBackend, 'builder' | 'config' | 'events' | 'shutdown'>;
 
 /** What our own command line asks for and Docker's API has no word for. */
 export function addStrataRoutes(app: FastifyInstance, backend: Backend): void {
@@ -36,6 +37,7 @@ export function addStrataRoutes(app: FastifyInstance, backend: Backend): void {
         signal: stream.signal,
         progress: tell,
       });
+      publishBuilt(backend.events, result);
       tell({ type: 'result', result });
     } catch (thrown) {
       tell({ type: 'error', error: errorView(toStrataError(thrown)) });
