@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { StrataError } from '../errors/index.ts';
-import { algorithm, type Descriptor, type Digest, encoded, isDigest, sha256 } from '../oci/index.ts';
+import { algorithm, type Digest, encoded, isDigest, sha256 } from '../oci/index.ts';
 import { fsyncDir } from '../sys/index.ts';
-import type { BlobInfo, ByteStream, ContentStore, Ingest } from './types.ts';
+import { ingestFile, openIngest, sweepIngests } from './ingest.ts';
+import { openLayout } from './layout.ts';
+import type { BlobInfo, ByteStream, ContentStore } from './types.ts';
 import { verified } from './verify.ts';
 
 export interface ContentOptions {
@@ -17,16 +19,20 @@ export interface ContentOptions {
 
 const documentLimit = 8 * 1024 * 1024;
 
-/** A content store on disk. Opening it makes the layout's files where they are absent. */
+/**
+ * A content store on disk, one process at a time. Opening it makes the layout's files where they are absent and removes
+ * unfinished writes of an earlier process. Both folders are for root alone: images hold what their makers put there.
+ */
 export async function createContentStore(options: ContentOptions): Promise<ContentStore> {
   const { root, ingestRoot } = options;
   const blobs = join(root, 'blobs');
   await mkdir(join(blobs, 'sha256'), { recursive: true });
-  await mkdir(ingestRoot, { recursive: true, mode: 0o700 });
-  await writeOnce(join(root, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
-  await writeOnce(join(root, 'index.json'), indexText([]));
+  await mkdir(ingestRoot, { recursive: true });
+  for (const folder of [root, ingestRoot]) await chmod(folder, 0o700);
+  await sweepIngests(ingestRoot);
+  const layout = await openLayout(root);
   const writers = new Set<string>();
-  let indexWritten: Promise<unknown> = Promise.resolve();
+  let puts = 0;
   const pathOf = (digest: Digest) => join(blobs, algorithm(digest), encoded(digest));
 
   async function statBlob(digest: Digest): Promise<BlobInfo | undefined> {
@@ -66,17 +72,23 @@ export async function createContentStore(options: ContentOptions): Promise<Conte
         throw new StrataError(
           'invalid_argument',
           `content ${digest} has ${size} bytes, more than the ${limit} that are read at once`,
+          { code: 'blob_too_large' },
         );
       const bytes = await readFile(pathOf(digest));
-      if (algorithm(digest) === 'sha256' && sha256(bytes) !== digest) throw damaged(digest);
+      if (createHash(algorithm(digest)).update(bytes).digest('hex') !== encoded(digest)) throw damaged(digest);
       return bytes;
     },
     async put(bytes, mediaType) {
       const digest = sha256(bytes);
-      if (!(await statBlob(digest))) {
-        const ingest = await store.ingest(`put-${encoded(digest)}-${process.hrtime.bigint()}`);
-        await ingest.write(bytes);
-        await ingest.commit({ digest, size: bytes.length });
+      if ((await statBlob(digest))?.size !== bytes.length) {
+        const ingest = await store.ingest(`put ${digest} ${++puts}`);
+        try {
+          await ingest.write(bytes);
+          await ingest.commit({ digest, size: bytes.length });
+        } catch (error) {
+          await ingest.abort();
+          throw error;
+        }
       }
       return { mediaType, digest, size: bytes.length };
     },
@@ -94,17 +106,18 @@ export async function createContentStore(options: ContentOptions): Promise<Conte
       if (writers.has(ref))
         throw new StrataError('conflict', `${ref} is being written already`, { code: 'ingest_busy' });
       writers.add(ref);
-      const file = join(ingestRoot, encoded(sha256(ref)));
+      const release = () => void writers.delete(ref);
       try {
-        return await openIngest(file, resume, place, statBlob, () => writers.delete(ref));
+        const file = ingestFile(ingestRoot, ref, resume);
+        return await openIngest({ file, resume, place, stat: statBlob, release });
       } catch (error) {
-        writers.delete(ref);
+        release();
         throw error;
       }
     },
     async adopt(file, digest, size) {
       const have = await statBlob(digest);
-      if (have) {
+      if (have?.size === size) {
         await rm(file, { force: true });
         return have;
       }
@@ -130,105 +143,9 @@ export async function createContentStore(options: ContentOptions): Promise<Conte
         }
       }
     },
-    async writeIndex(manifests) {
-      const file = join(root, 'index.json');
-      // One after another: the last call's entries are the ones that stay.
-      const write = indexWritten.then(async () => {
-        await writeFile(`${file}.part`, indexText(manifests), { flush: true });
-        await rename(`${file}.part`, file);
-      });
-      indexWritten = write.catch(() => {});
-      await write;
-    },
+    writeIndex: layout.writeIndex,
   };
   return store;
-}
-
-/** Writes go to `file`; the digest is computed on the way. */
-async function openIngest(
-  file: string,
-  resume: boolean,
-  place: (file: string, digest: Digest, size: number) => Promise<BlobInfo>,
-  statBlob: (digest: Digest) => Promise<BlobInfo | undefined>,
-  release: () => void,
-): Promise<Ingest> {
-  const hash = createHash('sha256');
-  let size = 0;
-  if (resume) {
-    for await (const chunk of await readIfThere(file)) {
-      hash.update(chunk);
-      size += chunk.length;
-    }
-  }
-  const handle: FileHandle = await open(file, resume ? 'a' : 'w', 0o600);
-  let open_ = true;
-  const close = async () => {
-    if (!open_) return;
-    open_ = false;
-    await handle.close();
-    release();
-  };
-  return {
-    offset: size,
-    async write(chunk) {
-      await handle.writeFile(chunk);
-      hash.update(chunk);
-      size += chunk.length;
-    },
-    async commit(expected) {
-      const digest = `sha256:${hash.digest('hex')}` as Digest;
-      try {
-        if (expected.size !== undefined && expected.size !== size) {
-          throw new StrataError('data_loss', `${size} bytes came where ${expected.size} were announced`, {
-            code: 'size_mismatch',
-          });
-        }
-        if (expected.digest !== undefined && expected.digest !== digest) {
-          throw new StrataError(
-            'data_loss',
-            `the content has digest ${digest} where ${expected.digest} was announced`,
-            { code: 'digest_mismatch' },
-          );
-        }
-        const have = await statBlob(digest);
-        if (have) {
-          await rm(file, { force: true });
-          return have;
-        }
-        await handle.sync();
-        return await place(file, digest, size);
-      } catch (error) {
-        await rm(file, { force: true });
-        throw error;
-      } finally {
-        await close();
-      }
-    },
-    async abort() {
-      await close();
-      if (!resume) await rm(file, { force: true });
-    },
-  };
-}
-
-async function* readIfThere(file: string): AsyncGenerator<Buffer> {
-  try {
-    yield* createReadStream(file, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-}
-
-async function writeOnce(file: string, text: string): Promise<void> {
-  try {
-    await writeFile(file, text, { flag: 'wx' });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-}
-
-function indexText(manifests: readonly Descriptor[]): string {
-  return JSON.stringify({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests });
 }
 
 function damaged(digest: Digest): StrataError {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { StrataError } from '../errors/index.ts';
 import { type Migration, openDatabase } from './database.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'strata-db-'));
@@ -49,4 +50,49 @@ test('a transaction that throws is undone, an inner one without the outer', () =
     db.all<{ k: string }>('SELECT k FROM t').map(({ k }) => k),
     ['outer'],
   );
+});
+
+test('nobody but the owner can read the file, nor what SQLite keeps beside it', () => {
+  const file = join(dir, 'private.db');
+  const db = openDatabase(file, [first]);
+  db.run('INSERT INTO t VALUES (?)', 'secret');
+  for (const name of [file, `${file}-wal`, `${file}-shm`]) assert.equal(statSync(name).mode & 0o077, 0, name);
+  db.close();
+});
+
+test('a file that is no database is told as damage, by its name', () => {
+  const file = join(dir, 'damaged.db');
+  writeFileSync(file, 'this is not what SQLite writes. '.repeat(64));
+  assert.throws(
+    () => openDatabase(file, [first]),
+    (error) => error instanceof StrataError && error.kind === 'data_loss' && error.message.includes(file),
+  );
+});
+
+test('an asynchronous transaction is refused and leaves nothing', () => {
+  const db = openDatabase(join(dir, 'async.db'), [first]);
+  assert.throws(
+    () =>
+      db.transaction(async () => {
+        db.run('INSERT INTO t VALUES (?)', 'early');
+      }),
+    /must not be asynchronous/,
+  );
+  assert.deepEqual(db.all('SELECT * FROM t'), []);
+  db.transaction(() => db.run('INSERT INTO t VALUES (?)', 'next'));
+  assert.equal(db.all('SELECT * FROM t').length, 1);
+});
+
+test('rows that a connection has not committed are gone after it died', () => {
+  const file = join(dir, 'killed.db');
+  const dying = openDatabase(file, [first]);
+  assert.throws(() =>
+    dying.transaction(() => {
+      dying.run('INSERT INTO t VALUES (?)', 'half');
+      // As a killed process leaves it: the connection ends in the middle.
+      dying.close();
+    }),
+  );
+  const db = openDatabase(file, [first]);
+  assert.deepEqual(db.all('SELECT * FROM t'), []);
 });

@@ -1,5 +1,6 @@
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { StrataError } from '../errors/index.ts';
+import { messageOf, StrataError } from '../errors/index.ts';
 
 /** One change of a room's tables. A room's versions count from 1 without gaps and are never edited once released. */
 export interface Migration {
@@ -17,25 +18,48 @@ export interface Database {
   get<T = Row>(sql: string, ...values: Value[]): T | undefined;
   all<T = Row>(sql: string, ...values: Value[]): T[];
   run(sql: string, ...values: Value[]): { readonly changes: number };
-  /** Runs `body` in one transaction, which nests (savepoints) and is undone when `body` throws. `body` is synchronous. */
+  /**
+   * Runs `body` in one transaction, which nests (savepoints) and is undone when `body` throws. `body` is synchronous:
+   * one that returns a promise is refused, since what it does later would be in nobody's transaction.
+   */
   transaction<T>(body: () => T): T;
   close(): void;
 }
 
 /**
- * Opens `file` and brings its tables up to date, in the order given. A file that a newer program made is refused
- * (`failed_precondition`) rather than half understood.
+ * Opens `file` (made 0600: rows hold the environments of containers) and brings its tables up to date, in the order
+ * given. A file that a newer program made is refused (`failed_precondition`) rather than half understood; one that
+ * SQLite cannot read is `data_loss`.
  */
 export function openDatabase(file: string, migrations: readonly Migration[]): Database {
-  const db = new DatabaseSync(file);
-  // WAL: a reader never waits, and a commit is one append. NORMAL may lose the last commits in a power cut but never
-  // tears: what they named is then swept as garbage.
-  db.exec(
-    'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;',
-  );
-  const database = wrap(db);
-  migrate(db, database, migrations, file);
-  return database;
+  // SQLite gives its log and index files the mode of this one.
+  closeSync(openSync(file, 'a', 0o600));
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(file);
+    // WAL: a reader never waits, and a commit is one append. NORMAL may lose the last commits in a power cut but never
+    // tears: what they named is then swept as garbage.
+    db.exec(
+      'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;',
+    );
+    const database = wrap(db);
+    migrate(db, database, migrations, file);
+    return database;
+  } catch (error) {
+    db?.close();
+    if (!isDamage(error)) throw error;
+    throw new StrataError('data_loss', `${file} cannot be read: ${messageOf(error)}`, {
+      code: 'database_damaged',
+      hint: 'put a copy of the file back, or start with another data root',
+      cause: error,
+    });
+  }
+}
+
+/** SQLITE_CORRUPT and SQLITE_NOTADB, whose low byte is the same in all their extended codes. */
+function isDamage(error: unknown): boolean {
+  const code = ((error as { errcode?: number }).errcode ?? 0) & 0xff;
+  return code === 11 || code === 26;
 }
 
 function wrap(db: DatabaseSync): Database {
@@ -58,10 +82,12 @@ function wrap(db: DatabaseSync): Database {
       depth++;
       try {
         const result = body();
+        if (result instanceof Promise) throw new Error('the body of a transaction must not be asynchronous');
         db.exec(depth === 1 ? 'COMMIT' : `RELEASE ${name}`);
         return result;
       } catch (error) {
-        db.exec(depth === 1 ? 'ROLLBACK' : `ROLLBACK TO ${name}; RELEASE ${name}`);
+        // A full disk or a failing one has undone the transaction already: then that error is the one to tell.
+        if (db.isTransaction) db.exec(depth === 1 ? 'ROLLBACK' : `ROLLBACK TO ${name}; RELEASE ${name}`);
         throw error;
       } finally {
         depth--;
