@@ -15,7 +15,8 @@ export async function storeImage(
   const { stage, root } = built[0]!;
   const { snapshots, images } = plant.parts;
   let snapshot: SnapshotName | null = root.snapshot;
-  if (snapshot !== null) await snapshots.measure(snapshot);
+  // A chain is only known when every layer of the stack has been measured.
+  if (snapshot !== null && !snapshots.stat(snapshot)?.chainID) await snapshots.measure(snapshot);
   const layers = layersOf(exporting, snapshot);
   if (snapshot !== null && epoch !== undefined && output.attributes['rewrite-timestamp'] === 'true') {
     const known = stage.draft.history.filter((entry) => !entry.empty_layer && entry.created_by?.endsWith('# buildkit'));

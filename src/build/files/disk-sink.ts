@@ -19,6 +19,7 @@ import {
 import { StrataError } from '../../errors/index.ts';
 import { copyData, isErrno, majorMinor, mknod, setTimes, setXattr, utimensat } from '../../sys/index.ts';
 import { type DigestSink, digestFile } from './digest-sink.ts';
+import type { DigestTable } from './digest-table.ts';
 import type { TargetView } from './target-view.ts';
 import { timeOf } from './time.ts';
 import type { Entry, Sink } from './walk.ts';
@@ -35,6 +36,8 @@ export interface DiskTarget {
   readonly umask: number;
   /** Told the digests of the contents, where these are wanted. */
   readonly digests: DigestSink | undefined;
+  /** Digests that are known without reading. */
+  readonly table: DigestTable;
   readonly tick: () => void;
 }
 
@@ -152,13 +155,15 @@ export class DiskSink implements Sink {
   /** Copies the contents; returns their digest where it is wanted. */
   #transfer(entry: Entry, from: number, to: number): string {
     const size = Number(entry.stat.size);
-    const wanted = this.#target.digests !== undefined;
+    const { digests, table } = this.#target;
+    const known = digests && table.find(entry.stat);
+    const wanted = digests !== undefined && known === undefined;
     const isSparse = entry.stat.blocks * 512n < entry.stat.size;
     if (size > block.length && (!wanted || isSparse)) {
       this.#copyLarge(from, to, size);
-      return wanted ? digestFile(entry.at) : '';
+      return known ?? (wanted ? this.#keep(entry, digestFile(entry.at)) : '');
     }
-    if (size === 0 && !wanted) return '';
+    if (size === 0 && !wanted) return known ?? '';
     const hash = wanted ? createHash('sha256') : undefined;
     for (let total = 0; ; ) {
       const count = readSync(from, block, 0, block.length, null);
@@ -170,7 +175,12 @@ export class DiskSink implements Sink {
       if (total > block.length) this.#target.tick();
       if (count < block.length && total >= size) break;
     }
-    return hash?.digest('hex') ?? '';
+    return known ?? (hash ? this.#keep(entry, hash.digest('hex')) : '');
+  }
+
+  #keep(entry: Entry, digest: string): string {
+    this.#target.table.keep(entry.stat, digest);
+    return digest;
   }
 
   #copyLarge(from: number, to: number, size: number): void {

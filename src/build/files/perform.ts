@@ -106,7 +106,7 @@ function copy(tree: Tree, job: CopyJob, { table, umask, tick }: Surroundings): J
   const view = new TargetView(job.target);
   for (const match of matches(tree, job.selection)) {
     digests.begin(match.name);
-    copyOne(tree, match, job, { view, umask, tick, digests });
+    copyOne(tree, match, job, { view, umask, tick, digests, table });
   }
   view.settle();
   return job.digest ? digests.report() : { digest: '', files: 0, bytes: 0 };
@@ -116,7 +116,7 @@ function copyOne(
   tree: Tree,
   match: Match,
   job: CopyJob,
-  { view, umask, tick, digests }: { view: TargetView; umask: number; tick: () => void; digests: DigestSink },
+  { view, umask, tick, digests, table }: Surroundings & { view: TargetView; digests: DigestSink },
 ): void {
   const stat = statOf(tree, match.path);
   const time = job.epoch === undefined ? timeOf(stat.mtimeNs) : ([job.epoch, 0] as [number, number]);
@@ -129,6 +129,7 @@ function copyOne(
     epoch: job.epoch,
     umask,
     digests: job.digest ? digests : undefined,
+    table,
     tick,
   });
   walk(tree, match.path, job.selection, job.look, sink, { tick });

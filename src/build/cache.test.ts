@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { chmodSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { type BuildHost, type Built, startBuildHost } from './testing/host.ts';
+
+let host: BuildHost;
+before(async () => {
+  host = await startBuildHost();
+});
+after(async () => await host.stop());
+
+const instructions = ({ ran }: Built) => ran.map(({ instruction }) => instruction);
+const reasons = ({ ran }: Built) => ran.map(({ reason }) => reason.code);
+
+test('a build that was done before runs nothing and gives the same image', async () => {
+  const dir = host.context({
+    Dockerfile: 'FROM busybox\nCOPY f /f\nRUN cat /f > /g\nWORKDIR /w\nLABEL a=b\n',
+    f: 'one',
+  });
+  const first = await host.build(dir);
+  assert.deepEqual(reasons(first), ['first_build', 'first_build', 'first_build']);
+  const second = await host.build(dir);
+  assert.deepEqual(second.ran, []);
+  assert.equal(second.result.imageID, first.result.imageID);
+});
+
+test('a changed file runs its COPY and what follows, and the file is named', async () => {
+  const dockerfile = 'FROM busybox\nRUN echo before\nCOPY d /d\nRUN echo after\n';
+  const dir = host.context({ Dockerfile: dockerfile, 'd/x': '1', 'd/y': '2' });
+  await host.build(dir);
+  writeFileSync(join(dir, 'd/x'), 'changed');
+  writeFileSync(join(dir, 'd/new'), '');
+  const again = await host.build(dir);
+  assert.deepEqual(instructions(again), ['COPY d /d', 'RUN echo after']);
+  assert.deepEqual(reasons(again), ['files_changed', 'parent_changed']);
+  assert.deepEqual(again.ran[0]?.reason.paths, ['d/new', 'd/x']);
+});
+
+test('times of files decide nothing, their modes do', async () => {
+  const dir = host.context({ Dockerfile: 'FROM scratch\nCOPY f /times\n', f: 'same' });
+  await host.build(dir);
+  utimesSync(join(dir, 'f'), 1, 1);
+  assert.deepEqual(instructions(await host.build(dir)), []);
+  chmodSync(join(dir, 'f'), 0o755);
+  assert.deepEqual(reasons(await host.build(dir)), ['files_changed']);
+});
+
+test('a file that grows within the resolution of its times is noticed', async () => {
+  const dir = host.context({ Dockerfile: 'FROM scratch\nCOPY f /racy\n', f: 'one' });
+  const date = new Date();
+  for (const [round, text] of ['one', 'two', 'six'].entries()) {
+    writeFileSync(join(dir, 'f'), text);
+    utimesSync(join(dir, 'f'), date, date);
+    const { ran, result } = await host.build(dir);
+    assert.equal(ran.length, 1, `round ${round}`);
+    await host.withFiles(result, (root) => assert.equal(readFileSync(join(root, 'racy'), 'utf8'), text));
+  }
+});
+
+test('a step that failed is where the next build begins', async () => {
+  const dir = host.context({ Dockerfile: 'FROM busybox\nRUN echo resume\nCOPY f /f\nRUN sh /f\n', f: 'exit 1' });
+  await assert.rejects(host.build(dir), /did not complete successfully: exit code: 1/);
+  writeFileSync(join(dir, 'f'), 'exit 0');
+  assert.deepEqual(instructions(await host.build(dir)), ['COPY f /f', 'RUN sh /f']);
+});
+
+test('an edited instruction is told with its old text, and so is what it depends on', async () => {
+  const dir = host.context({ Dockerfile: 'FROM busybox\nENV A=1\nRUN echo old\n' });
+  await host.build(dir);
+  writeFileSync(join(dir, 'Dockerfile'), 'FROM busybox\nENV A=1\nRUN echo new\n');
+  const edited = await host.build(dir);
+  assert.deepEqual(reasons(edited), ['instruction_changed']);
+  assert.match(edited.ran[0]!.reason.text, /it was: RUN echo old$/);
+  writeFileSync(join(dir, 'Dockerfile'), 'FROM busybox\nENV A=2\nRUN echo new\n');
+  assert.deepEqual(reasons(await host.build(dir)), ['instruction_changed']);
+});
+
+test('an instruction that no file depends on makes nothing run again', async () => {
+  const dir = host.context({ Dockerfile: 'FROM busybox\nLABEL v=1\nRUN echo labelled\n' });
+  await host.build(dir);
+  writeFileSync(join(dir, 'Dockerfile'), 'FROM busybox\nLABEL v=2\nHEALTHCHECK NONE\nRUN echo labelled\n');
+  const { ran, result } = await host.build(dir);
+  assert.deepEqual(ran, []);
+  const { config } = await host.images.get(result.imageID!);
+  assert.deepEqual([config.config?.Labels, config.config?.Healthcheck?.Test], [{ v: '2' }, ['NONE']]);
+});
+
+test('an argument counts where it is declared, and only there', async () => {
+  const dir = host.context({ Dockerfile: 'FROM busybox\nRUN echo before arg\nARG V\nRUN echo after arg\n' });
+  await host.build(dir, { buildArgs: { V: '1' } });
+  assert.deepEqual(instructions(await host.build(dir, { buildArgs: { V: '2' } })), ['RUN echo after arg']);
+  assert.deepEqual(instructions(await host.build(dir, { buildArgs: { V: '2', OTHER: 'x' } })), []);
+});
+
+test('proxies and secrets are seen by a RUN and decide nothing', async () => {
+  const dir = host.context({
+    Dockerfile: 'FROM busybox\nRUN --mount=type=secret,id=s echo "$http_proxy $(cat /run/secrets/s)"\n',
+  });
+  const secret = (text: string) => [{ id: 's', value: Buffer.from(text).toString('base64') }];
+  const first = await host.build(dir, { buildArgs: { HTTP_PROXY: 'http://p:1' }, secrets: secret('canary-one') });
+  assert.equal(first.output, 'http://p:1 canary-one\n');
+  const second = await host.build(dir, { buildArgs: { HTTP_PROXY: 'http://p:2' }, secrets: secret('canary-two') });
+  assert.deepEqual(second.ran, []);
+});
+
+test('without cache everything runs; a filter names the stages for which that holds', async () => {
+  const dockerfile = 'FROM busybox AS one\nRUN echo 1 > /1\nFROM busybox AS two\nRUN echo 2\nCOPY --from=one /1 /1\n';
+  const dir = host.context({ Dockerfile: dockerfile });
+  await host.build(dir);
+  const none = await host.build(dir, { noCache: true });
+  assert.deepEqual(reasons(none), ['no_cache', 'no_cache', 'no_cache']);
+  const some = await host.build(dir, { noCacheFilter: ['Two'] });
+  assert.deepEqual(instructions(some).sort(), ['COPY --from=one /1 /1', 'RUN echo 2']);
+});
+
+test('a COPY from a stage that ran again and gave the same files is found', async () => {
+  const dockerfile =
+    'FROM busybox AS make\nARG V\nRUN echo $V > /version; echo fixed > /out\nFROM scratch\nCOPY --from=make /out /out\n';
+  const dir = host.context({ Dockerfile: dockerfile });
+  await host.build(dir, { buildArgs: { V: '1' } });
+  const again = await host.build(dir, { buildArgs: { V: '2' } });
+  assert.deepEqual(instructions(again), ['RUN echo 2 > /version; echo fixed > /out']);
+});
+
+test('a step that ran again and gave the very same layer keeps what follows', async () => {
+  const dockerfile = 'FROM scratch AS files\nCOPY f /f\nFROM files\nCOPY g /g\n';
+  const dir = host.context({ Dockerfile: dockerfile, f: '1', g: '2' });
+  utimesSync(join(dir, 'f'), 5, 5);
+  await host.build(dir);
+  const again = await host.build(dir, { noCacheFilter: ['files'] });
+  assert.deepEqual(instructions(again), ['COPY f /f']);
+});
+
+test('what was pruned runs again and says why', async () => {
+  const dir = host.context({ Dockerfile: 'FROM busybox\nRUN echo prune me > /p\n' });
+  const { result } = await host.build(dir);
+  await host.images.remove(result.imageID!, { force: true, prune: true, uses: [] });
+  const { deleted } = await host.builder.cache.prune({ all: true });
+  assert.ok(deleted.length > 0);
+  assert.deepEqual(await host.builder.cache.list(), []);
+  const again = await host.build(dir);
+  assert.deepEqual(reasons(again), ['pruned']);
+});
+
+test('pruning leaves images whole and, without all, what they share', async () => {
+  const dir = host.context({ Dockerfile: 'FROM busybox\nRUN echo shared > /s\n' });
+  const { result } = await host.build(dir, { tags: ['keep:1'] });
+  await host.builder.cache.prune({ all: false });
+  assert.deepEqual((await host.build(dir)).ran, []);
+  await host.builder.cache.prune({ all: true });
+  await host.withFiles(result, (root) => assert.equal(readFileSync(join(root, 's'), 'utf8'), 'shared\n'));
+});
+
+test('an image that was removed does not take the cache with it', async () => {
+  const dir = host.context({ Dockerfile: 'FROM busybox\nRUN echo outlives > /o\n' });
+  const { result } = await host.build(dir, { tags: ['gone:1'] });
+  await host.images.remove('gone:1', { force: true, prune: true, uses: [] });
+  assert.equal(await host.images.find(result.imageID!), undefined);
+  assert.deepEqual((await host.build(dir)).ran, []);
+});
+
+test('an image that only looks as if this step had made it is no cache', async () => {
+  const dir = host.context({ Dockerfile: 'FROM busybox\nRUN echo honest > /h\n' });
+  const [base] = await host.images.list({ references: ['busybox'] });
+  const history = [
+    ...base!.config.history!,
+    { created_by: 'RUN /bin/sh -c echo honest > /h # buildkit', empty_layer: true },
+  ];
+  const forged = { ...base!.config, history };
+  await host.images.create({ config: forged, snapshot: base!.snapshot, parent: base!.id });
+  assert.deepEqual(reasons(await host.build(dir)), ['first_build']);
+});
+
+test('two builds of the same at the same time do the work once', async () => {
+  const dir = host.context({ Dockerfile: 'FROM busybox\nCOPY f /f\nRUN sleep 0.3; date +%N > /n\n', f: 'twice' });
+  const both = await Promise.all([host.build(dir), host.build(dir)]);
+  assert.equal(both[0].result.imageID, both[1].result.imageID);
+  assert.equal(both.flatMap((one) => instructions(one)).filter((text) => text.startsWith('COPY')).length, 1);
+});
