@@ -21,6 +21,8 @@ export interface ConmonOptions {
   readonly leaveStdinOpen: boolean;
   /** Process spec of an exec. */
   readonly execSpec?: string;
+  /** File for the runtime's own complaints. */
+  readonly runtimeLog?: string;
   /** Mounts of the engine that the runtime needs: root, network namespace. */
   readonly mounts: readonly string[];
 }
@@ -94,6 +96,7 @@ function conmonArgs(facts: RuntimeFacts, options: ConmonOptions): string[] {
     '--exec': options.execSpec !== undefined,
   };
   return [
+    ...(options.runtimeLog === undefined ? [] : ['--runtime-arg', '--log', '--runtime-arg', options.runtimeLog]),
     ...Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [name, value])),
     ...Object.entries(flags).flatMap(([name, on]) => (on ? [name] : [])),
   ];

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { StrataError } from '../errors/index.ts';
 import { createFirstWords } from './first-words.ts';
 import { type ContainerRecord, timestamp } from './record.ts';
@@ -147,8 +147,7 @@ function attachmentOf(child: ChildProcess, output: Output): Attachment {
     output: output.chunks,
     async write(data) {
       const { stdin } = child;
-      if (!stdin?.writable || stdin.write(data)) return;
-      await Promise.race([once(stdin, 'drain'), once(stdin, 'close')]).catch(() => undefined);
+      if (stdin?.writable && !stdin.write(data)) await drained(stdin);
     },
     async closeInput() {
       child.stdin?.end();
@@ -158,6 +157,16 @@ function attachmentOf(child: ChildProcess, output: Output): Attachment {
       child.stdin?.end();
     },
   };
+}
+
+async function drained(stdin: Writable): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      stdin.off('drain', done).off('close', done);
+      resolve();
+    };
+    stdin.on('drain', done).on('close', done);
+  });
 }
 
 export function killQuietly(pid: number): void {

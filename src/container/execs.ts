@@ -66,7 +66,6 @@ export function createExecs(options: ExecOptions): Execs {
   async function begin(id: string, record: ContainerRecord, input: boolean): Promise<ExecProcess> {
     const { config } = states.get(id)!;
     const folder = folderOf(id);
-    mkdirSync(folder, { mode: 0o700 });
     const facts = options.runtime();
     const setting: ExecSetting = {
       id,
@@ -77,6 +76,7 @@ export function createExecs(options: ExecOptions): Execs {
       input,
       spec: runtimeExecSpec(record, config, options.rootOf(record.id), facts),
     };
+    mkdirSync(folder, { mode: 0o700 });
     try {
       return config.Tty ? await startTerminalExec(setting) : await startExec(setting);
     } catch (error) {

@@ -1,4 +1,4 @@
-import { chmodSync } from 'node:fs';
+import { chmodSync, statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { resolveUser } from '../account/index.ts';
@@ -18,7 +18,7 @@ import { securityOf } from './security-options.ts';
 import { makeSpec, type SpecInput, type SpecMount } from './spec.ts';
 import { startFailure } from './start-failure.ts';
 import type { ContainerStore } from './store.ts';
-import { makeStubs, type StubRecord } from './stubs.ts';
+import { makeStubs, type StubRecord, type StubTarget } from './stubs.ts';
 import type { HostConfig } from './types.ts';
 
 export interface LaunchParts {
@@ -47,8 +47,10 @@ export async function launch(record: ContainerRecord, joined: JoinedNetwork, par
   };
   const injected = await containerFiles({ ...record, networks: joined.endpoints }, folders, parts.networks);
   makeWorkingDir(root, config.WorkingDir || '/');
+  // Where the user mounts something, Docker leaves a folder behind; where the engine does, nothing.
+  makeStubs(root, mountTargets(record));
   const stubs = makeStubs(root, [
-    ...['/proc', '/dev', '/sys'].map((path) => ({ path, kind: 'folder' as const })),
+    ...runtimeFolders.map((path) => ({ path, kind: 'folder' as const })),
     ...injected.map(({ destination }) => ({ path: destination, kind: 'file' as const })),
   ]);
   const mounts = [...injected, ...specMounts(record.mounts), ...initMount(host)];
@@ -58,6 +60,20 @@ export async function launch(record: ContainerRecord, joined: JoinedNetwork, par
   parts.created(pid, stubs);
   const started = await runRuntime(facts, ['start', id]);
   if (started.code !== 0) throw startFailure(started.stderr, record.path, false);
+}
+
+/** What the runtime itself mounts over. */
+const runtimeFolders = ['/proc', '/dev', '/sys'];
+
+/** Targets in the root itself: what lies below another mount is made there by the runtime. */
+function mountTargets({ mounts }: ContainerRecord): readonly StubTarget[] {
+  const above = [...runtimeFolders, ...mounts.map(({ Destination }) => Destination)];
+  return mounts
+    .filter(({ Destination }) => !above.some((other) => Destination.startsWith(`${other}/`)))
+    .map(({ Destination: path, Type, Source }) => {
+      const isFile = Type === 'bind' && statSync(Source, { throwIfNoEntry: false })?.isDirectory() === false;
+      return { path, kind: isFile ? 'file' : 'folder' };
+    });
 }
 
 function makeWorkingDir(root: string, cwd: string): void {

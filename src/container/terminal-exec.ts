@@ -1,4 +1,4 @@
-import { mkdirSync, watch, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../errors/index.ts';
 import { createAttachment } from './attach.ts';
@@ -18,6 +18,7 @@ export async function startTerminalExec(setting: ExecSetting): Promise<ExecProce
     string,
   ];
   mkdirSync(exits, { mode: 0o700 });
+  const runtimeLog = join(folder, 'runtime.log');
   writeFileSync(log, '');
   writeFileSync(spec, JSON.stringify(setting.spec), { mode: 0o600 });
   const pid = await startConmon(facts, {
@@ -31,9 +32,12 @@ export async function startTerminalExec(setting: ExecSetting): Promise<ExecProce
     stdin: true,
     leaveStdinOpen: false,
     execSpec: spec,
+    runtimeLog,
     mounts: [],
   }).catch((error: unknown) => {
-    throw startFailure(messageOf(error), setting.command, true);
+    // conmon waits for a terminal that never comes, and then has no words of its own.
+    const said = existsSync(runtimeLog) ? readFileSync(runtimeLog, 'utf8') : '';
+    throw startFailure(said || messageOf(error), setting.command, true);
   });
   const ended = watchEnd(exits, id, record.id, pid);
   const attachment = createAttachment({
