@@ -459,6 +459,27 @@ test('a wait sends its headers before the container ends', async () => {
   assert.equal((await call('POST', '/containers/nope/wait?condition=removed')).status, 404);
 });
 
+test('a pull streams its progress; without an image it is an HTTP error', async () => {
+  const lines = (await call('POST', '/images/create?fromImage=busybox&tag=latest')).text.trim().split('\r\n');
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line)),
+    [
+      { status: 'Pulling from library/busybox', id: 'latest' },
+      {
+        status: 'Downloading',
+        progressDetail: { current: 44540, total: 1986647 },
+        progress: '[=>                                                 ]  44.54kB/1.987MB',
+        id: '0123456789ab',
+      },
+    ],
+  );
+  const gone = await call('POST', '/images/create?fromImage=gone');
+  assert.equal(gone.status, 404);
+  assert.deepEqual(gone.json, { message: 'manifest for gone not found' });
+  assert.equal((await call('POST', '/images/create?fromImage=BAD')).status, 400);
+  assert.equal((await call('POST', '/images/create')).status, 400);
+});
+
 test('a swarm is politely absent', async () => {
   for (const path of ['/swarm', '/nodes', '/services/x', '/secrets/create']) {
     const { status, json } = await call('GET', path);

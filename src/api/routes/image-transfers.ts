@@ -45,13 +45,26 @@ async function pull(backend: Backend, request: FastifyRequest, reply: FastifyRep
   const auth = registryAuth(request);
   const messages = openMessages(reply);
   const name = familiarName(ref);
+  // The opening line waits for the second one: a pull that finds no image is then an HTTP error, which clients act on.
+  const held: TransferEvent[] = [];
+  const release = () => {
+    for (const event of held.splice(0)) messages.message(transferMessage(event));
+  };
   try {
     await backend.transfers.pull(ref, {
       signal: messages.signal,
-      progress: (event) => messages.message(transferMessage(event)),
+      progress(event) {
+        if (!messages.started && event.status.startsWith('Pulling from ')) {
+          held.push(event);
+          return;
+        }
+        release();
+        messages.message(transferMessage(event));
+      },
       ...(auth && { auth }),
       ...(platform !== '' && { platform: parsePlatform(platform) }),
     });
+    release();
     publishImage(backend.events, 'pull', name, familiarRepository(ref));
     messages.end();
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { StrataError } from '../../errors/index.ts';
 import type { ImageFilter, Images } from '../../image/index.ts';
-import { parsePlatform, parseReference, platformMatches, withDefaultTag } from '../../oci/index.ts';
+import { familiarName, parsePlatform, parseReference, platformMatches, withDefaultTag } from '../../oci/index.ts';
 import { type Filters, readFilters } from '../filters.ts';
 import { graphData } from '../graph-data.ts';
 import { countUses, usesOf } from '../image-uses.ts';
@@ -91,7 +91,7 @@ async function tagImage({ images, events }: Backend, name: string, repo: string,
     throw new StrataError('invalid_argument', 'refusing to create a tag with a digest reference');
   await images.tag(name, withDefaultTag(target));
   const image = await images.get(name);
-  publishImage(events, 'tag', image.id, tag === '' ? repo : `${repo}:${tag}`);
+  publishImage(events, 'tag', image.id, familiarName(withDefaultTag(target)));
 }
 
 async function listImages(images: Images, filters: Filters, legacy: string) {

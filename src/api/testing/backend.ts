@@ -40,7 +40,9 @@ export function createTestBackend(): TestBackend {
     snapshots: { stack: () => [], active: async () => undefined },
     layers: {},
     transfers: {
-      async pull(_ref: unknown, { progress }: { progress?: (event: object) => void }) {
+      async pull(ref: { path: string }, { progress }: { progress?: (event: object) => void }) {
+        progress?.({ status: `Pulling from ${ref.path}`, id: 'latest' });
+        if (ref.path.endsWith('/gone')) throw new StrataError('not_found', 'manifest for gone not found');
         progress?.({ status: 'Downloading', id: '0123456789ab', current: 44540, total: 1986647 });
         return { id: image.id, digest: image.id, upToDate: false };
       },
@@ -85,6 +87,9 @@ export function createTestBackend(): TestBackend {
         });
       },
       async stop() {},
+      async remove(ref: string) {
+        containers.delete(backend.containers.get(ref).id);
+      },
       async resize() {},
       update: async () => {},
       kill: async () => {},
