@@ -129,7 +129,11 @@ export function createTestBackend(): TestBackend {
         },
       },
     },
-    networks: { list: () => [], create: async ({ name }: { name: string }) => ({ id: 'n', name, driver: 'bridge' }) },
+    networks: {
+      list: () => [],
+      get: noNetwork,
+      create: async ({ name }: { name: string }) => ({ id: 'n', name, driver: 'bridge' }),
+    },
     volumes: { list: () => [], create: async ({ name }: { name?: string }) => newVolume(name ?? 'anonymous') },
     builder: {
       async build(
@@ -193,6 +197,10 @@ function echo(onDetach: () => void): Attachment {
       push(undefined);
     },
   };
+}
+
+function noNetwork(ref: string): never {
+  throw new StrataError('not_found', `network ${ref} not found`);
 }
 
 function newVolume(name: string): Volume {
