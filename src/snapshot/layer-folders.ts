@@ -1,5 +1,6 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -7,7 +8,8 @@ import { join } from 'node:path';
 export interface LayerFolders {
   create(): string;
   diff(id: string): string;
-  work(id: string): string;
+  /** The work folder, without the mark that a volatile mount leaves there and that forbids another mount. */
+  cleanWork(id: string): string;
   /** The layer is complete: its work folder goes. */
   seal(id: string): void;
   /** Gone from its name at once, from the disk in the background. */
@@ -24,7 +26,7 @@ export function createLayerFolders(root: string): LayerFolders {
   chmodSync(root, 0o700);
   const removals = new Set<Promise<void>>();
   const discard = (path: string) => {
-    const removal = rm(path, { recursive: true, force: true, maxRetries: 2 }).finally(() => removals.delete(removal));
+    const removal = removeTree(path).finally(() => removals.delete(removal));
     removals.add(removal);
   };
   for (const name of readdirSync(join(root, trash))) discard(join(root, trash, name));
@@ -38,7 +40,11 @@ export function createLayerFolders(root: string): LayerFolders {
       return id;
     },
     diff: (id) => join(root, id, 'd'),
-    work: (id) => join(root, id, 'w'),
+    cleanWork(id) {
+      const work = join(root, id, 'w');
+      if (existsSync(join(work, 'work', 'incompat'))) rmSync(join(work, 'work'), { recursive: true });
+      return work;
+    },
     seal: (id) => rmSync(join(root, id, 'w'), { recursive: true, force: true }),
     remove(id) {
       const target = join(root, trash, `${id}-${randomBytes(3).toString('hex')}`);
@@ -53,4 +59,14 @@ export function createLayerFolders(root: string): LayerFolders {
     ids: () => readdirSync(root).filter((name) => name !== trash),
     settle: async () => void (await Promise.allSettled(removals)),
   };
+}
+
+/** What cannot be removed stays in the trash and is tried again at the next start. */
+async function removeTree(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true, maxRetries: 2 });
+  } catch {
+    // Paths that are longer than the kernel takes at once: the program goes down step by step.
+    await new Promise<void>((done) => void execFile('rm', ['-rf', '--', path], () => done()));
+  }
 }

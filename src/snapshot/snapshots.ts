@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database } from '../db/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { LayerMeasure, Layers } from '../layer/index.ts';
 import { type ChainID, chainID, type DiffID, sha256 } from '../oci/index.ts';
-import { mount as bindMount, mountOverlay, unmount } from '../sys/index.ts';
 import { createLayerFolders } from './layer-folders.ts';
-import type { ActiveKey, ActiveSnapshot, Mount, SnapshotInfo, SnapshotName, Snapshots } from './types.ts';
+import { mountHandle, mountTree, unmountAllBelow } from './mounts.ts';
+import type { ActiveKey, SnapshotInfo, SnapshotName, Snapshots } from './types.ts';
+import { createWriteBack } from './write-back.ts';
 
 export interface SnapshotOptions {
   /** Folder of the layer directories. */
@@ -37,6 +38,7 @@ const select =
 export function createSnapshots(options: SnapshotOptions): Snapshots {
   const { db, layers, mountRoot } = options;
   const folders = createLayerFolders(options.root);
+  const writeBack = createWriteBack(options.root);
   mkdirSync(mountRoot, { recursive: true, mode: 0o700 });
   /** Measurements under way, by layer. */
   const measuring = new Map<string, Promise<LayerMeasure>>();
@@ -124,10 +126,11 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
     return out;
   }
 
-  function dropLayerIfFree(layer: string): void {
-    if (db.get('SELECT 1 FROM snapshots WHERE layer = ?', layer)) return;
+  /** Deletes the row of a layer that no snapshot has; tells whether it did. */
+  function forgetLayer(layer: string): boolean {
+    if (db.get('SELECT 1 FROM snapshots WHERE layer = ?', layer)) return false;
     db.run('DELETE FROM layers WHERE id = ?', layer);
-    folders.remove(layer);
+    return true;
   }
 
   const snapshots: Snapshots = {
@@ -143,13 +146,19 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
     },
     actives: () => db.all<{ key: ActiveKey }>('SELECT key FROM active_snapshots').map(({ key }) => key),
     async commit(active, { measure } = {}) {
-      folders.seal(active.key);
-      return db.transaction(() => {
+      if (active.parent !== null) required(active.parent);
+      const info = db.transaction(() => {
         const { changes } = db.run('DELETE FROM active_snapshots WHERE key = ?', active.key);
-        if (changes === 0) throw new StrataError('not_found', `active snapshot ${active.key} does not exist`);
+        if (changes === 0)
+          throw new StrataError('not_found', `active snapshot ${active.key} does not exist`, {
+            code: 'snapshot_not_found',
+          });
         db.run('INSERT INTO layers (id) VALUES (?)', active.key);
         return insert(active.key, active.parent, measure);
       });
+      folders.seal(active.key);
+      writeBack.soon();
+      return info;
     },
     async discard(key) {
       const { changes } = db.run('DELETE FROM active_snapshots WHERE key = ?', key);
@@ -178,14 +187,21 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
       if (row.chain_id === null) db.run('UPDATE snapshots SET chain_id = ? WHERE name = ?', chain, name);
       return { ...toInfo(required(name)), measure: measure!, chainID: chain };
     },
-    async mount(what, { target } = {}) {
+    async mount(what, { target, volatile = target === undefined } = {}) {
       const at = target ?? join(mountRoot, String(++mounts));
-      mkdirSync(at, { recursive: true });
       const active = typeof what === 'object' ? what : null;
       const top = active ? active.parent : (what as SnapshotName | null);
-      const lowers = top === null ? [] : stackRows(top).map((row) => folders.diff(row.layer));
+      // A layer may lie in a stack twice (COPY --link), which overlayfs refuses: the upper one covers all of the lower.
+      const rows = top === null ? [] : stackRows(top);
+      const lowers = [...new Set(rows.map((row) => row.layer))].map(folders.diff);
+      mkdirSync(at, { recursive: true });
       try {
-        mountAt(at, lowers, active, active ? folders.work(active.key) : undefined);
+        mountTree({
+          target: at,
+          lowers,
+          ...(active && { upper: folders.diff(active.key), work: folders.cleanWork(active.key) }),
+          volatile,
+        });
       } catch (cause) {
         if (target === undefined) rmdirSync(at);
         throw new StrataError(
@@ -200,9 +216,9 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
       db.run('UPDATE snapshots SET used_at = ? WHERE name = ?', Date.now(), name);
     },
     async remove(name) {
-      db.transaction(() => {
+      const freed = db.transaction(() => {
         const row = rowOf(name);
-        if (!row) return;
+        if (!row) return undefined;
         if (
           db.get(
             'SELECT 1 FROM snapshots WHERE parent = ?1 UNION SELECT 1 FROM active_snapshots WHERE parent = ?1',
@@ -214,8 +230,10 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
           });
         }
         db.run('DELETE FROM snapshots WHERE name = ?', name);
-        dropLayerIfFree(row.layer);
+        return forgetLayer(row.layer) ? row.layer : undefined;
       });
+      // After the row: a crash in between leaves a folder that no row names, which is swept.
+      if (freed !== undefined) folders.remove(freed);
     },
     list: () => db.all<SnapshotRow>(select).map(toInfo),
     async sweep() {
@@ -226,47 +244,10 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
       ]);
       for (const id of folders.ids()) if (!known.has(id)) folders.remove(id);
     },
-    close: () => folders.settle(),
-  };
-  return snapshots;
-}
-
-function mountAt(
-  target: string,
-  lowers: readonly string[],
-  active: ActiveSnapshot | null,
-  work: string | undefined,
-): void {
-  if (active && lowers.length > 0) mountOverlay({ lowers, upper: active.diffDir, work: work!, target });
-  else if (active) bindMount(active.diffDir, target, null, ['bind']);
-  else if (lowers.length > 0) mountOverlay({ lowers, target });
-  else bindMount('tmpfs', target, 'tmpfs', ['ro'], 'size=4k,mode=0755');
-}
-
-function mountHandle(target: string, ownFolder: boolean): Mount {
-  let mounted = true;
-  return {
-    target,
-    async unmount() {
-      if (!mounted) return;
-      mounted = false;
-      try {
-        unmount(target);
-      } catch {
-        // Somebody still has a file open: it goes away with the last user.
-        unmount(target, { detach: true });
-      }
-      if (ownFolder) rmdirSync(target);
+    async close() {
+      writeBack.stop();
+      await folders.settle();
     },
   };
-}
-
-/** Mounts that an earlier process left below `root`. */
-function unmountAllBelow(root: string): void {
-  const targets = readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' ')[4] ?? '')
-    .filter((target) => target.startsWith(`${root}/`));
-  for (const target of targets.reverse()) unmount(target, { detach: true });
-  for (const name of readdirSync(root)) rmdirSync(join(root, name));
+  return snapshots;
 }

@@ -56,8 +56,15 @@ export interface Snapshots {
   stack(name: SnapshotName): readonly SnapshotInfo[];
   /** Measures the layer once (concurrent callers share the work) and, as the parents are measured, its chainID. */
   measure(name: SnapshotName): Promise<SnapshotInfo & { readonly measure: LayerMeasure; readonly chainID: ChainID }>;
-  /** Mounts the merged tree, writable when given an active snapshot, at a fresh folder or at `target`. */
-  mount(what: ActiveSnapshot | SnapshotName | null, options?: { readonly target?: string }): Promise<Mount>;
+  /**
+   * Mounts the merged tree, writable when given an active snapshot, at a fresh folder or at `target`. A `volatile` mount
+   * (default: one without `target`, as steps of a build use it) never waits for the disk, neither for `fsync` inside
+   * nor when it is unmounted: right for what is made again after a power cut, wrong for what people keep.
+   */
+  mount(
+    what: ActiveSnapshot | SnapshotName | null,
+    options?: { readonly target?: string; readonly volatile?: boolean },
+  ): Promise<Mount>;
   /** Marks as used now (for `prune until=`, which goes by last use). */
   touch(name: SnapshotName): void;
   /** `failed_precondition` when another snapshot or an active one stands on it. */
