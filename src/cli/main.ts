@@ -42,7 +42,7 @@ async function dispatch(words: readonly string[], options: GlobalValues, session
   const group = Object.hasOwn(groups, first) ? groups[first] : undefined;
   if (group) {
     if (second === undefined || second === '--help' || second === '-h') {
-      session.stdout.write(groupHelp(first, group));
+      (second === undefined ? session.stderr : session.stdout).write(groupHelp(first, group));
       return 0;
     }
     const verb = Object.hasOwn(group.aliases, second) ? group.aliases[second]! : second;
@@ -69,7 +69,7 @@ async function help(words: readonly string[], session: Session): Promise<number>
 }
 
 function unknownCommand(name: string, group: string | undefined, session: Session): number {
-  const usage = group ? `Usage:  ${group} COMMAND\n\n` : '';
+  const usage = group ? `Usage:  ${group}\n\n` : '';
   session.stderr.write(
     `strata: unknown command: ${name}\n\n${usage}Run '${group ?? 'strata'} --help' for more information\n`,
   );

@@ -19,10 +19,7 @@ export function ipamConfigs(given: {
   if (subnets.length < ranges.length || subnets.length < gateways.length) {
     throw invalid('every ip-range or gateway must have a corresponding subnet');
   }
-  const configs = subnets.map((Subnet) => {
-    if (!readCidr(Subnet)) throw invalid(`invalid CIDR address: ${Subnet}`);
-    return { Subnet } as IpamConfig;
-  });
+  const configs: IpamConfig[] = subnets.map((Subnet) => ({ Subnet }));
   configs.forEach((one, index) => {
     const other = configs.slice(0, index).find((before) => overlaps(before.Subnet, one.Subnet));
     if (other) throw invalid('multiple overlapping subnet configuration is not supported');

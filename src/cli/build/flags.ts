@@ -1,3 +1,4 @@
+import { checkHost } from '../create/checks.ts';
 import { bool, bytes, type Flags, ignored, integer, list, text } from '../flags/flag.ts';
 
 /** Options of `docker build` that mean nothing here; scripts that give them work all the same. */
@@ -28,7 +29,7 @@ const many = { type: 'stringArray' };
 
 export const buildFlags = {
   ...accepted,
-  'add-host': list('', 'Add a custom host-to-IP mapping (format: "host:ip")', { type: 'strings' }),
+  'add-host': list('', 'Add a custom host-to-IP mapping (format: "host:ip")', { type: 'strings', check: checkHost }),
   allow: list('', 'Allow extra privileged entitlement (e.g., "network.host", "security.insecure")', many),
   annotation: list('', 'Add annotation to the image', many),
   'build-arg': list('', 'Set build-time variables', many),

@@ -39,7 +39,7 @@ export function buildRequest(
     ...many('platforms', commaSeparated(flags.platform)),
     ...many('secrets', readSecrets(flags.secret, session)),
     ...many('ssh', readSsh(flags.ssh, session)),
-    ...many('extraHosts', commaSeparated(flags['add-host']).map(extraHost)),
+    ...many('extraHosts', flags['add-host']),
     ...(flags['shm-size'] > 0 && { shmSize: flags['shm-size'] }),
     ...many('ulimits', parseUlimits(flags.ulimit)),
     ...(flags['cgroup-parent'] && { cgroupParent: flags['cgroup-parent'] }),
@@ -64,15 +64,6 @@ function readBuildArgs(specs: readonly string[], env: Session['env']): Record<st
       return at === -1 ? [spec, env[spec] ?? null] : [spec.slice(0, at), spec.slice(at + 1)];
     }),
   );
-}
-
-function extraHost(spec: string): string {
-  const at = spec.search(/[:=]/);
-  if (at <= 0)
-    throw fault(
-      `invalid argument ${JSON.stringify(spec)} for "--add-host" flag: bad format for add-host: ${JSON.stringify(spec)}`,
-    );
-  return `${spec.slice(0, at)}:${spec.slice(at + 1).replace(/^\[(.*)\]$/, '$1')}`;
 }
 
 function many<K extends string, V>(name: K, values: readonly V[]): { readonly [P in K]?: readonly V[] } {

@@ -105,7 +105,7 @@ function hostConfig({ flags, given, session }: CreateInput): object {
     Dns: flags.dns,
     DnsOptions: flags['dns-option'],
     DnsSearch: flags['dns-search'],
-    ExtraHosts: orNull(flags['add-host'].map((host) => extraHost(host))),
+    ExtraHosts: orNull(flags['add-host']),
     GroupAdd: orNull(flags['group-add']),
     IpcMode: flags.ipc,
     OomScoreAdj: flags['oom-score-adj'],
@@ -159,15 +159,6 @@ function resources({ flags, given }: CreateInput): object {
     ...(given.has('pids-limit') && { PidsLimit: flags['pids-limit'] }),
     Ulimits: parseUlimits(flags.ulimit),
   };
-}
-
-function extraHost(spec: string): string {
-  const at = spec.search(/[:=]/);
-  const [host, address] = [spec.slice(0, at), spec.slice(at + 1).replace(/^\[(.*)\]$/, '$1')];
-  if (at <= 0 || address === '') throw invalid(`bad format for add-host: ${JSON.stringify(spec)}`);
-  if (address !== 'host-gateway' && !/^[0-9a-fA-F.:]+$/.test(address))
-    throw invalid(`invalid IP address in add-host: ${JSON.stringify(address)}`);
-  return `${host}:${address}`;
 }
 
 function orNull(values: readonly string[]): readonly string[] | null {

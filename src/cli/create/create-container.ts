@@ -17,6 +17,7 @@ export async function createContainer(
     throw invalid(`invalid pull option: '${flags.pull}': must be one of "always", "missing" or "never"`);
   }
   const request = createRequest(input, attached);
+  if (!/^(sha256:)?[0-9a-f]{64}$/.test(input.image)) parseReference(input.image);
   return await withIDFile(flags.cidfile, async () => {
     if (flags.pull === 'always') await pull(client, input);
     const created = await createOrPull(client, input, request);
@@ -43,10 +44,9 @@ async function pull(client: Client, { flags, image, session }: CreateInput): Pro
   await pullImage(client, session, image, { platform: flags.platform, quiet: flags.quiet, output: session.stderr });
 }
 
+/** Also one that is there for another platform. */
 function isImageAbsent(error: unknown): boolean {
-  return (
-    error instanceof StrataError && error.code === 'http_404' && /No such image|image .* not found/i.test(error.message)
-  );
+  return error instanceof StrataError && error.code === 'http_404';
 }
 
 function fullName(image: string): string {

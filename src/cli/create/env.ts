@@ -8,7 +8,6 @@ type Env = Readonly<Record<string, string | undefined>>;
 export function readEnvironment(files: readonly string[], given: readonly string[], env: Env): string[] {
   const lines = [...files.flatMap((file) => linesOf(file, 'variable')), ...given];
   return lines.flatMap((line) => {
-    if (line.startsWith('=')) throw invalid(`invalid environment variable: ${line}`);
     if (line.includes('=')) return [line];
     const value = env[line];
     return value === undefined ? [] : [`${line}=${value}`];
@@ -22,7 +21,6 @@ export function readLabels(files: readonly string[], given: readonly string[]): 
     lines.map((line) => {
       const at = line.indexOf('=');
       const name = at === -1 ? line : line.slice(0, at);
-      if (name === '') throw invalid(`invalid label '${line}': empty name`);
       return [name, at === -1 ? '' : line.slice(at + 1)];
     }),
   );

@@ -1,10 +1,11 @@
 import { bool, bytes, decimal, duration, type Flags, ignored, integer, list, swapBytes, text } from '../flags/flag.ts';
+import { checkEnv, checkHost, checkLabel, checkStream } from './checks.ts';
 
 /** What a container is created with: the options that `run` and `create` share. */
 export const createFlags = {
-  'add-host': list('', 'Add a custom host-to-IP mapping (host:ip)'),
+  'add-host': list('', 'Add a custom host-to-IP mapping (host:ip)', { check: checkHost }),
   annotation: list('', 'Add an annotation to the container (passed on to the OCI runtime)', { type: 'map' }),
-  attach: list('a', 'Attach to STDIN, STDOUT or STDERR'),
+  attach: list('a', 'Attach to STDIN, STDOUT or STDERR', { check: checkStream }),
   'blkio-weight': integer('', 'Block IO (relative weight), between 10 and 1000, or 0 to disable', 0, {
     type: 'uint16',
   }),
@@ -33,7 +34,7 @@ export const createFlags = {
   'dns-search': list('', 'Set custom DNS search domains'),
   domainname: text('', 'Container NIS domain name'),
   entrypoint: text('', 'Overwrite the default ENTRYPOINT of the image'),
-  env: list('e', 'Set environment variables'),
+  env: list('e', 'Set environment variables', { check: checkEnv }),
   'env-file': list('', 'Read in a file of environment variables'),
   expose: list('', 'Expose a port or a range of ports'),
   'group-add': list('', 'Add additional groups to join'),
@@ -54,7 +55,7 @@ export const createFlags = {
   ipc: text('', 'IPC mode to use'),
   isolation: ignored(text('', 'Container isolation technology')),
   'kernel-memory': ignored(bytes('', 'Kernel memory limit')),
-  label: list('l', 'Set meta data on a container'),
+  label: list('l', 'Set meta data on a container', { check: checkLabel }),
   'label-file': list('', 'Read in a line delimited file of labels'),
   link: list('', 'Add link to another container'),
   'link-local-ip': list('', 'Container IPv4/IPv6 link-local addresses'),

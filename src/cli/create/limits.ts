@@ -77,7 +77,7 @@ export function parseRestart(text: string): { readonly Name: string; readonly Ma
 export function parseDevice(spec: string): object {
   const parts = spec.split(':');
   const [source = '', second, third] = parts;
-  if (parts.length > 3 || source === '') throw invalid(`invalid device specification: ${spec}`);
+  if (parts.length > 3 || source === '') throw invalid(`bad format for path: ${spec}`);
   const isMode = (text: string | undefined) => text !== undefined && /^[rwm]{1,3}$/.test(text);
   if (parts.length === 2 && isMode(second)) {
     return { PathOnHost: source, PathInContainer: source, CgroupPermissions: second };

@@ -27,7 +27,10 @@ export function parseExposed(specs: readonly string[]): Record<string, object> {
     if (spec.includes(':')) throw invalid(`invalid port format for --expose: ${spec}`);
     const [range, protocol] = splitProtocol(spec);
     const parsed = parseRange(range);
-    if (!parsed) throw invalid(`invalid range format for --expose: ${spec}`);
+    if (!parsed)
+      throw invalid(
+        `invalid range format for --expose: ${spec}, error: strconv.ParseUint: parsing ${JSON.stringify(range)}: invalid syntax`,
+      );
     for (let port = parsed.first; port <= parsed.last; port++) ports[`${port}/${protocol}`] = {};
   }
   return ports;

@@ -1,3 +1,4 @@
+import { isDaemonAnswer } from '../../client/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { errorText } from '../report-error.ts';
 import type { Session } from '../session.ts';
@@ -8,12 +9,13 @@ import { UsageError } from '../usage-error.ts';
  * 126 for one that cannot be run, 125 else. What the container itself ends with is never this.
  */
 export function runFailure(error: unknown, name: string, session: Session): number {
-  if (error instanceof UsageError) throw error;
+  // Said before anything was asked of the engine, these are told as they are.
+  if (error instanceof UsageError || (error instanceof StrataError && error.code === 'bad_streams')) throw error;
   session.stderr.write(
     `strata: ${errorText(error).replace(/^strata: /, '')}\n\nRun '${name} --help' for more information\n`,
   );
   if (error instanceof StrataError && error.kind === 'cancelled') return 130;
-  return startFailureCode(error);
+  return isDaemonAnswer(error) ? startFailureCode(error) : 125;
 }
 
 export function startFailureCode(error: unknown): number {

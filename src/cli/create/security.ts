@@ -17,7 +17,7 @@ export function parseSecurity(specs: readonly string[]): Security {
     .map((spec) => {
       const [, name = '', value] = /^([^=:]+)(?:[=:](.*))?$/s.exec(spec) ?? [];
       if (value === undefined && name !== 'no-new-privileges')
-        throw invalid(`invalid --security-opt: ${JSON.stringify(spec)}`);
+        throw invalid(`Invalid --security-opt: ${JSON.stringify(spec)}`);
       if (name !== 'seccomp' || value === 'unconfined' || value === 'builtin') return spec;
       return `seccomp=${readProfile(value!)}`;
     });

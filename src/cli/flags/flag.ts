@@ -33,6 +33,11 @@ interface Details {
   readonly hidden?: boolean;
 }
 
+interface ListDetails extends Details {
+  /** The value to keep; throws an Error with the reason why it cannot be one. */
+  readonly check?: (text: string) => string;
+}
+
 export function bool(short: string, usage: string, initial = false): Flag<boolean> {
   const shown = initial ? 'true' : '';
   return { short, usage, type: '', initial, shown, bare: 'true', hidden: false, take: (_, text) => parseBool(text) };
@@ -51,7 +56,8 @@ export function text(short: string, usage: string, initial = '', details: Detail
   };
 }
 
-export function list(short: string, usage: string, details: Details = {}): Flag<readonly string[]> {
+export function list(short: string, usage: string, details: ListDetails = {}): Flag<readonly string[]> {
+  const { check = (text: string) => text } = details;
   return {
     short,
     usage,
@@ -59,7 +65,7 @@ export function list(short: string, usage: string, details: Details = {}): Flag<
     initial: [],
     shown: details.shown ?? '',
     hidden: details.hidden ?? false,
-    take: (previous, given) => [...previous, given],
+    take: (previous, given) => [...previous, check(given)],
   };
 }
 

@@ -1,3 +1,6 @@
+/** Unix seconds of the year 1, which is what Go has for a time that is not set. */
+export const goZeroTime = -62135596800;
+
 /** `2 weeks`, as docker says how long something takes or has been. */
 export function humanDuration(milliseconds: number): string {
   const seconds = Math.trunc(milliseconds / 1000);

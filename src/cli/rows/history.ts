@@ -1,6 +1,6 @@
 import type { HistoryItem } from '../../client/index.ts';
 import { humanSize } from '../format/human-size.ts';
-import { humanAgo, localRfc3339 } from '../format/human-time.ts';
+import { goZeroTime, humanAgo, localRfc3339 } from '../format/human-time.ts';
 import type { ListingKind } from '../format/listing.ts';
 import { ellipsis, shortID } from '../format/shorten.ts';
 
@@ -27,7 +27,7 @@ export function historyListing(options: {
       CreatedAt: () => localRfc3339(item.Created),
       CreatedSince: () => {
         if (!human) return localRfc3339(item.Created);
-        return item.Created <= 0 ? 'N/A' : humanAgo(item.Created);
+        return item.Created <= goZeroTime ? 'N/A' : humanAgo(item.Created);
       },
       CreatedBy: () => {
         const text = item.CreatedBy.replaceAll('\t', ' ');

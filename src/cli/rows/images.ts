@@ -1,7 +1,7 @@
 import type { ImageSummary } from '../../client/index.ts';
 import { familiarRepository, parseReference } from '../../oci/index.ts';
 import { humanSize } from '../format/human-size.ts';
-import { goTime, humanAgo } from '../format/human-time.ts';
+import { goTime, goZeroTime, humanAgo } from '../format/human-time.ts';
 import type { ListingKind } from '../format/listing.ts';
 import { shortID } from '../format/shorten.ts';
 
@@ -68,7 +68,7 @@ export function imageListing(truncate: boolean): ListingKind<ImageRow> {
       Repository: () => repository,
       Tag: () => tag,
       Digest: () => digest,
-      CreatedSince: () => (image.Created <= 0 ? 'N/A' : humanAgo(image.Created)),
+      CreatedSince: () => (image.Created <= goZeroTime ? 'N/A' : humanAgo(image.Created)),
       CreatedAt: () => goTime(image.Created),
       Size: () => humanSize(image.Size, 3),
       Containers: () => (image.Containers === -1 ? 'N/A' : String(image.Containers)),

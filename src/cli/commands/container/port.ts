@@ -21,7 +21,7 @@ export const command = defineCommand({
     const key = wanted.includes('/') ? wanted : `${wanted}/tcp`;
     const found = ports.find(([port]) => port === key)?.[1];
     if (!found)
-      throw new StrataError('not_found', `no public port '${wanted}' published for ${name}`, {
+      throw new StrataError('not_found', `Error: No public port '${wanted}' published for ${name}`, {
         code: 'port_not_found',
       });
     session.stdout.write(found.map(({ HostIp, HostPort }) => `${hostPort(HostIp, HostPort)}\n`).join(''));

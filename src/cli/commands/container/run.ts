@@ -5,7 +5,6 @@ import { attachedStreams } from '../../create/attached.ts';
 import type { Attached, CreateInput } from '../../create/config.ts';
 import { createContainer } from '../../create/create-container.ts';
 import { createFlags } from '../../create/flags.ts';
-import { invalid } from '../../create/invalid.ts';
 import { runFailure } from '../../create/run-failure.ts';
 import { bool, text } from '../../flags/flag.ts';
 import { savedFormat } from '../../saved-format.ts';
@@ -47,7 +46,7 @@ function inputOf({ flags, given, args, session }: RunCall): CreateInput {
 }
 
 async function runDetached(call: RunCall): Promise<number> {
-  if (call.flags.attach.length > 0) throw invalid('conflicting options: cannot specify both --attach and --detach');
+  if (call.flags.attach.length > 0) throw badStreams('conflicting options: cannot specify both --attach and --detach');
   const client = await call.client();
   const { Id } = await createContainer(client, inputOf(call), { stdin: false, stdout: false, stderr: false });
   await client.containers.start(Id);
@@ -59,7 +58,7 @@ async function runAttached(call: RunCall): Promise<number> {
   const { flags, session } = call;
   const attached = attachedStreams(flags.attach, flags.interactive);
   if (flags.tty && attached.stdin && !session.stdin.isTTY) {
-    throw new StrataError('invalid_argument', 'the input device is not a TTY', { code: 'no_tty', exitCode: 1 });
+    throw badStreams('the input device is not a TTY');
   }
   const client = await call.client();
   const { Id } = await createContainer(client, inputOf(call), attached);
@@ -113,4 +112,8 @@ async function startJoined(
 function sendSignal(client: Client, id: string, signal: string): Promise<void> {
   // It may be over just now.
   return client.containers.kill(id, signal).catch(() => {});
+}
+
+function badStreams(message: string): StrataError {
+  return new StrataError('invalid_argument', message, { code: 'bad_streams' });
 }

@@ -41,7 +41,7 @@ export const command = defineCommand({
       }
       session.stdout.write(`${name}\n`);
     });
-    if (failed.length > 0) session.stderr.write(`failed to start containers: ${failed.join(', ')}\n`);
+    if (failed.length > 0) session.stderr.write(`Error: failed to start containers: ${failed.join(', ')}\n`);
     return code;
   },
 });

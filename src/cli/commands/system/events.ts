@@ -20,8 +20,8 @@ export const command = defineCommand({
     const print = printer(flags.format);
     const { system } = await client();
     const events = system.events({
-      since: momentText(flags.since),
-      until: momentText(flags.until),
+      since: momentText('since', flags.since),
+      until: momentText('until', flags.until),
       filters: flags.filter,
     });
     for await (const event of events) session.stdout.write(`${print(event)}\n`);

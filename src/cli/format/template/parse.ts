@@ -184,10 +184,10 @@ export function parseTemplate(source: string, known: (name: string) => boolean):
     const token = peek();
     switch (token.kind) {
       case 'field':
-        return { kind: 'field', at: token.at, path: fields() };
+        return { kind: 'field', ...chained(token.at, 1) };
       case 'variable':
         next++;
-        return { kind: 'variable', at: token.at, name: token.text, path: fields() };
+        return { kind: 'variable', name: token.text, ...chained(token.at, 0) };
       case 'word':
         next++;
         if (token.text === 'nil') return { kind: 'nil', at: token.at };
@@ -220,6 +220,13 @@ export function parseTemplate(source: string, known: (name: string) => boolean):
       default:
         return undefined;
     }
+  }
+
+  /** Go tells the place of a chain as that of its second part. */
+  function chained(at: number, second: number): { at: number; path: string[] } {
+    const start = next;
+    const path = fields();
+    return { at: path.length > second ? tokens[start + second]!.at : at, path };
   }
 
   function fields(): string[] {

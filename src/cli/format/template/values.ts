@@ -40,6 +40,7 @@ export function formatValue(value: unknown): string {
   if (value === null || value === undefined) return '<nil>';
   if (typeof value === 'function') return formatValue((value as () => unknown)());
   if (Array.isArray(value)) return `[${value.map(formatValue).join(' ')}]`;
+  if (isMap(value) && goStruct in value) return `{${Object.values(value).map(formatValue).join(' ')}}`;
   if (isMap(value))
     return `map[${mapEntries(value)
       .map(([key, one]) => `${key}:${formatValue(one)}`)
