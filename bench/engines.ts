@@ -39,16 +39,27 @@ export function commandEngine(
   };
 }
 
+/** With runc, which bears hybrid cgroups where crun does not. */
 export function buildahEngine(version: string, prefix: readonly string[]): BenchEngine {
   const call = (...args: string[]) => run(prefix[0]!, [...prefix.slice(1), ...args]);
   return {
     name: 'buildah',
     version,
     build: (dir, { noCache }) =>
-      void call('build', '-q', '--layers', ...(noCache ? ['--no-cache'] : []), '-t', 'bench:latest', dir),
+      void call(
+        'build',
+        '--runtime',
+        'runc',
+        '-q',
+        '--layers',
+        ...(noCache ? ['--no-cache'] : []),
+        '-t',
+        'bench:latest',
+        dir,
+      ),
     run: () => {
       const container = call('from', 'localhost/busybox').trim();
-      call('run', container, 'true');
+      call('run', '--runtime', 'runc', container, 'true');
       call('rm', container);
     },
     ls: () => void call('images'),
