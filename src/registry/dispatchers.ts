@@ -56,7 +56,7 @@ function proxyFor(url: URL, proxies: Proxies | undefined): string | undefined {
 }
 
 function createPool(url: URL, proxy: string | undefined, trusted: boolean, certs: HostCerts | undefined): Dispatcher {
-  const tls = url.protocol === 'https:' ? { secureContext: trust(certs), rejectUnauthorized: trusted } : {};
+  const tls = url.protocol === 'https:' ? { secureContext: trust(certs, trusted), rejectUnauthorized: trusted } : {};
   const common = {
     // Several plain connections carry several layers faster than one connection that all of them share.
     allowH2: false,
@@ -67,10 +67,11 @@ function createPool(url: URL, proxy: string | undefined, trusted: boolean, certs
   return new ProxyAgent({ ...common, uri: proxy, requestTls: { ...tls, timeout: timeouts.connect } });
 }
 
-/** The system's authorities, those that Node brings, and the host's own. */
-function trust(certs: HostCerts | undefined): SecureContext {
+/** The system's authorities, those that Node brings, and the host's own; none where nobody has to vouch. */
+function trust(certs: HostCerts | undefined, trusted: boolean): SecureContext {
+  const authorities = trusted ? [...getCACertificates('default'), ...getCACertificates('system')] : [];
   return createSecureContext({
-    ca: [...getCACertificates('default'), ...getCACertificates('system'), ...(certs?.ca ?? [])],
+    ca: [...new Set(authorities), ...(certs?.ca ?? [])],
     ...(certs &&
       certs.client.length > 0 && {
         cert: certs.client.map(({ cert }) => cert),

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import type { ByteStream, Ingest } from '../content/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { LayerMeasure } from '../layer/index.ts';
@@ -8,6 +9,7 @@ import type { ActiveSnapshot, SnapshotName } from '../snapshot/index.ts';
 import { createFlights } from './flights.ts';
 import { layerError, mayBeDamage } from './layer-words.ts';
 import { createSlots } from './slots.ts';
+import { pause } from './transport.ts';
 import type { Credentials, TransferParts } from './types.ts';
 
 /** One layer of an image that is being pulled, with those below it. */
@@ -36,6 +38,9 @@ export interface LayerPuller {
   ): Promise<PulledLayer>;
 }
 
+/** So much of a download is written and handed on at once. */
+const pieceBytes = 512 * 1024;
+
 /** Terminals and clients see a layer move ten times a second. */
 const tellEvery = 100;
 
@@ -45,7 +50,7 @@ const tellEvery = 100;
  */
 export function createLayerPuller(parts: TransferParts): LayerPuller {
   const { client, content, snapshots, layers } = parts;
-  const slots = createSlots(parts.parallel ?? 4);
+  const slots = createSlots(parts.parallel ?? defaultParallel());
   const flights = createFlights<PulledLayer, LayerEvent>();
 
   const pull: LayerPuller['pull'] = (layer, { signal, tell }) =>
@@ -82,13 +87,26 @@ export function createLayerPuller(parts: TransferParts): LayerPuller {
         tell({ status: 'Pull complete' });
         return { snapshot: name, madeSnapshot: true, madeBlob: !hasBlob };
       } catch (error) {
-        await snapshots.discard(active.key);
+        await discard(active);
         if (!hasBlob) await content.delete(layer.blob.digest);
         throw error;
       }
     } catch (error) {
       throw layerError(error, layer.blob.digest);
     }
+  }
+
+  /** On a full disk even forgetting takes room, which the other layers are about to give back. */
+  async function discard(active: ActiveSnapshot): Promise<void> {
+    for (let tries = 0; tries < 10; tries++) {
+      try {
+        await snapshots.discard(active.key);
+        return;
+      } catch {
+        await pause(50 * 2 ** tries, undefined);
+      }
+    }
+    // What is left has no name, and is swept at the next start.
   }
 
   async function fill(
@@ -158,6 +176,11 @@ export function createLayerPuller(parts: TransferParts): LayerPuller {
   return { pull };
 }
 
+/** Extraction is work for a processor, and each layer under way takes memory: two at least, that one can wait. */
+function defaultParallel(): number {
+  return Math.max(2, Math.min(4, availableParallelism()));
+}
+
 /** A blob on its way: what its reader takes is written to the content store too. */
 class Incoming {
   readonly #iterator: AsyncIterator<Uint8Array>;
@@ -168,6 +191,8 @@ class Incoming {
   /** Steps one after another, although reader and {@link keep} may ask at the same time. */
   #turn: Promise<IteratorResult<Uint8Array>> = Promise.resolve({ done: false, value: new Uint8Array(0) });
   #received = 0;
+  readonly #room: Buffer;
+  #rest: IteratorResult<Uint8Array> | undefined;
   ended = false;
   failure: unknown;
 
@@ -177,6 +202,7 @@ class Incoming {
     this.#blob = blob;
     this.#tell = tell;
     this.#downloading = paced('Downloading', blob.size, tell);
+    this.#room = Buffer.allocUnsafeSlow(Math.min(pieceBytes, blob.size + 1));
   }
 
   readonly stream: ByteStream = {
@@ -200,6 +226,25 @@ class Incoming {
     await this.#ingest.abort();
   }
 
+  /**
+   * Sockets give crumbs: handed on one by one, each would cost a write and a message to another thread. A piece is good
+   * until the next one is asked for; whoever takes it across threads copies it before.
+   */
+  async #gather(): Promise<Uint8Array> {
+    let size = 0;
+    const room = this.#room;
+    while (size < room.length) {
+      const rest = this.#rest ?? (await this.#iterator.next());
+      this.#rest = undefined;
+      if (rest.done) break;
+      const taken = Math.min(rest.value.length, room.length - size);
+      room.set(taken === rest.value.length ? rest.value : rest.value.subarray(0, taken), size);
+      size += taken;
+      if (taken < rest.value.length) this.#rest = { done: false, value: rest.value.subarray(taken) };
+    }
+    return room.subarray(0, size);
+  }
+
   #next(): Promise<IteratorResult<Uint8Array>> {
     this.#turn = this.#turn.then(() => this.#step());
     return this.#turn;
@@ -208,17 +253,17 @@ class Incoming {
   async #step(): Promise<IteratorResult<Uint8Array>> {
     if (this.ended) return { done: true, value: undefined };
     try {
-      const step = await this.#iterator.next();
-      if (step.done) {
+      const piece = await this.#gather();
+      if (piece.length === 0) {
         this.ended = true;
         this.#tell({ status: 'Verifying Checksum' });
         this.#tell({ status: 'Download complete' });
-        return step;
+        return { done: true, value: undefined };
       }
-      await this.#ingest.write(step.value);
-      this.#received += step.value.length;
+      await this.#ingest.write(piece);
+      this.#received += piece.length;
       this.#downloading(this.#received);
-      return step;
+      return { done: false, value: piece };
     } catch (error) {
       this.failure = error;
       throw error;

@@ -31,16 +31,21 @@ export function mayBeDamage(thrown: unknown): boolean {
   return thrown instanceof StrataError && unpackCodes.has(thrown.code) && thrown.code !== 'archive_too_large';
 }
 
-function diskFull(thrown: unknown): StrataError | undefined {
+/** SQLITE_FULL: https://www.sqlite.org/rescode.html. */
+const sqliteFull = 13;
+
+/** A full disk is the user's to mend, whoever met it; undefined for other errors. */
+export function diskFull(thrown: unknown): StrataError | undefined {
   for (let error = thrown, depth = 0; depth < 5 && error instanceof Error; depth++, error = error.cause) {
-    const { code } = error as { code?: unknown };
-    if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'no_space') continue;
+    const { code, errcode } = error as { code?: unknown; errcode?: unknown };
+    const isDatabase = code === 'ERR_SQLITE_ERROR' && errcode === sqliteFull;
+    if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'no_space' && !isDatabase) continue;
     const words =
       error instanceof StrataError
         ? error.message
-        : code === 'ENOSPC'
-          ? 'no space left on device'
-          : 'disk quota exceeded';
+        : code === 'EDQUOT'
+          ? 'disk quota exceeded'
+          : 'no space left on device';
     return new StrataError('failed_precondition', `failed to register layer: ${words}`, {
       code: 'disk_full',
       hint: 'make room on the disk of the data root: `system prune` removes what nothing uses',

@@ -22,6 +22,7 @@ import { chooseManifest } from './choose-manifest.ts';
 import { parseDocument } from './document.ts';
 import { checkImageManifest, parseImageConfig } from './image-manifest.ts';
 import type { LayerPuller, PulledLayer, WantedLayer } from './layer-puller.ts';
+import { diskFull } from './layer-words.ts';
 import { limits } from './limits.ts';
 import { pullError } from './pull-words.ts';
 import { readBody } from './read-body.ts';
@@ -51,7 +52,7 @@ export async function pull(parts: PullParts, given: Reference, options: PullOpti
     await warnOfPlatform(parts, last.id, name, options);
     return { ...last, upToDate };
   } catch (error) {
-    throw pullError(error, options.allTags ? given : withDefaultTag(given));
+    throw diskFull(error) ?? pullError(error, options.allTags ? given : withDefaultTag(given));
   }
 }
 
@@ -220,7 +221,8 @@ async function withLayers(
     return await use(done.at(-1)?.snapshot ?? null);
   } catch (error) {
     parts.held.delete(held);
-    await takeAway(parts, wanted, done);
+    // What cannot be taken away (a full disk, say) has no name, and is swept at the next start.
+    await takeAway(parts, wanted, done).catch(() => {});
     throw error;
   } finally {
     parts.held.delete(held);

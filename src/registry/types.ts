@@ -130,7 +130,10 @@ export interface TransferParts {
   readonly layers: Layers;
   /** With the tables of `registryMigrations`. */
   readonly db: Database;
-  /** Layers that are transferred at the same time, for all pulls and for all pushes together. Default 4. */
+  /**
+   * Layers that are transferred at the same time, for all pulls together and for all pushes together. Default for pulls
+   * one for each processor, at least 2 and at most 4; for pushes 5.
+   */
   readonly parallel?: number;
   /** What a pulled layer may expand to; the defaults of `Layers.unpack` where absent. */
   readonly limits?: UnpackLimits;
