@@ -34,7 +34,7 @@ export function httpOp(shop: Workshop, spec: HttpSpec): Op<Value> {
       if (!known || !existsSync(join(known.file, spec.filename))) return undefined;
       if (spec.checksum !== undefined) return spec.checksum === known.digest ? outcome(spec, known) : undefined;
       const answer = await ask(spec.url, validators(known), work);
-      answer.body.destroy();
+      drop(answer.body);
       if (answer.statusCode !== 304) return undefined;
       return outcome(spec, known);
     },
@@ -77,13 +77,19 @@ async function ask(url: string, headers: Record<string, string>, work: Work) {
     const answer = await send(bare, { ...headers, ...auth }, work);
     const { location } = answer.headers;
     if (answer.statusCode < 300 || answer.statusCode >= 400 || answer.statusCode === 304 || !location) return answer;
-    answer.body.destroy();
+    drop(answer.body);
     at = new URL(String(location), at);
     if (!['http:', 'https:'].includes(at.protocol)) {
       throw new StrataError('invalid_argument', `refusing a redirect to ${at.protocol}`);
     }
   }
   throw new StrataError('unavailable', `stopped after ${redirects} redirects`);
+}
+
+/** What is not wanted is not read; that this breaks the connection is no error. */
+function drop(body: Readable): void {
+  body.on('error', () => undefined);
+  body.destroy();
 }
 
 async function send(url: URL, headers: Record<string, string>, work: Work) {
@@ -98,7 +104,7 @@ async function send(url: URL, headers: Record<string, string>, work: Work) {
 async function fetchFile(shop: Workshop, spec: HttpSpec, work: Work): Promise<Download> {
   const answer = await ask(spec.url, {}, work);
   if (answer.statusCode < 200 || answer.statusCode >= 300) {
-    answer.body.destroy();
+    drop(answer.body);
     throw new StrataError('not_found', `invalid response status ${answer.statusCode}`, { code: 'download_failed' });
   }
   const folder = await mkdtemp(join(shop.trees, 'download-'));
