@@ -26,6 +26,7 @@ import { checkName, randomName } from './names.ts';
 import { startTicks } from './process-start.ts';
 import { type ContainerRecord, freshState, hasProcess, isRunning, never, timestamp } from './record.ts';
 import { recoverContainers } from './recover.ts';
+import { endRemains } from './remains.ts';
 import { createBackoff, shouldRestart } from './restart-policy.ts';
 import { withContainerRoot } from './root-view.ts';
 import { type RuntimeFacts, runRuntime } from './runtime.ts';
@@ -606,9 +607,13 @@ export function createContainers(options: ContainerOptions): Containers {
         ended: async (id) => await turns.run(id, () => ended(id)),
         start: async (id) => await turns.run(id, () => startNow(id)),
         remove: async (id) => await removeRow(id, true),
-        abandon: async (id) => {
-          await runtime('delete', '--force', id);
-          await release(id);
+        bundleOf,
+        abandon: async (ids) => {
+          await endRemains(ids, options.runtime());
+          for (const id of ids) {
+            await release(id);
+            store.changeState(id, { pid: 0 });
+          }
         },
         unmount: detachMount,
       }),

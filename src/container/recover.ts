@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Networks } from '../network/index.ts';
 import { isAlive, readExitCode } from './exit-watch.ts';
@@ -18,8 +18,9 @@ export interface RecoverParts {
   readonly ended: (id: string) => Promise<void>;
   readonly start: (id: string) => Promise<void>;
   readonly remove: (id: string) => Promise<void>;
+  readonly bundleOf: (id: string) => string;
   /** Takes away what a run left. */
-  readonly abandon: (id: string) => Promise<void>;
+  readonly abandon: (ids: readonly string[]) => Promise<void>;
   readonly unmount: (target: string) => void;
 }
 
@@ -27,6 +28,9 @@ export interface RecoverParts {
 export async function recoverContainers(parts: RecoverParts): Promise<void> {
   const records = parts.store.all();
   await parts.networks.recover(new Set(records.filter(hasProcess).map(({ id }) => id)));
+  // A bundle without a process: the daemon was killed while it started or tidied up.
+  const halfway = records.filter((record) => !hasProcess(record) && existsSync(parts.bundleOf(record.id)));
+  await parts.abandon(halfway.map(({ id }) => id));
   sweep(parts, records);
   for (const record of records) await recoverOne(record, parts);
 }
@@ -37,11 +41,6 @@ async function recoverOne(record: ContainerRecord, parts: RecoverParts): Promise
     if (isAlive(record) && readExitCode(parts.exitDir, id) === undefined) parts.begin(id);
     else await parts.ended(id);
     return;
-  }
-  if (state.pid > 0) {
-    // Killed between the start of the process and the row that says so.
-    await parts.abandon(id);
-    parts.store.changeState(id, { pid: 0 });
   }
   if (isToRunAgain(record)) {
     parts.store.changeState(id, { status: 'exited' });

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StrataError } from '../errors/index.ts';
 import type { Networks } from '../network/index.ts';
 import { createFirstWords } from './first-words.ts';
+import { endRemains } from './remains.ts';
 import { type RuntimeFacts, runRuntime, spawnRuntime } from './runtime.ts';
 import { defaultProfile } from './seccomp-profile.ts';
 import { makeSpec, type SpecMount } from './spec.ts';
@@ -54,10 +55,8 @@ export function createStepExecutor(options: StepExecutorOptions): StepExecutor {
 
 /** Ends the steps of a daemon that was killed. */
 async function sweep(facts: RuntimeFacts, bundles: string, abandoned: readonly string[]): Promise<void> {
-  for (const id of abandoned) {
-    await runRuntime(facts, ['delete', '--force', id]).catch(() => undefined);
-    rmSync(join(bundles, id), { recursive: true, force: true });
-  }
+  await endRemains(abandoned, facts);
+  for (const id of abandoned) rmSync(join(bundles, id), { recursive: true, force: true });
 }
 
 /** What the runtime itself mounts over. */

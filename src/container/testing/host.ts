@@ -20,6 +20,54 @@ import type { ContainerConfig, ContainerEvent, Containers, HostConfig, LogChunk 
 
 export type TestHost = Awaited<ReturnType<typeof startTestHost>>;
 
+/** Where a test host keeps its things, and its own bridge. */
+export interface TestPlace {
+  readonly top: string;
+  readonly dataRoot: string;
+  readonly stateRoot: string;
+  readonly bridge: { readonly name: string; readonly subnet: string };
+}
+
+export type TestParts = Awaited<ReturnType<typeof openParts>>;
+
+/** The rooms that containers stand on, and containers, on a place that may have been used before. */
+export async function openParts({ dataRoot, stateRoot, bridge }: TestPlace) {
+  const db = openDatabase(join(dataRoot, 'strata.db'), [
+    ...snapshotMigrations,
+    ...networkMigrations,
+    ...volumeMigrations,
+    ...containerMigrations,
+  ]);
+  const layers = createLayers();
+  const snapshots = createSnapshots({
+    root: join(dataRoot, 'snapshots'),
+    mountRoot: join(stateRoot, 'mounts'),
+    db,
+    layers,
+  });
+  const networks = createNetworks({ db, stateRoot, bridge });
+  const volumes = createVolumes({ db, root: join(dataRoot, 'volumes') });
+  const facts = probeRuntime(stateRoot);
+  const runtime = () => facts;
+  const containers = createContainers({ db, snapshots, networks, volumes, dataRoot, stateRoot, runtime });
+  const steps = createStepExecutor({ stateRoot, runtime, networks });
+  await snapshots.sweep();
+  await containers.recover();
+  const events: ContainerEvent[] = [];
+  containers.subscribe((event) => events.push(event));
+  const [known] = [...snapshots.list()];
+  const image = known?.name ?? (await makeImage(snapshots));
+  return { db, layers, snapshots, networks, volumes, containers, steps, events, facts, image };
+}
+
+export async function closeParts(parts: TestParts): Promise<void> {
+  await parts.containers.close();
+  await parts.networks.close();
+  await parts.snapshots.close();
+  await parts.layers.close();
+  parts.db.close();
+}
+
 export async function startTestHost() {
   const top = mkdtempSync(join(tmpdir(), 'strata-ct-'));
   mount('tmpfs', top, 'tmpfs', [], 'mode=0755');
@@ -27,51 +75,12 @@ export async function startTestHost() {
   for (const folder of [dataRoot, stateRoot]) mkdirSync(folder, { mode: 0o711 });
   const tag = randomBytes(2);
   const bridge = { name: `st${tag.toString('hex')}`, subnet: `10.${192 + (tag[0]! % 32)}.${tag[1]}.0/24` };
-  const image = { snapshot: undefined as SnapshotName | undefined };
-
-  async function open() {
-    const db = openDatabase(join(dataRoot, 'strata.db'), [
-      ...snapshotMigrations,
-      ...networkMigrations,
-      ...volumeMigrations,
-      ...containerMigrations,
-    ]);
-    const layers = createLayers();
-    const snapshots = createSnapshots({
-      root: join(dataRoot, 'snapshots'),
-      mountRoot: join(stateRoot, 'mounts'),
-      db,
-      layers,
-    });
-    const networks = createNetworks({ db, stateRoot, bridge });
-    const volumes = createVolumes({ db, root: join(dataRoot, 'volumes') });
-    const facts = probeRuntime(stateRoot);
-    const runtime = () => facts;
-    const containers = createContainers({ db, snapshots, networks, volumes, dataRoot, stateRoot, runtime });
-    const steps = createStepExecutor({ stateRoot, runtime, networks });
-    await snapshots.sweep();
-    await containers.recover();
-    const events: ContainerEvent[] = [];
-    containers.subscribe((event) => events.push(event));
-    image.snapshot ??= await makeImage(snapshots);
-    return { db, layers, snapshots, networks, volumes, containers, steps, events, facts };
-  }
-
-  let parts = await open();
-
-  async function closeParts(): Promise<void> {
-    await parts.containers.close();
-    await parts.networks.close();
-    await parts.snapshots.close();
-    await parts.layers.close();
-    parts.db.close();
-  }
+  const place: TestPlace = { top, dataRoot, stateRoot, bridge };
+  let parts = await openParts(place);
 
   return {
-    top,
-    dataRoot,
-    stateRoot,
-    bridge,
+    ...place,
+    place,
     get parts() {
       return parts;
     },
@@ -89,7 +98,7 @@ export async function startTestHost() {
         host: more.host ?? {},
         image: {
           id: `sha256:${'1'.repeat(64)}` as Digest,
-          snapshot: image.snapshot!,
+          snapshot: parts.image,
           config: more.image ?? { Env: ['PATH=/usr/bin:/bin'] },
         },
       });
@@ -105,12 +114,18 @@ export async function startTestHost() {
     },
     /** A daemon that goes and comes back. */
     async restart(): Promise<void> {
-      await closeParts();
-      parts = await open();
+      await closeParts(parts);
+      parts = await openParts(place);
+    },
+    /** Without the daemon: `work` may use the place, also by another process. */
+    async without(work: () => Promise<void>): Promise<void> {
+      await closeParts(parts);
+      await work();
+      parts = await openParts(place);
     },
     async stop(): Promise<void> {
       for (const { id } of parts.containers.list()) await parts.containers.remove(id, { force: true, volumes: true });
-      await closeParts();
+      await closeParts(parts);
       spawnSync('ip', ['link', 'delete', bridge.name]);
       const left = mountsBelow(top);
       for (const target of left.reverse()) unmount(target, { detach: true });
