@@ -48,8 +48,9 @@ function nginxSource(): string {
   const found = () =>
     existsSync(cache) ? readdirSync(cache).find((name) => /^nginx_.*\.orig\.tar\.gz$/.test(name)) : undefined;
   if (!found()) {
-    mkdirSync(cache, { recursive: true });
-    const sources = join(cache, 'sources.list');
+    // apt removes from its folder of lists whatever is none.
+    mkdirSync(join(cache, 'apt', 'lists'), { recursive: true });
+    const sources = join(cache, 'apt', 'sources.list');
     const uris = aptUris();
     writeFileSync(sources, uris.map((uri) => `deb-src [trusted=yes] ${uri} bookworm main\n`).join(''));
     const options = [
@@ -58,7 +59,7 @@ function nginxSource(): string {
       '-o',
       'Dir::Etc::SourceParts=/dev/null',
       '-o',
-      `Dir::State::Lists=${cache}`,
+      `Dir::State::Lists=${join(cache, 'apt', 'lists')}`,
       '-o',
       'APT::Sandbox::User=root',
     ];
@@ -83,7 +84,7 @@ function aptUris(): string[] {
     .join('\n');
   const uris = [...texts.matchAll(/^URIs:\s*(.+)$/gm)].flatMap((match) => match[1]!.split(/\s+/));
   uris.push(...[...texts.matchAll(/^deb\s+(?:\[[^\]]*\]\s+)?(\S+)/gm)].map((match) => match[1]!));
-  return [...new Set(uris)].filter((uri) => !uri.includes('security')).slice(0, 1);
+  return [...new Set(uris)].filter((uri) => /debian\/?$/.test(uri)).slice(0, 1);
 }
 
 const packages = 'gcc make libc6-dev libpcre2-dev zlib1g-dev';
