@@ -111,7 +111,7 @@ test('namespaces of the host where asked for', async () => {
   assert.equal(await run('hostname', { host: { UTSMode: 'host' } }), `${hostname()}\n`);
   assert.equal(await run('hostname', { host: { NetworkMode: 'host' } }), `${hostname()}\n`);
   const own = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).length;
-  const seen = await run('ls /proc | grep -c "^[0-9]"', { host: { PidMode: 'host' } });
+  const seen = await run('ls /proc 2>/dev/null | grep -c "^[0-9]"', { host: { PidMode: 'host' } });
   assert.ok(Number(seen) > own / 2, seen);
   assert.equal(await run('echo $$'), '1\n');
 });

@@ -82,12 +82,12 @@ function mergeSection(
   const out = { ...base };
   for (const [key, value] of Object.entries(given)) {
     const name = prefix + key;
-    const below = base[key];
+    const below = Object.hasOwn(base, key) ? base[key] : undefined;
     if (typeof below === 'object' && below !== null && !Array.isArray(below)) {
       out[key] = mergeSection(below as Record<string, unknown>, value, `${name}.`, origin);
       continue;
     }
-    const setting = settings[name];
+    const setting = Object.hasOwn(settings, name) ? settings[name] : undefined;
     if (!setting) {
       throw new StrataError('invalid_argument', `${origin}: unknown setting ${JSON.stringify(name)}`, {
         hint: `known settings: ${Object.keys(settings).join(', ')}`,
