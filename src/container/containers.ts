@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/index.ts';
 import { messageOf, StrataError } from '../errors/index.ts';
 import type { Networks } from '../network/index.ts';
@@ -36,7 +37,7 @@ import { createContainerStore } from './store.ts';
 import { removeStubs } from './stubs.ts';
 import { listProcesses } from './top.ts';
 import { createTurns } from './turns.ts';
-import type { Attachment, Container, ContainerEvent, Containers, CreateContainer } from './types.ts';
+import type { Attachment, Container, ContainerEvent, Containers, CreateContainer, LogChunk } from './types.ts';
 
 export interface ContainerOptions {
   readonly db: Database;
@@ -443,6 +444,8 @@ export function createContainers(options: ContainerOptions): Containers {
 
   // ------------------------------------------------------------------ streams
 
+  const deliveries = new Map<string, Set<Promise<void>>>();
+
   async function attach(ref: string, asked: Parameters<Containers['attach']>[1]): Promise<Attachment> {
     const record = store.get(ref);
     const { id, config } = record;
@@ -465,7 +468,36 @@ export function createContainers(options: ContainerOptions): Containers {
       onWake: (wake) => store.onChange(id, wake),
     });
     emit('attach', record);
-    return attachment;
+    return delivered(id, attachment);
+  }
+
+  /** Keeps in mind that this output is being delivered, until it is through or given up. */
+  function delivered(id: string, attachment: Attachment): Attachment {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const all = deliveries.get(id) ?? new Set();
+    deliveries.set(id, all.add(promise));
+    void promise.then(() => {
+      all.delete(promise);
+      if (all.size === 0) deliveries.delete(id);
+    });
+    async function* output(): AsyncGenerator<LogChunk> {
+      try {
+        yield* attachment.output;
+      } finally {
+        resolve();
+      }
+    }
+    const detach = () => {
+      resolve();
+      attachment.detach();
+    };
+    return { ...attachment, output: output(), detach };
+  }
+
+  /** Who waits for an end has all output by then, as with Docker; a client that reads slowly holds nobody up for long. */
+  async function outputDelivered(id: string): Promise<void> {
+    const all = deliveries.get(id);
+    if (all) await Promise.race([Promise.all(all), sleep(1000, undefined, { ref: false })]);
   }
 
   // ------------------------------------------------------------------ the rest
@@ -545,6 +577,7 @@ export function createContainers(options: ContainerOptions): Containers {
       };
       await store.until(first.id, holds, abort ? { signal: abort } : {});
       abort?.throwIfAborted();
+      await outputDelivered(first.id);
       const { exitCode, error } = last.state;
       return { exitCode, ...(error !== '' && { error }) };
     },
