@@ -3,6 +3,7 @@ import type { Image } from '../image/index.ts';
 import {
   canonicalName,
   type Descriptor,
+  type Digest,
   familiarName,
   familiarRepository,
   formatPlatform,
@@ -37,12 +38,15 @@ export async function push(
   const ids = image.config.rootfs.diff_ids.map((diffID) => diffID.slice(7, 19));
   // Docker tells the topmost layer first.
   for (const id of ids.toReversed()) progress?.({ id, status: 'Preparing' });
-  const { manifest, manifestBytes, config, layers } = await parts.images.materialize(image.id, {
-    compression: 'gzip',
-    ...(signal && { signal }),
-  });
+  const blobs = new BlobPush(parts, ref, options);
   try {
-    await pushBlobs(parts, ref, layers, config, ids, options);
+    const { manifest, manifestBytes, config, layers } = await parts.images.materialize(image.id, {
+      compression: 'gzip',
+      signal: blobs.signal,
+    });
+    for (const [i, layer] of layers.entries()) blobs.send(layer, ids[i]);
+    blobs.send(config);
+    await blobs.sent();
     const request = { ...(options.auth && { auth: options.auth }), ...(signal && { signal }) };
     const document = { bytes: manifestBytes, mediaType: manifest.mediaType };
     const digest = await parts.client.putManifest(ref, document, request);
@@ -54,7 +58,7 @@ export async function push(
     progress?.({ status: `${ref.tag}: digest: ${digest} size: ${manifestBytes.length}` });
     return { digest, size: manifestBytes.length };
   } catch (error) {
-    throw pushError(error, ref);
+    throw pushError(await blobs.giveUp(error), ref);
   }
 }
 
@@ -77,40 +81,67 @@ async function findImage({ images }: PushParts, ref: Reference, platform: Platfo
   return image;
 }
 
-async function pushBlobs(
-  parts: PushParts,
-  ref: Reference,
-  layers: readonly Descriptor[],
-  config: Descriptor,
-  ids: readonly string[],
-  options: PushOptions,
-): Promise<void> {
-  const stop = new AbortController();
-  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
-  let failure: unknown;
-  const blobs = new Map<string, { readonly blob: Descriptor; readonly ids: string[] }>();
-  for (const [i, blob] of layers.entries()) {
-    const known = blobs.get(blob.digest);
-    if (known) known.ids.push(ids[i]!);
-    else blobs.set(blob.digest, { blob, ids: [ids[i]!] });
+/** The blobs of one push, sent as they come; the first failure stops all. */
+class BlobPush {
+  readonly #parts: PushParts;
+  readonly #ref: Reference;
+  readonly #options: PushOptions;
+  readonly #stop = new AbortController();
+  /** Ids under which each blob is shown (layers may be equal), and what was told last. */
+  readonly #shown = new Map<Digest, { readonly ids: Set<string>; last?: TransferEvent }>();
+  readonly #running: Promise<void>[] = [];
+  #failure: unknown;
+  readonly signal: AbortSignal;
+
+  constructor(parts: PushParts, ref: Reference, options: PushOptions) {
+    this.#parts = parts;
+    this.#ref = ref;
+    this.#options = options;
+    this.signal = options.signal ? AbortSignal.any([options.signal, this.#stop.signal]) : this.#stop.signal;
   }
-  if (!blobs.has(config.digest)) blobs.set(config.digest, { blob: config, ids: [] });
-  await Promise.all(
-    [...blobs.values()].map(async ({ blob, ids: shown }) => {
-      const tell = (event: TransferEvent) => {
-        for (const id of shown) options.progress?.({ ...event, id });
-      };
-      try {
-        const waiting = () => tell({ status: 'Waiting' });
-        await parts.slots.run(() => pushBlob(parts, ref, blob, { ...options, signal }, tell), { signal, waiting });
-      } catch (error) {
-        // The first failure is the reason; the others only follow from it.
-        failure ??= error;
-        stop.abort();
-      }
-    }),
-  );
-  if (failure !== undefined) throw failure;
+
+  /** Starts to send the blob; one that is sent already is only shown under one more id. */
+  send(blob: Descriptor, id?: string): void {
+    const { progress } = this.#options;
+    const known = this.#shown.get(blob.digest);
+    if (known) {
+      if (id === undefined || known.ids.has(id)) return;
+      known.ids.add(id);
+      if (known.last) progress?.({ ...known.last, id });
+      return;
+    }
+    const shown: { readonly ids: Set<string>; last?: TransferEvent } = { ids: new Set(id === undefined ? [] : [id]) };
+    this.#shown.set(blob.digest, shown);
+    const tell = (event: TransferEvent) => {
+      shown.last = event;
+      for (const one of shown.ids) progress?.({ ...event, id: one });
+    };
+    const { slots } = this.#parts;
+    const options = { ...this.#options, signal: this.signal };
+    const waiting = () => tell({ status: 'Waiting' });
+    const sending = slots.run(() => pushBlob(this.#parts, this.#ref, blob, options, tell), {
+      signal: this.signal,
+      waiting,
+    });
+    this.#running.push(sending.catch((error) => this.#fail(error)));
+  }
+
+  async sent(): Promise<void> {
+    await Promise.all(this.#running);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Stops what is under way; returns the reason, which is the first failure: the others only follow from it. */
+  async giveUp(error: unknown): Promise<unknown> {
+    this.#fail(error);
+    await Promise.all(this.#running);
+    return this.#failure;
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error;
+    this.#stop.abort();
+  }
 }
 
 async function pushBlob(
