@@ -18,6 +18,7 @@ import { digestOf } from './cache/keys.ts';
 import { checkContextPaths } from './contexts/check-paths.ts';
 import { type OpenContext, openContext } from './contexts/open-context.ts';
 import { type ReadDockerfile, readDockerfile } from './contexts/read-dockerfile.ts';
+import { exportCaches, importCaches } from './exporters/cache.ts';
 import { exportAll } from './exporters/export.ts';
 import { namesOf } from './exporters/names.ts';
 import { Compiler } from './frontend/compile.ts';
@@ -89,22 +90,24 @@ class Build {
       platforms.map((platform) => this.#plan(dockerfile, context, file, platform, isExplicit, platforms.length > 1)),
     );
     await this.#tellWarnings(dockerfile, file, platforms[0]!);
+    await importCaches(this.#plant, this.#session, this.#request);
     const held = this.#plant.held.open();
     this.#session.onEnd(async () => held.release());
-    const values = await solve(
-      plans.map(({ vertex }) => vertex),
-      {
-        progress: this.#session.progress,
-        signal: this.#session.signal,
-        slots: this.#plant.slots,
-        flights: this.#plant.flights,
-        now: this.#session.now,
-        onResult: held.add,
-      },
-    );
+    // For a cache of all stages they are targets as well; they run anyway.
+    const all = this.#request.cacheTo?.some(({ mode }) => mode === 'max') ? plans.flatMap(({ stages }) => stages) : [];
+    const values = await solve([...plans.map(({ stage }) => stage.vertex), ...all.map(({ vertex }) => vertex)], {
+      progress: this.#session.progress,
+      signal: this.#session.signal,
+      slots: this.#plant.slots,
+      flights: this.#plant.flights,
+      now: this.#session.now,
+      onResult: held.add,
+    });
     const built = plans.map(
-      (stage, index): BuiltStage => ({ stage, root: rootOf(values[index]), platform: platforms[index]! }),
+      ({ stage }, index): BuiltStage => ({ stage, root: rootOf(values[index]), platform: platforms[index]! }),
     );
+    const roots = values.slice(plans.length).filter((value) => value.kind === 'root');
+    await exportCaches(this.#plant, this.#session, this.#request, { last: built[0]!.root, all: roots });
     return exportAll({
       plant: this.#plant,
       session: this.#session,
@@ -207,7 +210,7 @@ class Build {
     platform: Platform,
     isExplicit: boolean,
     several: boolean,
-  ): Promise<CompiledStage> {
+  ): Promise<{ readonly stage: CompiledStage; readonly stages: readonly CompiledStage[] }> {
     const request = this.#request;
     const globals = this.#globals(dockerfile, platform);
     const nodes = readStages(dockerfile, globals);
@@ -242,13 +245,14 @@ class Build {
     };
     const compiler = new Compiler(settings, nodes);
     const stage = await compiler.stage(target);
-    numberSteps(await compiler.compiled());
+    const stages = await compiler.compiled();
+    numberSteps(stages);
     await checkContextPaths(this.#plant.shop, this.#session.signal, dockerfile, compiler.contextPaths, {
       dir: context.dir,
       label: context.label,
       ignore: file.ignore,
     });
-    return stage;
+    return { stage, stages };
   }
 
   /** Names of bases are read even where nothing needs them. */
@@ -269,7 +273,7 @@ class Build {
       case 'oci-layout':
         throw notYet('an OCI layout as a named context');
       case 'target':
-        throw notYet('a target as a named context');
+        return { kind: 'target', name: named.name };
       default:
         return openNamedContext(shop, this.#session, name, named);
     }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, createReadStream, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type BuildHost, type Built, startBuildHost } from './testing/host.ts';
@@ -177,4 +177,54 @@ test('two builds of the same at the same time do the work once', async () => {
   const both = await Promise.all([host.build(dir), host.build(dir)]);
   assert.equal(both[0].result.imageID, both[1].result.imageID);
   assert.equal(both.flatMap((one) => instructions(one)).filter((text) => text.startsWith('COPY')).length, 1);
+});
+
+test('a linked copy stands on a new base without being made again, where it looks the same', async () => {
+  const dockerfile = (before: string) =>
+    `FROM busybox\nRUN ${before}\nCOPY --link d /usr/linked/\nRUN ls /usr/linked\n`;
+  const dir = host.context({ Dockerfile: dockerfile('echo 1'), 'd/x': '1' });
+  await host.build(dir);
+  writeFileSync(join(dir, 'Dockerfile'), dockerfile('echo 2'));
+  const moved = await host.build(dir);
+  assert.deepEqual(instructions(moved), ['RUN echo 2', 'RUN ls /usr/linked']);
+  assert.equal(moved.output, '2\nx\n');
+  for (const inTheWay of ['mkdir /real; ln -s /real /usr/linked', 'mkdir -m 700 /usr/linked']) {
+    writeFileSync(join(dir, 'Dockerfile'), dockerfile(inTheWay));
+    const { ran, output } = await host.build(dir);
+    assert.equal(ran.length, 3, inTheWay);
+    assert.equal(output, 'x\n');
+  }
+});
+
+test('a cache that was written by one builder serves another', async () => {
+  const other = await startBuildHost();
+  try {
+    const dockerfile =
+      'FROM busybox AS make\nRUN echo made > /m\nFROM busybox\nCOPY --from=make /m /m\nRUN cat /m > /n\n';
+    const dir = host.context({ Dockerfile: dockerfile });
+    const dest = join(host.top, 'cache-out');
+    const first = await host.build(dir, { cacheTo: [{ type: 'local', dest, mode: 'max' }] });
+    assert.equal(first.ran.length, 3);
+    const second = await other.build(dir, { cacheFrom: [{ type: 'local', src: dest }] });
+    assert.deepEqual(second.ran, []);
+    assert.equal(second.result.imageID, first.result.imageID);
+    assert.deepEqual((await other.build(dir, { cacheFrom: [{ type: 'local', src: '/no/such' }] })).ran, []);
+  } finally {
+    await other.stop();
+  }
+});
+
+test('an inline cache travels in the image', async () => {
+  const other = await startBuildHost();
+  try {
+    const dir = host.context({ Dockerfile: 'FROM busybox\nRUN echo inline > /i\nENV A=1\nRUN echo more > /j\n' });
+    const dest = join(host.top, 'inline.tar');
+    const outputs = [{ type: 'docker' as const, dest, attributes: { name: 'inline:1' } }];
+    await host.build(dir, { cacheTo: [{ type: 'inline' }], outputs });
+    await other.images.load(createReadStream(dest));
+    const { ran } = await other.build(dir, { cacheFrom: [{ type: 'registry', ref: 'inline:1' }] });
+    assert.deepEqual(ran, []);
+  } finally {
+    await other.stop();
+  }
 });

@@ -124,7 +124,8 @@ test('a context can be a Dockerfile or an archive on the web', async () => {
 test('a named context stands for a stage, an image or a source of COPY', async () => {
   const extra = host.context({ f: 'extra', hidden: 'x', '.dockerignore': 'hidden\n' });
   const dir = host.context({
-    Dockerfile: 'FROM files AS tree\nFROM alias\nCOPY --from=files . /a/\nCOPY --from=tree / /b/\n',
+    Dockerfile:
+      'FROM files AS tree\nFROM alias\nRUN --mount=from=tree,target=/m,source=f cat /m\nCOPY --from=files . /a/\nCOPY --from=tree / /b/\n',
   });
   const { result } = await host.build(dir, {
     namedContexts: { files: { kind: 'local', dir: extra }, alias: { kind: 'image', name: 'busybox' } },

@@ -3,6 +3,7 @@ import type { Database } from '../../db/index.ts';
 import type { SnapshotName, Snapshots } from '../../snapshot/index.ts';
 import type { CacheRecord } from '../types.ts';
 import type { RootValue } from '../value.ts';
+import type { PortableResult } from './portable.ts';
 
 export interface StepRow {
   readonly slot: string;
@@ -132,6 +133,10 @@ export class Records {
     return this.#db.get(sql, definition, base) !== undefined;
   }
 
+  knowsDefinition(definition: string): boolean {
+    return this.#db.get('SELECT 1 AS yes FROM build_steps WHERE definition = ? LIMIT 1', definition) !== undefined;
+  }
+
   stepByKey(key: string): StepRow | undefined {
     return this.#db.get<StepRow>('SELECT * FROM build_steps WHERE key = ? ORDER BY number DESC LIMIT 1', key);
   }
@@ -148,6 +153,51 @@ export class Records {
 
   stepBySlot(slot: string): StepRow | undefined {
     return this.#db.get<StepRow>('SELECT * FROM build_steps WHERE slot = ? ORDER BY number DESC LIMIT 1', slot);
+  }
+
+  /** The results that are this very root, as they travel with it. */
+  portable(snapshot: SnapshotName, layers: number): PortableResult[] {
+    const rows = this.#db.all<ResultRow>('SELECT * FROM build_results WHERE snapshot = ?', snapshot);
+    return rows.flatMap(({ id, type, description, created_at }) => {
+      if (type !== 'regular' && type !== 'source.local') return [];
+      const found = this.#db.all<{ key: string }>('SELECT key FROM build_keys WHERE result = ? ORDER BY key', id);
+      const step = this.#db.get<StepRow>('SELECT * FROM build_steps WHERE result = ? ORDER BY number DESC LIMIT 1', id);
+      const brief = step && { definition: step.definition, base: step.base, content: step.content };
+      const keys = found.map(({ key }) => key);
+      return [{ layers, id, type, description, created: created_at, keys, ...(brief && { step: brief }) }];
+    });
+  }
+
+  /** Takes over a result that came with a layer which is here as `snapshot`. */
+  adopt(result: PortableResult, snapshot: SnapshotName): void {
+    const { id, type, description, created, keys, step } = result;
+    this.#db.transaction(() => {
+      const known = this.#db.get<ResultRow>('SELECT * FROM build_results WHERE id = ?', id);
+      if (known && known.snapshot !== null && !this.#snapshots.stat(known.snapshot)) {
+        this.#db.run('UPDATE build_results SET snapshot = ? WHERE id = ?', snapshot, id);
+      } else if (!known) {
+        this.#db.run(
+          `INSERT INTO build_results (id, snapshot, type, description, parents, created_at, used_at, uses)
+           VALUES (?, ?, ?, ?, '[]', ?, ?, 0)`,
+          id,
+          snapshot,
+          type,
+          description,
+          created,
+          this.#now(),
+        );
+      }
+      for (const key of keys) this.alias(key, id);
+      if (step && keys[0] !== undefined) {
+        this.#remember({ ...step, slot: '', key: keys[0], instruction: description, manifest: null, result: id });
+      }
+    });
+  }
+
+  /** When the layer was made that `snapshot` ends with, if a step made it: not when it came to this machine. */
+  madeAt(snapshot: SnapshotName): number | undefined {
+    const sql = 'SELECT created_at FROM build_results WHERE snapshot = ? ORDER BY created_at LIMIT 1';
+    return this.#db.get<{ created_at: number }>(sql, snapshot)?.created_at;
   }
 
   /** Writes down the uses since the last call. */

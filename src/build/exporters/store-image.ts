@@ -1,7 +1,9 @@
 import type { Image } from '../../image/index.ts';
 import type { Reference } from '../../oci/index.ts';
 import type { SnapshotName } from '../../snapshot/index.ts';
+import { cacheField, exportResults } from '../cache/portable.ts';
 import { finishConfig, type LayerFact } from '../image-config.ts';
+import type { BuildRequest } from '../types.ts';
 import type { Exporting } from './export.ts';
 import { rewriteTimes } from './rewrite-times.ts';
 
@@ -24,11 +26,23 @@ export async function storeImage(
   }
   const facts = snapshot === root.snapshot ? layers : layersOf(exporting, snapshot);
   const config = finishConfig(stage.draft, facts, { labels: request.labels ?? {}, epoch });
-  return images.create({ config, snapshot, names });
+  if (!wantsInlineCache(request)) return images.create({ config, snapshot, names });
+  const results = exportResults(plant.shop.records, snapshots, root.snapshot);
+  const rawConfig = Buffer.from(JSON.stringify({ ...config, [cacheField]: results }));
+  return images.create({ config, rawConfig, snapshot, names });
+}
+
+/** `--cache-to type=inline`, or BuildKit's build argument for it. */
+export function wantsInlineCache({ cacheTo = [], buildArgs }: BuildRequest): boolean {
+  return cacheTo.some(({ type }) => type === 'inline') || buildArgs?.['BUILDKIT_INLINE_CACHE'] === '1';
 }
 
 function layersOf({ plant }: Exporting, snapshot: SnapshotName | null): LayerFact[] {
   if (snapshot === null) return [];
   const stack = plant.parts.snapshots.stack(snapshot);
-  return stack.map(({ measure, createdAt }) => ({ diffID: measure!.diffID, createdAt }));
+  const { records } = plant.shop;
+  return stack.map(({ name, measure, createdAt }) => ({
+    diffID: measure!.diffID,
+    createdAt: records.madeAt(name) ?? createdAt,
+  }));
 }

@@ -97,6 +97,17 @@ export interface MkdirJob {
   readonly epoch?: number;
 }
 
+/** Asks whether a layer that a copy made on another base can stand on this one. */
+export interface FitsJob {
+  readonly kind: 'fits';
+  /** The layer's directory. */
+  readonly layer: string;
+  /** Layer directories of the new base, topmost first. */
+  readonly lowers: readonly string[];
+  readonly dest: string;
+  readonly look: CopyLook;
+}
+
 /** Reads a small file of a target, following links inside it. */
 export interface ReadJob {
   readonly kind: 'read';
@@ -105,7 +116,7 @@ export interface ReadJob {
   readonly limit: number;
 }
 
-export type Job = ReadJob | ScanJob | MatchJob | MissingJob | CopyJob | MkdirJob;
+export type Job = FitsJob | ReadJob | ScanJob | MatchJob | MissingJob | CopyJob | MkdirJob;
 
 export interface JobResults {
   readonly scan: ScanReport;
@@ -116,4 +127,5 @@ export interface JobResults {
   readonly copy: ScanReport;
   readonly mkdir: null;
   readonly read: string | null;
+  readonly fits: boolean;
 }

@@ -3,6 +3,7 @@ import { basename } from 'node:path/posix';
 import { DigestSink } from './digest-sink.ts';
 import type { DigestTable } from './digest-table.ts';
 import { DiskSink } from './disk-sink.ts';
+import { fits } from './fits.ts';
 import type { CopyJob, Job, JobResults, MkdirJob, ScanJob, Selection, SourceTree } from './jobs.ts';
 import { dateFolders, type FolderLook, makeFolders, place } from './target.ts';
 import { TargetView } from './target-view.ts';
@@ -36,6 +37,8 @@ export function perform(job: Job, around: Surroundings): JobResults[Job['kind']]
       return withTree(job.source, (tree) => copy(tree, job, around));
     case 'mkdir':
       return mkdir(job);
+    case 'fits':
+      return fits(job);
     case 'read':
       return new TargetView(job.target).readFile(job.target.path, job.limit) ?? null;
   }

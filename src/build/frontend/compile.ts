@@ -10,9 +10,11 @@ import { digestOf } from '../cache/keys.ts';
 import { mkdirOp } from '../ops/mkdir.ts';
 import type { StepIdentity } from '../ops/root-step.ts';
 import type { Op } from '../solver/vertex.ts';
-import type { RootValue, Value } from '../value.ts';
+import type { Value } from '../value.ts';
 import { applyMetadata } from './apply-metadata.ts';
+import { contextRoot } from './context-root.ts';
 import { copyStep } from './copy-step.ts';
+import { emptyRoot } from './empty-root.ts';
 import { draftOf, emptyDraft } from './image-draft.ts';
 import { located } from './locate.ts';
 import { isStep, StepNames, showInstruction } from './names.ts';
@@ -23,15 +25,7 @@ import { runStep } from './run-step.ts';
 import { Scope } from './scope.ts';
 import type { FrontendSettings } from './settings.ts';
 import { emptyBase, StageState } from './stage-state.ts';
-import { findByName, findCopySource, mountSources, type StageNode, scratch } from './stages.ts';
-
-export const emptyRoot: RootValue = {
-  kind: 'root',
-  id: digestOf('scratch'),
-  snapshot: null,
-  fresh: false,
-  createdAt: null,
-};
+import { findByName, findCopySource, findTarget, mountSources, type StageNode, scratch } from './stages.ts';
 
 /** Reads stages into vertices, each once and only those that are needed. */
 export class Compiler {
@@ -85,6 +79,7 @@ export class Compiler {
     if (name === scratch) return this.#known(emptyRoot, scratch);
     const external = await this.#external(name, this.settings.targetPlatform);
     if (external.kind === 'tree') return external.vertex;
+    if (external.kind === 'target') return (await this.stage(findTarget(this.nodes, external.name))).vertex;
     return this.#known(external.value, external.reference);
   }
 
@@ -168,8 +163,13 @@ export class Compiler {
       }
       const external = await this.#external(node.base.name, platform);
       if (external.kind === 'tree') {
-        const base = emptyBase(external.vertex, emptyDraft(targetPlatform), targetPlatform);
+        const files = contextRoot(this, external.vertex, '/', '/');
+        const base = emptyBase(files, emptyDraft(targetPlatform), targetPlatform);
         return { base, triggers: [], isImage: true };
+      }
+      if (external.kind === 'target') {
+        const other = await this.stage(findTarget(this.nodes, external.name));
+        return { base: other, triggers: readTriggers(other.draft.config.OnBuild ?? []), isImage: false };
       }
       const { config, value } = external;
       const vertex = {
@@ -190,7 +190,6 @@ export class Compiler {
     const shown = isImage
       ? `FROM ${state.vertex.event.name}`
       : `FROM ${node.base.kind === 'stage' ? node.base.node.label : scratch}`;
-    const isTree = isImage && state.vertex.event.id !== '';
     const before = state.vertex;
     const event = this.#event(
       node,
@@ -200,7 +199,7 @@ export class Compiler {
       isImage ? 'source' : 'metadata',
       from.location,
     );
-    const inputs = node.base.kind === 'stage' || isTree ? [before] : [];
+    const inputs = before.event.id === '' ? [] : [before];
     state.vertex = { event, inputs, op: inputs.length > 0 ? passingOp : before.op };
     state.steps.push({ vertex: state.vertex, instruction: from });
   }

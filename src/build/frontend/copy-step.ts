@@ -40,7 +40,7 @@ export async function copyStep(
     ...(instruction.chown && { chown: instruction.chown }),
     ...chmodOf(instruction.chmod),
   };
-  return { op: copyOp(shop, spec, identity), inputs };
+  return { op: copyOp(shop, spec, identity, { link: instruction.link }), inputs };
 }
 
 /** An octal mode is one number for all; words are worked out file by file. */

@@ -12,7 +12,7 @@ import {
 } from '../../oci/index.ts';
 import { digestOf } from '../cache/keys.ts';
 import type { RootValue } from '../value.ts';
-import { emptyRoot } from './compile.ts';
+import { emptyRoot } from './empty-root.ts';
 
 /** The reference of a base image. */
 export function baseReference(name: string): Reference {

@@ -17,7 +17,9 @@ export type External =
       readonly config: ImageConfig;
       readonly value: Value;
     }
-  | { readonly kind: 'tree'; readonly label: string; readonly vertex: BuildVertex };
+  | { readonly kind: 'tree'; readonly label: string; readonly vertex: BuildVertex }
+  /** Another stage of the same file. */
+  | { readonly kind: 'target'; readonly name: string };
 
 /** A stage that has been read to its end. */
 export interface CompiledStage {

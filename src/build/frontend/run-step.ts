@@ -6,15 +6,13 @@ import {
   runCommand,
 } from '../../dockerfile/index.ts';
 import { StrataError } from '../../errors/index.ts';
-import { digestOf } from '../cache/keys.ts';
-import { copyOp } from '../ops/copy.ts';
 import { execOp } from '../ops/exec.ts';
 import type { ExecMount, ExecSpec, SecretOwner } from '../ops/exec-spec.ts';
 import type { Op } from '../solver/vertex.ts';
 import type { Value } from '../value.ts';
-import { type Compiler, emptyRoot, type Identity } from './compile.ts';
+import type { Compiler, Identity } from './compile.ts';
+import { contextRoot, placed } from './context-root.ts';
 import { parseExtraHosts } from './extra-hosts.ts';
-import { knownOp } from './passing.ts';
 import { joinPath, sourcePath } from './paths.ts';
 import type { BuildVertex } from './plan.ts';
 import type { StageState } from './stage-state.ts';
@@ -150,7 +148,7 @@ async function bindMount(
   const from = mount.from === undefined ? compiler.settings.context() : await compiler.mountSource(mount.from);
   if (mount.from === undefined) compiler.contextPaths.push({ path: source, range: instruction.location });
   const isTree = mount.from === undefined || from.event.kind === 'internal';
-  const vertex = isTree ? asRoot(compiler, from, source) : from;
+  const vertex = isTree ? contextRoot(compiler, from, source, placed) : from;
   const input = inputs.push(vertex) - 1;
   return { type: 'bind', input, source: isTree ? placed : source, target, readonly: mount.readOnly };
 }
@@ -166,7 +164,7 @@ async function cacheMount(
   const from = mount.from === undefined ? undefined : await compiler.mountSource(mount.from);
   const source = sourcePath(mount.source ?? '/');
   const isTree = from?.event.kind === 'internal';
-  const input = from && inputs.push(isTree ? asRoot(compiler, from, source) : from) - 1;
+  const input = from && inputs.push(isTree ? contextRoot(compiler, from, source, placed) : from) - 1;
   const owned = mount.uid !== undefined || mount.gid !== undefined;
   return {
     type: 'cache',
@@ -179,36 +177,4 @@ async function cacheMount(
     ...(owned && { owner: { uid: mount.uid ?? 0, gid: mount.gid ?? 0 } }),
     ...(mount.mode !== undefined && { mode: mount.mode }),
   };
-}
-
-/** Where the files of a context stand in the root that is made of them. */
-const placed = '/context';
-
-/** Files of a context as a root of their own: a step sees them with their owners reset and without what is ignored. */
-function asRoot(compiler: Compiler, tree: BuildVertex, path: string): BuildVertex {
-  const { shop, vertexID, project } = compiler.settings;
-  const known = compiler.contextRoots.get(`${tree.event.id} ${path}`);
-  if (known) return known;
-  const selection = { path, wildcards: false, follow: true };
-  const spec = { actions: [{ input: 1, selection, contentsOnly: true, unpack: false }], dest: placed };
-  const name = `[internal] files of the context for mounts: ${path}`;
-  const identity: Identity & { type: 'source.local' } = {
-    slot: digestOf([project, 'context', path]),
-    instruction: name,
-    description: name,
-    noCache: false,
-    type: 'source.local',
-  };
-  const empty: BuildVertex = {
-    event: { id: vertexID(), kind: 'internal', name: '[internal] empty root' },
-    inputs: [],
-    op: knownOp(emptyRoot),
-  };
-  const vertex: BuildVertex = {
-    event: { id: vertexID(), kind: 'internal', name },
-    inputs: [empty, tree],
-    op: copyOp(shop, spec, identity),
-  };
-  compiler.contextRoots.set(`${tree.event.id} ${path}`, vertex);
-  return vertex;
 }

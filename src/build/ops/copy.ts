@@ -10,6 +10,7 @@ import {
   baseOf,
   found,
   keepResult,
+  recordResult,
   type StepIdentity,
   stepKey,
   targetLayers,
@@ -43,6 +44,11 @@ export interface CopySpec {
   readonly epoch?: number;
 }
 
+export interface CopyOptions {
+  /** `--link`: the layer of an earlier copy is put on another base where it fits. */
+  readonly link?: boolean;
+}
+
 export type CopyIdentity = Omit<StepIdentity, 'definition' | 'type'> & { readonly type?: StepIdentity['type'] };
 
 interface Content {
@@ -51,7 +57,12 @@ interface Content {
 }
 
 /** COPY and ADD: found by what the selected files hold, whatever stage or context they come from. */
-export function copyOp(shop: Workshop, spec: CopySpec, identity: CopyIdentity): Op<Value> {
+export function copyOp(
+  shop: Workshop,
+  spec: CopySpec,
+  identity: CopyIdentity,
+  { link = false }: CopyOptions = {},
+): Op<Value> {
   const step: StepIdentity = { type: 'regular', ...identity, definition: digestOf(['copy', spec]) };
   /** Digests found by `lookup`, for `run`: one op belongs to one build. */
   let content: Content | undefined;
@@ -74,16 +85,18 @@ export function copyOp(shop: Workshop, spec: CopySpec, identity: CopyIdentity): 
       // Another build copies to the same base just now: what it makes may be what is wanted here.
       await settled(shop.copying.get(`${step.definition} ${base}`), work.signal);
       // Nothing recorded on this base: it is a miss whatever the files hold, so they need to be read only once.
-      if (!shop.records.knows(step.definition, base)) return undefined;
+      const mayFit = link && shop.records.knowsDefinition(step.definition);
+      if (!shop.records.knows(step.definition, base) && !mayFit) return undefined;
       content = await scanAll(shop, spec, inputs, work);
       const hit = shop.records.find(stepKey(step.definition, base, content.digest));
-      if (!hit) return undefined;
-      if (fast) shop.records.alias(fast, hit.id);
-      return found(hit);
+      const known = hit ?? (mayFit ? await graftEarlier(shop, spec, step, inputs, content, work) : undefined);
+      if (!known) return undefined;
+      if (fast) shop.records.alias(fast, known.id);
+      return found(known);
     },
     async run(inputs, work): Promise<Outcome<Value>> {
       const parent = rootOf(inputs[0]);
-      const make = () => runCopy(shop, spec, step, inputs, content, fastKey(inputs), work);
+      const make = () => runCopy(shop, spec, step, inputs, content, { fast: fastKey(inputs), link }, work);
       if (content || step.noCache) return found(await make());
       const place = `${step.definition} ${parent.id}`;
       const making = make();
@@ -95,6 +108,40 @@ export function copyOp(shop: Workshop, spec: CopySpec, identity: CopyIdentity): 
       }
     },
   };
+}
+
+/** Under this key lies the latest copy of these contents, whatever base it was made on. */
+function linkKey({ definition }: StepIdentity, { digest }: Content): string {
+  return digestOf(['link', definition, digest]);
+}
+
+/** Puts the layer of an earlier copy of the same files on this base, when that is what a copy would make. */
+async function graftEarlier(
+  shop: Workshop,
+  spec: CopySpec,
+  step: StepIdentity,
+  inputs: readonly Value[],
+  content: Content,
+  work: Work,
+): Promise<RootValue | undefined> {
+  const { snapshots, records, files } = shop;
+  const parent = rootOf(inputs[0]);
+  const earlier = records.find(linkKey(step, content));
+  // What a name means, and what an archive covers, is up to the base.
+  const isPlain = !spec.actions.some(({ unpack }) => unpack) && /^\d*(:\d*)?$/.test(spec.chown ?? '');
+  if (!earlier?.snapshot || parent.snapshot === null || !isPlain || spec.mode !== undefined) return undefined;
+  const layer = snapshots.stat(earlier.snapshot)!.diffDir;
+  const lowers = snapshots
+    .stack(parent.snapshot)
+    .map(({ diffDir }) => diffDir)
+    .reverse();
+  const [uid = '', gid = uid] = (spec.chown ?? '').split(':');
+  const look = lookOf(spec, spec.chown === undefined ? undefined : { uid: Number(uid), gid: Number(gid) });
+  if (!(await files.run({ kind: 'fits', layer, lowers, dest: spec.dest, look }, work))) return undefined;
+  const { name } = await snapshots.graft(earlier.snapshot, parent.snapshot);
+  const parents = inputs.flatMap((input) => (input.kind === 'root' ? [input.id] : []));
+  const made = { base: parent.id, content: content.digest, manifest: content.manifest, parents };
+  return { ...recordResult(shop, step, name, made), fresh: false };
 }
 
 async function settled(other: Promise<unknown> | undefined, signal: AbortSignal): Promise<void> {
@@ -161,7 +208,7 @@ async function runCopy(
   step: StepIdentity,
   inputs: readonly Value[],
   known: Content | undefined,
-  fast: string | undefined,
+  { fast, link }: { readonly fast: string | undefined; readonly link: boolean },
   work: Work,
 ): Promise<RootValue> {
   const parent = rootOf(inputs[0]);
@@ -182,7 +229,7 @@ async function runCopy(
       base: parent.id,
       content: content.digest,
       manifest: content.manifest,
-      aliases: fast && !step.noCache ? [fast] : [],
+      aliases: [...(fast && !step.noCache ? [fast] : []), ...(link ? [linkKey(step, content)] : [])],
       parents: inputs.flatMap((input) => (input.kind === 'root' ? [input.id] : [])),
     });
   });

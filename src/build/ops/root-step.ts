@@ -1,4 +1,4 @@
-import type { ActiveSnapshot } from '../../snapshot/index.ts';
+import type { ActiveSnapshot, SnapshotName } from '../../snapshot/index.ts';
 import { explainMiss } from '../cache/explain.ts';
 import { digestOf } from '../cache/keys.ts';
 import type { TargetLayers } from '../files/target-view.ts';
@@ -85,27 +85,22 @@ export async function keepResult(
       await snapshots.remove(name);
     }
   }
+  return recordResult(shop, step, snapshot, made, adopt);
+}
+
+/** Records a snapshot as the result of a step. */
+export function recordResult(
+  { records }: Workshop,
+  step: StepIdentity,
+  snapshot: SnapshotName,
+  made: Made,
+  adopt?: RootValue,
+): RootValue {
+  const { slot, definition, instruction, type, description } = step;
   const { base, content = '', manifest = null, aliases = [], parents } = made;
-  const key = stepKey(step.definition, base, content);
-  return records.store(
-    {
-      snapshot,
-      type: step.type,
-      description: step.description,
-      parents,
-      aliases,
-      step: {
-        slot: step.slot,
-        definition: step.definition,
-        base,
-        content,
-        key,
-        instruction: step.instruction,
-        manifest,
-      },
-    },
-    adopt,
-  );
+  const key = stepKey(definition, base, content);
+  const row = { slot, definition, base, content, key, instruction, manifest };
+  return records.store({ snapshot, type, description, parents, aliases, step: row }, adopt);
 }
 
 /** Runs `use` on a new active snapshot and discards it when that fails. */

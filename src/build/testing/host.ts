@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -123,6 +124,8 @@ export async function startBuildHost(): Promise<BuildHost> {
 async function makeBase(images: Images, snapshots: Snapshots): Promise<Image> {
   const active = await snapshots.prepare(null);
   makeBusyboxRoot(active.diffDir);
+  // The same base on every host, as a registry would give it.
+  spawnSync('find', [active.diffDir, '-exec', 'touch', '-h', '-d', '@1700000000', '{}', '+']);
   const { name } = await snapshots.commit(active);
   const { measure } = await snapshots.measure(name);
   return images.create({

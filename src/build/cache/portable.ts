@@ -1,0 +1,78 @@
+import { StrataError } from '../../errors/index.ts';
+import type { Image } from '../../image/index.ts';
+import type { SnapshotName, Snapshots } from '../../snapshot/index.ts';
+import type { Records } from './records.ts';
+
+/** Field of an image configuration that holds what the image's layers are results of. */
+export const cacheField = 'strata.cache.v0';
+
+/** A result as it travels with the layers of an image. */
+export interface PortableResult {
+  /** How many layers its root has. */
+  readonly layers: number;
+  readonly id: string;
+  readonly type: 'regular' | 'source.local';
+  readonly description: string;
+  readonly created: number;
+  readonly keys: readonly string[];
+  readonly step?: { readonly definition: string; readonly base: string; readonly content: string };
+}
+
+/** Most results that one image is believed to bring. */
+const limit = 10_000;
+
+/** What the cache knows of the layers under `top`. */
+export function exportResults(records: Records, snapshots: Snapshots, top: SnapshotName | null): PortableResult[] {
+  if (top === null) return [];
+  return snapshots.stack(top).flatMap(({ name }, index) => records.portable(name, index + 1));
+}
+
+/**
+ * Takes over the results that an image brings, for the layers that it really has. Only called for images that the user
+ * named as a source of cache: what their maker says led to a layer is believed.
+ */
+export function importResults(records: Records, snapshots: Snapshots, image: Image): number {
+  const results = readResults(image);
+  if (results.length === 0 || image.snapshot === null) return 0;
+  const stack = snapshots.stack(image.snapshot);
+  let count = 0;
+  for (const result of results) {
+    const layer = stack[result.layers - 1];
+    if (!layer) continue;
+    records.adopt(result, layer.name);
+    count++;
+  }
+  return count;
+}
+
+function readResults(image: Image): readonly PortableResult[] {
+  const config = JSON.parse(Buffer.from(image.rawConfig).toString('utf8')) as Record<string, unknown>;
+  const list = config[cacheField];
+  if (list === undefined) return [];
+  if (!Array.isArray(list) || list.length > limit || !list.every(isResult)) {
+    throw new StrataError('data_loss', `the cache that ${image.id} brings cannot be read`, { code: 'invalid_cache' });
+  }
+  return list;
+}
+
+function isResult(value: unknown): value is PortableResult {
+  if (typeof value !== 'object' || value === null) return false;
+  const { layers, id, type, description, created, keys, step } = value as Record<string, unknown>;
+  const hex = (text: unknown) => typeof text === 'string' && /^[0-9a-f]{64}$/.test(text);
+  return (
+    Number.isSafeInteger(layers) &&
+    Number.isSafeInteger(created) &&
+    hex(id) &&
+    (type === 'regular' || type === 'source.local') &&
+    typeof description === 'string' &&
+    Array.isArray(keys) &&
+    keys.every(hex) &&
+    (step === undefined || isStep(step))
+  );
+}
+
+function isStep(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { definition, base, content } = value as Record<string, unknown>;
+  return [definition, base, content].every((field) => typeof field === 'string');
+}
