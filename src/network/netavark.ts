@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { StrataError } from '../errors/index.ts';
+import { pinBridgeAddress } from './pin-bridge.ts';
 
 /** What netavark is told of one namespace: its JSON of `setup` and `teardown`. */
 export interface NetavarkRequest {
@@ -25,7 +26,9 @@ export interface NetavarkRequest {
       }
     >
   >;
-  readonly network_info: Readonly<Record<string, object>>;
+  readonly network_info: Readonly<
+    Record<string, { readonly network_interface: string | undefined; readonly [key: string]: unknown }>
+  >;
 }
 
 export interface NetavarkAnswer {
@@ -91,7 +94,12 @@ export function createNetavark(configDir: string): Netavark {
   }
 
   return {
-    setup: async (path, request) => JSON.parse(await call('setup', path, request)) as NetavarkAnswer,
+    async setup(path, request) {
+      const answer = JSON.parse(await call('setup', path, request)) as NetavarkAnswer;
+      const bridges = Object.values(request.network_info).map((info) => info.network_interface);
+      await Promise.all(bridges.map(async (bridge) => bridge && (await pinBridgeAddress(bridge))));
+      return answer;
+    },
     teardown: async (path, request) => void (await call('teardown', path, request)),
   };
 }

@@ -399,7 +399,7 @@ export function createNetworks(options: NetworkOptions): Networks {
 }
 
 /** The definition of a network in netavark's words. */
-function networkInfo(network: Network): object {
+function networkInfo(network: Network): NetavarkRequest['network_info'][string] {
   return {
     name: network.name,
     id: network.id,
