@@ -12,7 +12,7 @@ export interface Scenario {
   readonly what: string;
   /** Fills the folder; returns nothing. */
   readonly prepare?: (dir: string) => void;
-  /** Called before run number `round` (from 0) of every engine, untimed. */
+  /** Called before run number `round` (from 0; -1 is the one that fills the caches) of every engine, untimed. */
   readonly change?: (dir: string, round: number) => void;
   readonly kind: 'build' | 'build-no-cache' | 'build-warm' | 'run' | 'ls';
   readonly rounds: number;

@@ -156,8 +156,10 @@ function measure(scenario: Scenario, engines: readonly BenchEngine[]): Row {
   scenario.prepare?.(dir);
   const times = new Map<string, number[]>(engines.map((engine) => [engine.name, []]));
   const rounds = values.rounds ? Number(values.rounds) : scenario.rounds;
-  if (scenario.kind !== 'run' && scenario.kind !== 'ls' && scenario.kind !== 'build-no-cache')
+  if (scenario.kind !== 'run' && scenario.kind !== 'ls' && scenario.kind !== 'build-no-cache') {
+    scenario.change?.(dir, -1);
     for (const engine of engines) attempt(engine, () => engine.build(dir, { noCache: false }));
+  }
   for (let round = 0; round < rounds; round++) {
     scenario.change?.(dir, round);
     // Nobody pays for another's unwritten pages.

@@ -10,7 +10,7 @@ import { createNetworks, networkMigrations } from './index.ts';
 
 test('a bridge keeps its hardware address whoever joins it, so that what its members know of it stays true', async () => {
   const stateRoot = mkdtempSync(join(tmpdir(), 'strata-bridge-'));
-  const db = openDatabase(':memory:', networkMigrations);
+  const db = openDatabase(join(stateRoot, 'db.sqlite'), networkMigrations);
   const tag = randomBytes(2);
   const name = `sb${tag.toString('hex')}`;
   const networks = createNetworks({ db, stateRoot, bridge: { name, subnet: `10.191.${tag[0]}.0/24` } });
@@ -36,6 +36,7 @@ test('a bridge keeps its hardware address whoever joins it, so that what its mem
   } finally {
     for (let i = 0; i < 6; i++) await networks.disconnect(`member${i}`);
     await networks.close();
+    db.close();
     spawnSync('ip', ['link', 'delete', name]);
     rmSync(stateRoot, { recursive: true, force: true });
   }
