@@ -8,36 +8,65 @@ import { test } from 'node:test';
 import { openDatabase } from '../db/index.ts';
 import { createNetworks, networkMigrations } from './index.ts';
 
-test('a bridge keeps its hardware address whoever joins it, so that what its members know of it stays true', async () => {
+function openBridge() {
   const stateRoot = mkdtempSync(join(tmpdir(), 'strata-bridge-'));
   const db = openDatabase(join(stateRoot, 'db.sqlite'), networkMigrations);
   const tag = randomBytes(2);
   const name = `sb${tag.toString('hex')}`;
   const networks = createNetworks({ db, stateRoot, bridge: { name, subnet: `10.191.${tag[0]}.0/24` } });
-  const address = () => readFileSync(`/sys/class/net/${name}/address`, 'utf8').trim();
+  return {
+    name,
+    join: (id: string) =>
+      networks.connect({
+        containerID: id,
+        containerName: id,
+        networks: [{ name: 'bridge', aliases: [] }],
+        ports: {},
+      }),
+    leave: (id: string) => networks.disconnect(id),
+    async close() {
+      await networks.close();
+      db.close();
+      spawnSync('ip', ['link', 'delete', name]);
+      rmSync(stateRoot, { recursive: true, force: true });
+    },
+  };
+}
+
+test('a bridge keeps its hardware address whoever joins it, so that what its members know of it stays true', async () => {
+  const bridge = openBridge();
+  const address = () => readFileSync(`/sys/class/net/${bridge.name}/address`, 'utf8').trim();
   try {
     const seen: string[] = [];
     for (let i = 0; i < 6; i++) {
-      await networks.connect({
-        containerID: `member${i}`,
-        containerName: `member${i}`,
-        networks: [{ name: 'bridge', aliases: [] }],
-        ports: {},
-      });
+      await bridge.join(`member${i}`);
       seen.push(address());
     }
     // Six random addresses: that the first is the lowest of them by chance is one in six for a bridge that takes the lowest.
     assert.deepEqual(new Set(seen).size, 1, seen.join(' '));
     assert.equal(
-      readFileSync(`/sys/class/net/${name}/addr_assign_type`, 'utf8').trim(),
+      readFileSync(`/sys/class/net/${bridge.name}/addr_assign_type`, 'utf8').trim(),
       '3',
       'set, not chosen by the kernel',
     );
   } finally {
-    for (let i = 0; i < 6; i++) await networks.disconnect(`member${i}`);
-    await networks.close();
-    db.close();
-    spawnSync('ip', ['link', 'delete', name]);
-    rmSync(stateRoot, { recursive: true, force: true });
+    for (let i = 0; i < 6; i++) await bridge.leave(`member${i}`);
+    await bridge.close();
+  }
+});
+
+test('the next owner of an address has its hardware address too, so that what others know of it stays true', async () => {
+  const bridge = openBridge();
+  try {
+    const seen: unknown[] = [];
+    for (let i = 0; i < 2; i++) {
+      const { endpoints } = await bridge.join(`member${i}`);
+      seen.push([endpoints['bridge']?.IPAddress, endpoints['bridge']?.MacAddress]);
+      await bridge.leave(`member${i}`);
+    }
+    assert.match(String(seen[0]), /^10\.191\.\d+\.\d+,02:42:0a:bf:/);
+    assert.deepEqual(seen[1], seen[0]);
+  } finally {
+    await bridge.close();
   }
 });
