@@ -1,5 +1,4 @@
 export { isArchiveFile } from './archive-file.ts';
-export { decompress, detectCompression } from './decompress.ts';
 export { runLayerWorker, workerRoom } from './layer-worker.ts';
 export type { LayersOptions } from './layers.ts';
 export { createLayers } from './layers.ts';
