@@ -18,6 +18,10 @@ export interface CommitOptions {
 
 /** Makes an image of a container: its image's layers and one more with what the container changed. */
 export async function commitContainer(backend: Backend, container: Container, options: CommitOptions): Promise<Image> {
+  return await backend.images.during(() => commit(backend, container, options));
+}
+
+async function commit(backend: Backend, container: Container, options: CommitOptions): Promise<Image> {
   const base = container.imageID === null ? undefined : await backend.images.get(container.imageID);
   const layer = await whilePaused(backend, container, options.pause, () =>
     copyChanges(backend, container, options.signal),

@@ -86,7 +86,7 @@ export function createBuilder(parts: BuilderParts): Builder & { close(): Promise
   parts.images.addHolder(() => [...records.snapshots(), ...held.snapshots()]);
   const plant: Plant = { parts, shop, slots: new Slots(parts.parallelism), flights: new Flights(), held };
   return {
-    build: (request, options) => runBuild(plant, request, options),
+    build: (request, options) => parts.images.during(() => runBuild(plant, request, options)),
     cache: {
       list: () => listCache(plant),
       prune: (options) => pruneCache(plant, options),

@@ -1,3 +1,4 @@
+import { StrataError } from '../errors/index.ts';
 import { openContext } from './contexts/open-context.ts';
 import { readIgnore } from './contexts/read-dockerfile.ts';
 import { contextNames } from './frontend/externals.ts';
@@ -46,4 +47,8 @@ export function contextVertex(
     inputs: [],
     op: knownOp({ kind: 'tree', source, label }),
   };
+}
+
+export function notYet(what: string): StrataError {
+  return new StrataError('unsupported', `${what} is not supported`);
 }

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { StrataError } from '../errors/index.ts';
 import type { Digest } from '../oci/index.ts';
 
@@ -11,6 +12,11 @@ export interface ArchiveImage {
 /** Where a blob lies in an OCI layout. */
 export function blobPath(digest: Digest): string {
   return `blobs/${digest.replace(':', '/')}`;
+}
+
+/** A member's name without `./`, `//` and `..`: archives write the same name in several ways. */
+export function memberPath(path: string): string {
+  return posix.normalize(`/${path}`).slice(1);
 }
 
 /** The text of a small JSON member as an object; `invalid_argument` names the member. */

@@ -1,303 +1,210 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { posix } from 'node:path';
 import type { ByteStream, ContentStore } from '../content/index.ts';
 import { messageOf, StrataError } from '../errors/index.ts';
-import { readTar } from '../layer/index.ts';
-import {
-  type Compression,
-  chainIDs,
-  type Descriptor,
-  type DiffID,
-  type Digest,
-  hostPlatform,
-  type ImageConfig,
-  type Index,
-  isDigest,
-  isIndexType,
-  layerCompression,
-  type Manifest,
-  mediaTypes,
-  parseReference,
-  platformMatches,
-  type Reference,
-  withDefaultTag,
-} from '../oci/index.ts';
+import { decompress, detectCompression, readTar } from '../layer/index.ts';
+import { chainIDs, type Descriptor, type DiffID, type Digest, type ImageConfig } from '../oci/index.ts';
 import type { Progress, TransferEvent } from '../progress/index.ts';
 import type { SnapshotName } from '../snapshot/index.ts';
-import { blobPath, parseArchiveManifest, parseMember } from './archive-names.ts';
-import { detectCompression, plain } from './compression.ts';
-import type { Image, Images } from './types.ts';
+import { type ArchivedImage, findImages, type Member } from './archive-images.ts';
+import { memberPath } from './archive-names.ts';
+import type { Collector } from './collector.ts';
+import { parseConfig } from './config.ts';
+import { layerTypes } from './layer-blobs.ts';
+import type { Images, LoadedImage, NewImage } from './types.ts';
+import type { LayerStore } from './unpack-layer.ts';
 
-/** Most bytes of one archive, and most members: bounds against archives that only mean to fill the disk. */
-const limits = { members: 100_000, bytes: 256 * 1024 ** 3, document: 8 * 1024 * 1024 };
-
-interface Member {
-  readonly digest: Digest;
-  readonly size: number;
-  readonly head: Uint8Array;
-}
-
-/** One image of an archive, before it is stored. */
-interface Found {
-  readonly config: Member;
-  readonly layers: readonly Member[];
-  readonly names: readonly Reference[];
-  readonly manifest?: { readonly bytes: Uint8Array; readonly mediaType: string };
-}
+/** Bounds against archives that only mean to fill the disk. */
+const most = { members: 100_000, bytes: 256 * 1024 ** 3, document: 8 * 1024 * 1024 };
 
 export interface LoadParts {
   readonly content: ContentStore;
-  readonly unpack: Images['unpackLayer'];
+  readonly layers: LayerStore;
+  readonly collector: Collector;
   readonly create: Images['create'];
-  readonly record: (diffID: DiffID, blob: Descriptor) => void;
-  /** Removes blobs and snapshots that nothing names: after a failure the store is as it was. */
-  readonly cleanUp: (blobs: readonly Digest[]) => Promise<void>;
+  readonly find: Images['find'];
 }
 
-export interface Loaded {
-  readonly id: Digest;
-  readonly name?: string;
+interface LoadOptions {
+  readonly signal?: AbortSignal;
+  readonly progress?: Progress<TransferEvent>;
 }
 
+/**
+ * Stores the images of an archive. Every file of the archive first becomes a blob, so that order and layout do not
+ * matter; then all layers are unpacked; names are given last, when nothing can fail any more for what the archive holds.
+ */
 export async function loadArchive(
   source: ByteStream,
   parts: LoadParts,
-  options: { readonly signal?: AbortSignal; readonly progress?: Progress<TransferEvent> },
-): Promise<readonly Loaded[]> {
-  const members = new Map<string, Member>();
-  const links = new Map<string, string>();
-  const stored: Digest[] = [];
-  try {
-    await spool(await plain(source), parts.content, members, links, stored, options.signal);
-    for (const [from, to] of links) {
-      const member = members.get(to);
-      if (member) members.set(from, member);
+  options: LoadOptions,
+): Promise<readonly LoadedImage[]> {
+  return await parts.collector.during(async () => {
+    const brought = { blobs: new Set<Digest>(), snapshots: new Set<SnapshotName>() };
+    try {
+      const members = await spool(decompress(source, 'detect'), parts.content, brought.blobs, options.signal);
+      const found = await findImages({ members, content: parts.content });
+      if (found.length === 0) {
+        throw new StrataError('invalid_argument', 'the archive holds no image', {
+          code: 'invalid_archive',
+          hint: 'load takes what `save` wrote; for a root file system use import',
+        });
+      }
+      const ready: NewImage[] = [];
+      for (const image of found) ready.push(await unpackImage(image, parts, brought.snapshots, options));
+      const loaded: LoadedImage[] = [];
+      for (const image of ready) loaded.push(...(await nameImage(image, parts)));
+      return loaded;
+    } catch (error) {
+      throw archiveError(error, options.signal);
+    } finally {
+      // What no image has taken goes: after a failure the store is as it was.
+      await parts.collector.offer(brought);
     }
-    const images = await findImages(members, parts.content);
-    if (images.length === 0)
-      throw new StrataError('invalid_argument', 'the archive holds no image', {
-        code: 'invalid_archive',
-        hint: 'load takes what `save` wrote; for a root file system use import',
-      });
-    const loaded: Loaded[] = [];
-    for (const found of images) loaded.push(...(await store(found, parts, options)));
-    await parts.cleanUp(stored);
-    return loaded;
-  } catch (error) {
-    await parts.cleanUp(stored);
-    if (error instanceof StrataError || (error instanceof Error && error.name === 'AbortError')) throw error;
-    throw new StrataError('invalid_argument', `the archive cannot be read: ${messageOf(error)}`, {
-      code: 'invalid_archive',
-      cause: error,
-    });
-  }
+  });
 }
 
-/** Every file of the archive becomes a blob under its digest: order and layout of the archive do not matter. */
+function archiveError(error: unknown, signal: AbortSignal | undefined): unknown {
+  if (signal?.aborted) return new StrataError('cancelled', 'cancelled', { cause: error });
+  if (error instanceof StrataError || (error as NodeJS.ErrnoException).code === 'ENOSPC') return error;
+  return new StrataError('invalid_argument', `the archive cannot be read: ${messageOf(error)}`, {
+    code: 'invalid_archive',
+    cause: error,
+  });
+}
+
 async function spool(
   tar: ByteStream,
   content: ContentStore,
-  members: Map<string, Member>,
-  links: Map<string, string>,
-  stored: Digest[],
-  signal?: AbortSignal,
-): Promise<void> {
+  stored: Set<Digest>,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, Member>> {
+  const members = new Map<string, Member>();
+  const links = new Map<string, string>();
   let total = 0;
   for await (const { header, body } of readTar(tar)) {
     signal?.throwIfAborted();
-    if (members.size + links.size > limits.members)
-      throw new StrataError('invalid_argument', `the archive has more than ${limits.members} members`, {
-        code: 'archive_too_large',
-      });
+    if (members.size + links.size >= most.members) throw tooLarge(`more than ${most.members} members`);
     const path = memberPath(header.path);
     if (header.type === 'symlink' || header.type === 'hardlink') {
       const base = header.type === 'symlink' ? posix.dirname(path) : '';
       links.set(path, memberPath(posix.join(base, header.link)));
-      continue;
     }
     if (header.type !== 'file') continue;
     total += header.size;
-    if (total > limits.bytes)
-      throw new StrataError('invalid_argument', `the archive holds more than ${limits.bytes} bytes`, {
-        code: 'archive_too_large',
-      });
-    const ingest = await content.ingest(`load-${randomBytes(8).toString('hex')}`);
-    let head: Uint8Array = new Uint8Array(0);
-    try {
-      for await (const chunk of body) {
-        if (head.length < 4) head = Buffer.concat([head, chunk.subarray(0, 8)]);
-        await ingest.write(chunk);
-      }
-      const info = await ingest.commit({});
-      stored.push(info.digest);
-      members.set(path, { ...info, head });
-    } catch (error) {
-      await ingest.abort();
-      throw error;
-    }
+    if (total > most.bytes) throw tooLarge(`more than ${most.bytes} bytes`);
+    const member = await store(body, content, signal);
+    stored.add(member.digest);
+    members.set(path, member);
   }
-}
-
-function memberPath(path: string): string {
-  return posix.normalize(`/${path}`).slice(1);
-}
-
-async function findImages(members: ReadonlyMap<string, Member>, content: ContentStore): Promise<readonly Found[]> {
-  const text = async (name: string) => {
-    const member = members.get(name);
-    return member && (await content.read(member.digest, { limit: limits.document }));
-  };
-  const manifest = await text('manifest.json');
-  if (manifest) return parseArchiveManifest(manifest).map((one) => dockerImage(one, members));
-  const index = await text('index.json');
-  if (index) return await ociImages(parseMember('index.json', index) as Index, members, content);
-  if (members.has('repositories')) {
-    throw new StrataError(
-      'unsupported',
-      'the archive is of the format before Docker 1.10 (2016), which is not supported',
-      { code: 'archive_too_old' },
-    );
+  // Old archives write a layer once and link the others to it.
+  for (const [from, to] of links) {
+    const member = members.get(to) ?? members.get(links.get(to) ?? '');
+    if (member) members.set(from, member);
   }
-  return [];
+  return members;
 }
 
-function dockerImage(
-  entry: ReturnType<typeof parseArchiveManifest>[number],
-  members: ReadonlyMap<string, Member>,
-): Found {
-  return {
-    config: need(members, memberPath(entry.Config)),
-    layers: entry.Layers.map((path) => need(members, memberPath(path))),
-    names: (entry.RepoTags ?? []).map((name) => withDefaultTag(parseReference(name))),
-  };
-}
-
-async function ociImages(
-  index: Index,
-  members: ReadonlyMap<string, Member>,
-  content: ContentStore,
-): Promise<readonly Found[]> {
-  const found: Found[] = [];
-  const seen = new Map<Digest, Found>();
-  for (const descriptor of index.manifests ?? []) {
-    const leaf = await platformManifest(descriptor, members, content, 0);
-    if (!leaf) continue;
-    const names = annotationNames(descriptor);
-    const known = seen.get(leaf.digest);
-    if (known) {
-      found[found.indexOf(known)] = { ...known, names: [...known.names, ...names] };
-      continue;
-    }
-    const bytes = await content.read(leaf.digest, { limit: limits.document });
-    const manifest = parseMember(leaf.digest, bytes) as Manifest;
-    if (!isDigest(manifest.config?.digest) || !Array.isArray(manifest.layers))
-      throw new StrataError('invalid_argument', `${leaf.digest} in the archive is no image manifest`, {
-        code: 'invalid_archive',
-      });
-    const blob = ({ digest }: Descriptor) => need(members, blobPath(digest));
-    const image: Found = {
-      config: blob(manifest.config),
-      layers: manifest.layers.map(blob),
-      names,
-      manifest: { bytes, mediaType: leaf.mediaType },
-    };
-    seen.set(leaf.digest, image);
-    found.push(image);
-  }
-  return found;
-}
-
-/** The manifest for this machine below an index (nested at most 3 deep), or the manifest itself. */
-async function platformManifest(
-  descriptor: Descriptor,
-  members: ReadonlyMap<string, Member>,
-  content: ContentStore,
-  depth: number,
-): Promise<Descriptor | undefined> {
-  if (!isDigest(descriptor.digest))
-    throw new StrataError('invalid_argument', 'the archive names a blob by something that is no digest', {
-      code: 'invalid_archive',
-    });
-  if (!isIndexType(descriptor.mediaType)) {
-    return descriptor.mediaType === mediaTypes.ociManifest || descriptor.mediaType === mediaTypes.dockerManifest
-      ? descriptor
-      : undefined;
-  }
-  if (depth > 3) return undefined;
-  const member = members.get(blobPath(descriptor.digest));
-  if (!member) return undefined;
-  const inner = parseMember(descriptor.digest, await content.read(member.digest, { limit: limits.document })) as Index;
-  const fit = (inner.manifests ?? []).find(
-    (one) => (!one.platform || platformMatches(hostPlatform(), one.platform)) && members.has(blobPath(one.digest)),
-  );
-  return fit && (await platformManifest(fit, members, content, depth + 1));
-}
-
-function annotationNames(descriptor: Descriptor): readonly Reference[] {
-  const full =
-    descriptor.annotations?.['io.containerd.image.name'] ??
-    descriptor.annotations?.['org.opencontainers.image.ref.name'];
-  // `ref.name` may be a tag alone, which names no repository.
-  if (full === undefined || !/[/:]/.test(full)) return [];
+async function store(body: ByteStream, content: ContentStore, signal: AbortSignal | undefined): Promise<Member> {
+  const ingest = await content.ingest(`load-${randomBytes(8).toString('hex')}`);
+  let head: Uint8Array = new Uint8Array(0);
   try {
-    return [withDefaultTag(parseReference(full))];
-  } catch {
-    return [];
+    for await (const chunk of body) {
+      signal?.throwIfAborted();
+      if (head.length < 6) head = Buffer.concat([head, chunk.subarray(0, 8)]);
+      await ingest.write(chunk);
+    }
+    return { ...(await ingest.commit({})), head };
+  } catch (error) {
+    await ingest.abort();
+    throw error;
   }
 }
 
-function need(members: ReadonlyMap<string, Member>, path: string): Member {
-  const member = members.get(path);
-  if (member) return member;
-  throw new StrataError('invalid_argument', `the archive is not complete: ${path} is missing`, {
-    code: 'invalid_archive',
-  });
+function tooLarge(what: string): StrataError {
+  return new StrataError('invalid_argument', `the archive holds ${what}`, { code: 'archive_too_large' });
 }
 
-async function store(
-  found: Found,
-  parts: LoadParts,
-  options: { readonly signal?: AbortSignal; readonly progress?: Progress<TransferEvent> },
-): Promise<readonly Loaded[]> {
-  const rawConfig = await parts.content.read(found.config.digest, { limit: limits.document });
-  const config = parseMember(found.config.digest, rawConfig) as ImageConfig;
-  const diffIDs = config.rootfs?.diff_ids ?? [];
-  if (!diffIDs.every(isDigest) || diffIDs.length !== found.layers.length) {
-    throw new StrataError(
-      'invalid_argument',
-      `the archive's image ${found.config.digest.slice(7, 19)} lists ${diffIDs.length} layers, but ${found.layers.length} come with it`,
-      { code: 'invalid_archive' },
-    );
-  }
-  const chains = chainIDs(diffIDs);
+/** Unpacks the layers that are not here and makes sure that each blob is the layer that the configuration lists. */
+async function unpackImage(
+  found: ArchivedImage,
+  { content, layers }: LoadParts,
+  brought: Set<SnapshotName>,
+  { signal, progress }: LoadOptions,
+): Promise<NewImage> {
+  const rawConfig = await content.read(found.config.digest, { limit: most.document });
+  const config = parseConfig(rawConfig, found.config.digest.slice(7, 19));
+  const diffIDs = checkedDiffIDs(config, found);
   let parent: SnapshotName | null = null;
-  for (const [i, layer] of found.layers.entries()) {
-    const compression = detectCompression(layer.head);
-    const mediaType = layerType(compression);
-    const id = diffIDs[i]!.slice(7, 19);
-    parent = await parts.unpack(async () => await parts.content.fetch({ ...layer, mediaType }), {
+  for (const [i, chainID] of chainIDs(diffIDs).entries()) {
+    const diffID = diffIDs[i]!;
+    const blob = blobOf(found.layers[i]!);
+    const id = diffID.slice(7, 19);
+    const unpacked = await layers.unpack(async () => await content.fetch(blob), {
       parent,
-      diffID: diffIDs[i]!,
-      chainID: chains[i]!,
-      mediaType,
-      ...(options.signal && { signal: options.signal }),
-      progress: (current) => options.progress?.({ id, status: 'Loading layer', current, total: layer.size }),
+      diffID,
+      chainID,
+      mediaType: blob.mediaType,
+      ...(signal && { signal }),
+      progress: (current) => progress?.({ id, status: 'Loading layer', current, total: blob.size }),
     });
-    parts.record(diffIDs[i]!, { mediaType, digest: layer.digest, size: layer.size });
+    if (!unpacked.isVerified && !layers.isKnown(diffID, blob.digest))
+      await verify(content, blob, diffID, unpacked.size);
+    parent = unpacked.name;
+    brought.add(parent);
+    layers.record(diffID, blob);
   }
-  const image: Image = await parts.create({
+  return {
     config,
     rawConfig,
     snapshot: parent,
     names: found.names,
     ...(found.manifest && { manifest: found.manifest }),
-  });
-  if (found.names.length === 0) return [{ id: image.id }];
-  return found.names.map((ref) => ({ id: image.id, name: `${ref.domain}/${ref.path}:${ref.tag}` }));
+  };
 }
 
-function layerType(compression: Compression): string {
-  const type = { none: mediaTypes.ociLayer, gzip: mediaTypes.ociLayerGzip, zstd: mediaTypes.ociLayerZstd }[compression];
-  if (layerCompression(type) !== compression) throw new Error(`no media type for ${compression}`);
-  return type;
+function checkedDiffIDs(config: ImageConfig, found: ArchivedImage): readonly DiffID[] {
+  const { diff_ids } = config.rootfs;
+  if (diff_ids.length === found.layers.length) return diff_ids;
+  throw new StrataError(
+    'invalid_argument',
+    `the archive's image ${found.config.digest.slice(7, 19)} lists ${diff_ids.length} layers, but ${found.layers.length} come with it`,
+    { code: 'invalid_archive' },
+  );
+}
+
+function blobOf({ digest, size, head }: Member): Descriptor {
+  const compression = detectCompression(head);
+  if (compression === 'none' || compression === 'gzip' || compression === 'zstd')
+    return { mediaType: layerTypes[compression], digest, size };
+  throw new StrataError('unsupported', `layer ${digest} is compressed with ${compression}, which layers cannot be`, {
+    code: 'unsupported_layer',
+  });
+}
+
+/**
+ * A layer that is here was not unpacked from this blob: the blob must hold the same tar all the same, or a later push
+ * would send something else as that layer.
+ */
+async function verify(content: ContentStore, blob: Descriptor, diffID: DiffID, size: number): Promise<void> {
+  const hash = createHash('sha256');
+  let read = 0;
+  for await (const chunk of decompress(await content.fetch(blob), 'detect')) {
+    read += chunk.length;
+    if (read > size) break;
+    hash.update(chunk);
+  }
+  const got = `sha256:${hash.digest('hex')}`;
+  if (read === size && got === diffID) return;
+  throw new StrataError('data_loss', `layer ${blob.digest} of the archive is not ${diffID}`, {
+    code: 'diff_id_mismatch',
+  });
+}
+
+async function nameImage(image: NewImage, { create, find }: LoadParts): Promise<readonly LoadedImage[]> {
+  const names = (image.names ?? []).map((ref) => `${ref.domain}/${ref.path}:${ref.tag}`);
+  const before = await Promise.all(names.map(async (name) => (await find(name))?.id));
+  const { id } = await create(image);
+  if (names.length === 0) return [{ id }];
+  return names.map((name, i) => ({ id, name, ...(before[i] && before[i] !== id && { replaced: before[i] }) }));
 }

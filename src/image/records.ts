@@ -11,6 +11,7 @@ import {
   withDefaultTag,
 } from '../oci/index.ts';
 import type { SnapshotName } from '../snapshot/index.ts';
+import { parseConfig } from './config.ts';
 import type { Image } from './types.ts';
 
 export interface ImageRow {
@@ -45,7 +46,7 @@ export function createRecords(db: Database, content: ContentStore): Records {
     const known = configs.get(id);
     if (known) return known;
     const raw = await content.read(id);
-    const made = { raw, config: JSON.parse(Buffer.from(raw).toString('utf8')) as ImageConfig };
+    const made = { raw, config: parseConfig(raw, id.slice(7, 19)) };
     if (configs.size >= 2000) configs.clear();
     configs.set(id, made);
     return made;

@@ -6,151 +6,165 @@ import {
   familiarName,
   familiarRepository,
   parseReference,
+  type Reference,
   repositoryName,
   withDefaultTag,
 } from '../oci/index.ts';
-import type { SnapshotName, Snapshots } from '../snapshot/index.ts';
+import type { Snapshots } from '../snapshot/index.ts';
+import type { Collector } from './collector.ts';
 import type { ImageRow, Records } from './records.ts';
 import type { ImageUse, RemovedImage } from './types.ts';
+
+/** Docker's rules for `image rm`, as Docker 28 has them: a name is untied; the last name, or an id, deletes the image. */
 
 export interface RemoveParts {
   readonly db: Database;
   readonly records: Records;
   readonly snapshots: Snapshots;
-  /** Snapshots that something other than an image keeps: cache records, containers. */
-  readonly held: () => ReadonlySet<SnapshotName>;
+  readonly collector: Collector;
 }
 
-/** Docker's rules for `image rm`: a name is untagged; the last name, or an id, deletes the image. */
+export interface RemoveOptions {
+  readonly force: boolean;
+  /** Deletes also the unnamed images that it was made from. */
+  readonly prune: boolean;
+  readonly uses: readonly ImageUse[];
+}
+
+/** Deletes an image's row and layers: the one way by which images go. */
 export async function removeImage(
   parts: RemoveParts,
   text: string,
-  options: { readonly force: boolean; readonly uses: readonly ImageUse[] },
+  options: RemoveOptions,
 ): Promise<readonly RemovedImage[]> {
-  const { records } = parts;
-  const row = records.required(text);
-  const short = row.id.slice(7, 19);
-  const names = records.names(row.id);
-  const running = options.uses.find((use) => use.running);
-  const byID = isID(row, text);
-  if (!byID) return await removeByName(parts, row, text, names, options);
-
-  if (running) {
-    throw conflict(
-      `conflict: unable to delete ${short} (cannot be forced) - image is being used by running container ${running.container.slice(0, 12)}`,
-      'stop and remove the container first',
+  const row = parts.records.required(text);
+  const refs = referencesOf(parts, row.id);
+  if (isID(row, text)) {
+    if (!isSingle(refs)) return await deleteImage(parts, row, options);
+    const conflict = conflictOf(parts, row, options.uses, { names: false, stopped: !options.force });
+    if (conflict) throw conflict.error;
+    const untied = refs.map((ref) => untie(parts, ref));
+    return [...untied, ...(await deleteImage(parts, row, options))];
+  }
+  const use = options.uses.find((one) => one.running) ?? options.uses[0];
+  if (!options.force && isSingle(refs) && use) {
+    throw new StrataError(
+      'conflict',
+      `conflict: unable to remove repository reference "${text}" (must force) - container ${use.container.slice(0, 12)} is using its referenced image ${row.id.slice(7, 19)}`,
+      { code: 'image_in_use', hint: 'remove the container first, or use --force to take the name away' },
     );
   }
-  if (!options.force) {
-    const repositories = new Set(
-      [...names, ...records.repoDigests(row.id)].map((name) => repositoryName(parseReference(name))),
-    );
-    if (repositories.size > 1) {
-      throw conflict(
-        `conflict: unable to delete ${short} (must be forced) - image is referenced in multiple repositories`,
-        'remove its names one by one, or use --force',
-      );
-    }
-    if (options.uses[0]) {
-      throw conflict(
-        `conflict: unable to delete ${short} (must be forced) - image is being used by stopped container ${options.uses[0].container.slice(0, 12)}`,
-        'remove the container first, or use --force',
-      );
-    }
-  }
-  return [...untagAll(parts, row), ...(await deleteImage(parts, row))];
+  return await removeName(parts, row, withDefaultTag(parseReference(text)), options);
 }
 
-async function removeByName(
+async function removeName(
   parts: RemoveParts,
   row: ImageRow,
-  text: string,
-  names: readonly string[],
-  options: { readonly force: boolean; readonly uses: readonly ImageUse[] },
+  given: Reference,
+  options: RemoveOptions,
 ): Promise<readonly RemovedImage[]> {
-  const { db, records } = parts;
-  const ref = parseReference(text);
-  if (ref.digest !== undefined) {
-    const { tag: _, ...untagged } = ref;
-    db.run('DELETE FROM image_digests WHERE name = ?', canonicalName(untagged));
-    const removed: RemovedImage[] = [{ untagged: familiarName(untagged) }];
-    const inRepository = names.filter((name) => repositoryName(parseReference(name)) === repositoryName(ref));
-    if (names.length === inRepository.length) {
-      removed.push(...untagAll(parts, row), ...(await deleteImage(parts, row)));
-    }
-    return removed;
+  const removed = [untie(parts, given)];
+  const refs = referencesOf(parts, row.id);
+  const here = refs.filter((ref) => repositoryName(ref) === repositoryName(given));
+  // The digests of a repository go with its last tag.
+  const digests = given.digest === undefined && here.every(({ digest }) => digest !== undefined) ? here : [];
+  removed.push(...digests.map((ref) => untie(parts, ref)));
+  if (refs.length > digests.length) return removed;
+  return [...removed, ...(await deleteImage(parts, row, { ...options, quiet: true }))];
+}
+
+/** Tags and digests by which the image is known. */
+function referencesOf({ records }: RemoveParts, id: Digest): readonly Reference[] {
+  return [...records.names(id), ...records.repoDigests(id)].map(parseReference);
+}
+
+/** One tag at most, and all in one repository: then an id says clearly enough what is meant. */
+function isSingle(refs: readonly Reference[]): boolean {
+  const tags = refs.filter(({ digest }) => digest === undefined);
+  const repositories = new Set(refs.map(repositoryName));
+  return tags.length <= 1 && repositories.size === 1;
+}
+
+function untie({ db }: RemoveParts, ref: Reference): RemovedImage {
+  if (ref.digest === undefined) {
+    db.run('DELETE FROM image_names WHERE name = ?', canonicalName(ref));
+    return { untagged: familiarName(ref) };
   }
-  const canonical = canonicalName(withDefaultTag(ref));
-  if (names.length === 1) {
-    const use = options.uses.find((one) => one.running) ?? options.uses[0];
-    if (use && !options.force) {
-      throw conflict(
-        `conflict: unable to remove repository reference "${text}" (must force) - container ${use.container.slice(0, 12)} is using its referenced image ${row.id.slice(7, 19)}`,
-        'remove the container first, or use --force to take the name away',
-      );
-    }
-    if (use) {
-      // The container keeps the image; it only loses its name.
-      db.run('DELETE FROM image_names WHERE name = ?', canonical);
-      return [{ untagged: familiarName(withDefaultTag(ref)) }];
-    }
-    return [...untagAll(parts, row), ...(await deleteImage(parts, row))];
-  }
-  db.run('DELETE FROM image_names WHERE name = ?', canonical);
-  const removed: RemovedImage[] = [{ untagged: familiarName(withDefaultTag(ref)) }];
-  const repository = repositoryName(ref);
-  const left = records.names(row.id).some((name) => repositoryName(parseReference(name)) === repository);
-  if (!left) removed.push(...dropDigests(parts, row, repository));
-  return removed;
+  const { tag: _, ...untagged } = ref;
+  db.run('DELETE FROM image_digests WHERE name = ?', canonicalName(untagged));
+  return { untagged: `${familiarRepository(ref)}@${ref.digest}` };
 }
 
-function untagAll(parts: RemoveParts, row: ImageRow): RemovedImage[] {
-  const { db, records } = parts;
-  const removed = records.names(row.id).map((name): RemovedImage => ({ untagged: familiarName(parseReference(name)) }));
-  db.run('DELETE FROM image_names WHERE image = ?', row.id);
-  return [...removed, ...dropDigests(parts, row)];
+interface Conflict {
+  readonly error: StrataError;
+  /** A container is the reason. */
+  readonly used: boolean;
 }
 
-function dropDigests({ db, records }: RemoveParts, row: ImageRow, repository?: string): RemovedImage[] {
-  const names = records
-    .repoDigests(row.id)
-    .filter((name) => repository === undefined || repositoryName(parseReference(name)) === repository);
-  for (const name of names) db.run('DELETE FROM image_digests WHERE name = ?', name);
-  return names.map((name) => {
-    const ref = parseReference(name);
-    return { untagged: `${familiarRepository(ref)}@${ref.digest}` };
-  });
-}
-
-/** The image's row, then its layers from the top down to the first that somebody else needs. */
-export async function deleteImage(
-  { db, snapshots, held }: RemoveParts,
+/** Why the image cannot go: what no force helps against, then what was asked to be looked at besides. */
+function conflictOf(
+  { db, records }: RemoveParts,
   row: ImageRow,
-): Promise<readonly RemovedImage[]> {
-  const removed: RemovedImage[] = [{ deleted: row.id }];
-  db.run('DELETE FROM images WHERE id = ?', row.id);
-  const keep = held();
-  for (let at = row.snapshot; at !== null; ) {
-    const info = snapshots.stat(at);
-    if (!info || keep.has(at) || db.get('SELECT 1 FROM images WHERE snapshot = ?', at)) break;
-    try {
-      await snapshots.remove(at);
-    } catch (error) {
-      if (error instanceof StrataError && error.kind === 'failed_precondition') break;
-      throw error;
-    }
-    if (info.chainID) removed.push({ deleted: info.chainID });
-    at = info.parent;
+  uses: readonly ImageUse[],
+  soft: { readonly names: boolean; readonly stopped: boolean },
+): Conflict | undefined {
+  const conflict = (how: 'must be' | 'cannot be', why: string, hint: string, used: boolean): Conflict => {
+    const message = `conflict: unable to delete ${row.id.slice(7, 19)} (${how} forced) - ${why}`;
+    return { error: new StrataError('conflict', message, { code: 'image_in_use', hint }), used };
+  };
+  const short = (use: ImageUse) => use.container.slice(0, 12);
+  if (db.get('SELECT 1 FROM images WHERE parent = ?', row.id))
+    return conflict('cannot be', 'image has dependent child images', 'remove the images made from it first', false);
+  const running = uses.find((use) => use.running);
+  if (running) {
+    const why = `image is being used by running container ${short(running)}`;
+    return conflict('cannot be', why, 'stop and remove the container first', true);
   }
-  return removed;
+  if (soft.names && records.names(row.id).length + records.repoDigests(row.id).length > 0) {
+    const why = 'image is referenced in multiple repositories';
+    return conflict('must be', why, 'remove its names one by one, or use --force', false);
+  }
+  if (soft.stopped && uses[0]) {
+    const why = `image is being used by stopped container ${short(uses[0])}`;
+    return conflict('must be', why, 'remove the container first, or use --force', true);
+  }
+  return undefined;
+}
+
+/** The row with what names are left, then the layers from the top down to the first that somebody else needs. */
+async function deleteImage(
+  parts: RemoveParts,
+  row: ImageRow,
+  { force, prune, uses, quiet = false }: RemoveOptions & { readonly quiet?: boolean },
+): Promise<readonly RemovedImage[]> {
+  const { db, records } = parts;
+  const conflict = conflictOf(parts, row, uses, { names: !force, stopped: !force });
+  if (conflict) {
+    if (quiet && (conflict.used || !isDangling(parts, row))) return [];
+    throw conflict.error;
+  }
+  const removed = referencesOf(parts, row.id).map((ref) => untie(parts, ref));
+  db.run('DELETE FROM images WHERE id = ?', row.id);
+  removed.push({ deleted: row.id });
+  const gone = row.snapshot === null ? [] : await parts.collector.removeStack(row.snapshot);
+  removed.push(...gone.flatMap(({ chainID }) => (chainID ? [{ deleted: chainID }] : [])));
+  const parent = prune && row.parent !== null ? records.row(row.parent) : undefined;
+  if (!parent || (await standsUnderContainer(parts, parent))) return removed;
+  return [...removed, ...(await deleteImage(parts, parent, { force: false, prune, uses: [], quiet: true }))];
+}
+
+function isDangling({ db, records }: RemoveParts, row: ImageRow): boolean {
+  const named = records.names(row.id).length + records.repoDigests(row.id).length > 0;
+  return !named && !db.get('SELECT 1 FROM images WHERE parent = ?', row.id);
+}
+
+/** Whether something writes right on top of the image. */
+async function standsUnderContainer({ snapshots }: RemoveParts, row: ImageRow): Promise<boolean> {
+  for (const key of snapshots.actives()) if ((await snapshots.active(key))?.parent === row.snapshot) return true;
+  return false;
 }
 
 /** Whether the text means the image by its id rather than by one of its names. */
 function isID(row: ImageRow, text: string): boolean {
-  const hex = text.startsWith('sha256:') ? text.slice(7) : text;
-  return /^[a-f0-9]+$/.test(hex) && row.id.slice(7).startsWith(hex as Digest);
-}
-
-function conflict(message: string, hint: string): StrataError {
-  return new StrataError('conflict', message, { code: 'image_in_use', hint });
+  return row.id.startsWith(text) || row.id.slice('sha256:'.length).startsWith(text);
 }

@@ -1,8 +1,8 @@
-import type { ContentStore } from '../content/index.ts';
 import { type NewTarEntry, writeTar } from '../layer/index.ts';
 import { type Descriptor, familiarName, mediaTypes, parseReference, sha256, withDefaultTag } from '../oci/index.ts';
 import type { SnapshotInfo, Snapshots } from '../snapshot/index.ts';
 import { blobPath } from './archive-names.ts';
+import type { Collector } from './collector.ts';
 import type { LayerBlobs } from './layer-blobs.ts';
 import type { Image } from './types.ts';
 
@@ -18,7 +18,7 @@ export interface Saved {
  */
 export async function* saveArchive(
   saved: readonly Saved[],
-  parts: { readonly snapshots: Snapshots; readonly blobs: LayerBlobs; readonly content: ContentStore },
+  parts: { readonly snapshots: Snapshots; readonly blobs: LayerBlobs; readonly collector: Collector },
   format: 'docker' | 'oci',
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
@@ -80,7 +80,13 @@ export async function* saveArchive(
     if (format === 'docker' && Object.keys(repositories).length > 0)
       yield member('repositories', Buffer.from(JSON.stringify(repositories)));
   }
-  yield* writeTar(members());
+  const release = await parts.collector.hold();
+  try {
+    for (const { image } of saved) if (image.snapshot !== null) parts.collector.pin(image.snapshot);
+    yield* writeTar(members());
+  } finally {
+    await release();
+  }
 }
 
 async function* layerMember(

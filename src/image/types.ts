@@ -88,9 +88,23 @@ export interface ImageFilter {
   readonly until?: number;
 }
 
+/** One name that a load gave, or an image that came without names. */
+export interface LoadedImage {
+  readonly id: Digest;
+  /** Canonical, with its tag. */
+  readonly name?: string;
+  /** The image that had this name until then. */
+  readonly replaced?: Digest;
+}
+
 export interface Images {
-  /** Stores the image and points `names` at it, in one transaction; returns what the names pointed at before. */
+  /** Stores the image and points `names` at it, in one transaction; `data_loss` for a configuration that is none. */
   create(image: NewImage): Promise<Image>;
+  /**
+   * Runs work that brings in, or reads, blobs and snapshots that no row may name: nothing is collected meanwhile. What
+   * becomes garbage until then goes when the last such work is over. Nests.
+   */
+  during<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Registers somebody who keeps snapshots (cache records, containers); asked whenever something may go. */
   addHolder(holder: () => Iterable<SnapshotName>): void;
   /** Notes that the repository of `name` (canonical `repository@sha256:…`) has this image. */
@@ -102,7 +116,7 @@ export interface Images {
     readonly images: readonly { readonly id: Digest; readonly size: number; readonly sharedSize: number }[];
     readonly layersSize: number;
   }>;
-  /** Removes every snapshot and blob that nothing names. Only while nothing is being transferred or built: at start. */
+  /** Removes every snapshot and blob that no image and no holder needs, once nobody is `during` anything. */
   collect(): Promise<void>;
   /** By id, unique id prefix (hex, with or without `sha256:`), name or `name@digest`. */
   find(text: string): Promise<Image | undefined>;
@@ -155,11 +169,14 @@ export interface Images {
     names: readonly string[],
     options?: { readonly format?: 'docker' | 'oci'; readonly platform?: Platform; readonly signal?: AbortSignal },
   ): Promise<ByteStream>;
-  /** Docker and OCI archives, plain, gzip or zstd. Returns `Loaded image: …` / `Loaded image ID: …` subjects. */
+  /**
+   * Docker and OCI archives, plain, gzip, zstd, bzip2 or xz. Returns `Loaded image: …` / `Loaded image ID: …` subjects.
+   * `invalid_argument` or `data_loss` for an archive that is none or lies; the store is then as it was.
+   */
   load(
     source: ByteStream,
     options?: { readonly signal?: AbortSignal; readonly progress?: Progress<TransferEvent> },
-  ): Promise<readonly { readonly id: Digest; readonly name?: string }[]>;
+  ): Promise<readonly LoadedImage[]>;
   /** One layer made from a root file system's tar. */
   import(
     source: ByteStream,

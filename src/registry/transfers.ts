@@ -14,7 +14,8 @@ export function createTransfers(parts: TransferParts): Transfers {
   const pulling = { ...parts, sources, held, puller: createLayerPuller(parts) };
   const pushing = { ...parts, sources, slots: createSlots(parts.parallel ?? 5) };
   return {
-    pull: (ref, options) => pull(pulling, ref, options),
-    push: (ref, options) => push(pushing, ref, options),
+    // No row names what is being moved: nothing may be collected meanwhile.
+    pull: (ref, options) => parts.images.during(() => pull(pulling, ref, options)),
+    push: (ref, options) => parts.images.during(() => push(pushing, ref, options)),
   };
 }

@@ -35,8 +35,12 @@ export function addImageArchiveRoutes(app: FastifyInstance, verbs: ImageVerbs, b
         signal: messages.signal,
         ...(!quiet && { progress: (event) => messages.message(transferMessage(event)) }),
       });
-      for (const { id, name } of loaded) {
+      for (const { id, name, replaced } of loaded) {
         const shown = name === undefined ? undefined : familiarName(parseReference(name));
+        if (replaced !== undefined) {
+          const stream = `The image ${shown} already exists, renaming the old one with ID ${replaced} to empty string\n`;
+          messages.message({ stream });
+        }
         publishImage(backend.events, 'load', id, shown ?? id);
         messages.message({ stream: shown === undefined ? `Loaded image ID: ${id}\n` : `Loaded image: ${shown}\n` });
       }

@@ -1,0 +1,75 @@
+import type { ContentStore } from '../content/index.ts';
+import { type Descriptor, layerCompression, type Manifest, mediaTypes } from '../oci/index.ts';
+import type { Snapshots } from '../snapshot/index.ts';
+import type { LayerBlobs } from './layer-blobs.ts';
+import type { LayoutIndex } from './layout-index.ts';
+import type { ImageRow } from './records.ts';
+import type { Images } from './types.ts';
+
+type Options = Parameters<Images['materialize']>[1];
+type Materialized = Awaited<ReturnType<Images['materialize']>>;
+
+export interface MaterializeParts {
+  readonly content: ContentStore;
+  readonly snapshots: Snapshots;
+  readonly blobs: LayerBlobs;
+  readonly index: LayoutIndex;
+}
+
+/** The image's manifest and blobs as received, when they are all here; else made, each layer packed once and kept. */
+export async function materialize(
+  parts: MaterializeParts,
+  row: ImageRow,
+  configSize: number,
+  options: Options,
+): Promise<Materialized> {
+  return (await asReceived(parts, row)) ?? (await make(parts, row, configSize, options));
+}
+
+async function asReceived({ content, index }: MaterializeParts, row: ImageRow): Promise<Materialized | undefined> {
+  const manifest = await index.complete(row);
+  if (!manifest) return undefined;
+  const manifestBytes = await content.read(manifest.digest);
+  const { config, layers } = JSON.parse(Buffer.from(manifestBytes).toString('utf8')) as Manifest;
+  return { manifest, manifestBytes, config, layers };
+}
+
+async function make(
+  { content, snapshots, blobs }: MaterializeParts,
+  row: ImageRow,
+  configSize: number,
+  { compression, signal, progress }: Options,
+): Promise<Materialized> {
+  const stack = row.snapshot === null ? [] : snapshots.stack(row.snapshot);
+  const stop = new AbortController();
+  const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+  const packing = stack.map(async (layer) => {
+    progress?.({ id: layer.measure!.diffID.slice(7, 19), status: 'Preparing' });
+    return await blobs.ensure(layer, compression, either);
+  });
+  let layers: readonly Descriptor[];
+  try {
+    layers = await Promise.all(packing);
+  } catch (error) {
+    stop.abort();
+    await Promise.allSettled(packing);
+    throw error;
+  }
+  const config: Descriptor = { mediaType: mediaTypes.ociConfig, digest: row.id, size: configSize };
+  const manifestBytes = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociManifest,
+      config,
+      layers: layers.map((layer) => ociLayer(layer)),
+    }),
+  );
+  const manifest = await content.put(manifestBytes, mediaTypes.ociManifest);
+  return { manifest, manifestBytes, config, layers: layers.map((layer) => ociLayer(layer)) };
+}
+
+/** A blob that came under Docker's name for the type has OCI's name in an OCI manifest. */
+function ociLayer(layer: Descriptor): Descriptor {
+  const types = { none: mediaTypes.ociLayer, gzip: mediaTypes.ociLayerGzip, zstd: mediaTypes.ociLayerZstd };
+  return { ...layer, mediaType: types[layerCompression(layer.mediaType) ?? 'none'] };
+}
