@@ -16,25 +16,26 @@ import type { BuildEvent, Progress } from '../progress/index.ts';
 import type { Plant } from './builder.ts';
 import { digestOf } from './cache/keys.ts';
 import { checkContextPaths } from './contexts/check-paths.ts';
+import { openOciLayout } from './contexts/oci-layout.ts';
 import { type OpenContext, openContext } from './contexts/open-context.ts';
 import { type ReadDockerfile, readDockerfile } from './contexts/read-dockerfile.ts';
 import { exportCaches, importCaches } from './exporters/cache.ts';
 import { exportAll } from './exporters/export.ts';
 import { namesOf } from './exporters/names.ts';
 import { Compiler } from './frontend/compile.ts';
-import { baseReference } from './frontend/externals.ts';
+import { baseReference, imageRoot } from './frontend/externals.ts';
 import { at } from './frontend/locate.ts';
 import type { BuildVertex, CompiledStage, External } from './frontend/plan.ts';
 import { givenArguments, Scope } from './frontend/scope.ts';
 import type { FrontendSettings } from './frontend/settings.ts';
 import { findTarget, readStages, refuseCycles, type StageNode } from './frontend/stages.ts';
-import { contextVertex, findNamedContext, notYet, openNamedContext } from './named-contexts.ts';
+import { contextVertex, findNamedContext, openNamedContext } from './named-contexts.ts';
 import type { ExecSecrets } from './ops/exec-spec.ts';
 import { answerCall, checkOptions } from './reports/call.ts';
 import { resolveBase } from './resolve-base.ts';
 import { Session } from './session.ts';
 import { solve } from './solver/solve.ts';
-import type { BuildRequest, BuildResult } from './types.ts';
+import type { BuildRequest, BuildResult, NamedContext } from './types.ts';
 import { type RootValue, rootOf } from './value.ts';
 
 /** One platform of a build, ready to be exported. */
@@ -67,12 +68,15 @@ class Build {
   readonly #request: BuildRequest;
   readonly #session: Session;
   readonly #given: Readonly<Record<string, string>>;
+  readonly #held: ReturnType<Plant['held']['open']>;
 
   constructor(plant: Plant, request: BuildRequest, session: Session) {
     this.#plant = plant;
     this.#request = request;
     this.#session = session;
     this.#given = givenArguments(request.buildArgs);
+    this.#held = plant.held.open();
+    session.onEnd(async () => this.#held.release());
   }
 
   async run(): Promise<BuildResult> {
@@ -91,8 +95,6 @@ class Build {
     );
     await this.#tellWarnings(dockerfile, file, platforms[0]!);
     await importCaches(this.#plant, this.#session, this.#request);
-    const held = this.#plant.held.open();
-    this.#session.onEnd(async () => held.release());
     // For a cache of all stages they are targets as well; they run anyway.
     const all = this.#request.cacheTo?.some(({ mode }) => mode === 'max') ? plans.flatMap(({ stages }) => stages) : [];
     const values = await solve([...plans.map(({ stage }) => stage.vertex), ...all.map(({ vertex }) => vertex)], {
@@ -101,7 +103,7 @@ class Build {
       slots: this.#plant.slots,
       flights: this.#plant.flights,
       now: this.#session.now,
-      onResult: held.add,
+      onResult: this.#held.add,
     });
     const built = plans.map(
       ({ stage }, index): BuiltStage => ({ stage, root: rootOf(values[index]), platform: platforms[index]! }),
@@ -271,12 +273,23 @@ class Build {
       case 'image':
         return resolveBase(parts, this.#session, this.#request, named.name, platform, isExplicit);
       case 'oci-layout':
-        throw notYet('an OCI layout as a named context');
+        return this.#layout(name, named, platform);
       case 'target':
         return { kind: 'target', name: named.name };
       default:
         return openNamedContext(shop, this.#session, name, named);
     }
+  }
+
+  async #layout(name: string, layout: NamedContext & { kind: 'oci-layout' }, platform: Platform): Promise<External> {
+    const event = { kind: 'internal', name: `[context ${name}] OCI load from client` } as const;
+    const { config, snapshot } = await this.#session.step(event, ({ signal }) =>
+      openOciLayout(this.#plant.parts.images, layout, { platform, signal }),
+    );
+    const value = imageRoot({ config, snapshot });
+    // No image names these layers.
+    this.#held.add(value);
+    return { kind: 'image', reference: name, config, value };
   }
 
   #secrets(): ExecSecrets {

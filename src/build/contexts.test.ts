@@ -137,6 +137,40 @@ test('a named context stands for a stage, an image or a source of COPY', async (
   ]);
 });
 
+test('a named context can be an image of an OCI layout, by tag, by digest or alone', async () => {
+  const dest = join(host.top, 'layout.tar');
+  const made = host.context({ Dockerfile: 'FROM scratch\nCOPY f /f\nENV FROM_LAYOUT=yes\n', f: 'laid out' });
+  await host.build(made, { outputs: [{ type: 'oci', dest, attributes: { name: 'laid:v1' } }] });
+  await host.builder.cache.prune({ all: true });
+  const layout = join(host.top, 'layout');
+  mkdirSync(layout);
+  spawnSync('tar', ['-xf', dest, '-C', layout]);
+  const { manifests } = JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8'));
+  const dir = host.context({ Dockerfile: 'FROM laid\nCOPY --from=laid /f /g\n' });
+  const from = (reference?: string) =>
+    host.build(dir, { namedContexts: { laid: { kind: 'oci-layout', dir: layout, ...(reference && { reference }) } } });
+  for (const reference of [undefined, 'v1', manifests[0].digest]) {
+    const { result } = await from(reference);
+    assert.equal(await read(result, 'g'), 'laid out');
+    assert.deepEqual((await host.images.get(result.imageID!)).config.config?.Env, [
+      'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      'FROM_LAYOUT=yes',
+    ]);
+  }
+  await assert.rejects(from('v2'), { kind: 'not_found', hint: 'it holds v1' });
+  const blob = join(layout, 'blobs/sha256', manifests[0].digest.slice(7));
+  writeFileSync(blob, readFileSync(blob, 'utf8').replace('laid', 'lied').replace('"size":', '"size": '));
+  await assert.rejects(from(), { kind: 'data_loss', code: 'digest_mismatch' });
+});
+
+test('a named context can be another target of the file', async () => {
+  const dir = host.context({
+    Dockerfile: 'FROM busybox AS one\nRUN echo one > /n\nFROM base AS two\nCOPY --from=base /n /m\n',
+  });
+  const { result } = await host.build(dir, { namedContexts: { base: { kind: 'target', name: 'one' } } });
+  assert.equal(await read(result, 'm'), 'one\n');
+});
+
 test('ADD of a URL keeps its date, takes nothing twice and notices a change', async () => {
   const date = 'Tue, 01 Feb 2022 03:04:05 GMT';
   files['/d/tool.bin?x=1'] = { body: 'one', headers: { etag: '"1"', 'last-modified': date } };

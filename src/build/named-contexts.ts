@@ -1,4 +1,3 @@
-import { StrataError } from '../errors/index.ts';
 import { openContext } from './contexts/open-context.ts';
 import { readIgnore } from './contexts/read-dockerfile.ts';
 import { contextNames } from './frontend/externals.ts';
@@ -47,8 +46,4 @@ export function contextVertex(
     inputs: [],
     op: knownOp({ kind: 'tree', source, label }),
   };
-}
-
-export function notYet(what: string): StrataError {
-  return new StrataError('unsupported', `${what} is not supported`);
 }

@@ -1,3 +1,4 @@
+export { chooseManifest } from './choose-manifest.ts';
 export type { RegistryClientOptions } from './client.ts';
 export { createRegistryClient } from './client.ts';
 export type { Proxies } from './dispatchers.ts';
@@ -13,6 +14,7 @@ export { loadDockerConfig, saveDockerConfig } from './docker-config/docker-confi
 export type { Document } from './document.ts';
 export { parseDocument } from './document.ts';
 export { registryErrorCodes } from './error-table.ts';
+export { checkImageManifest, parseImageConfig } from './image-manifest.ts';
 export type { ListMember, ManifestLists } from './manifest-lists.ts';
 export { createManifestLists } from './manifest-lists.ts';
 export { registryMigrations } from './migrations.ts';

@@ -33,7 +33,7 @@ export function baseReference(name: string): Reference {
 }
 
 /** What an image's files are to a build: equal stacks of layers are equal, whatever the image is called. */
-export function imageRoot(image: Image): RootValue {
+export function imageRoot(image: Pick<Image, 'config' | 'snapshot'>): RootValue {
   const chain = chainID(image.config.rootfs.diff_ids);
   if (chain === undefined || image.snapshot === null) return emptyRoot;
   return { kind: 'root', id: digestOf(['image', chain]), snapshot: image.snapshot, fresh: false, createdAt: null };

@@ -1,0 +1,142 @@
+import { createReadStream } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { messageOf, StrataError } from '../../errors/index.ts';
+import type { Images } from '../../image/index.ts';
+import {
+  chainIDs,
+  type Descriptor,
+  type Digest,
+  encoded,
+  type ImageConfig,
+  type Index,
+  isDigest,
+  mediaTypes,
+  type Platform,
+  sha256,
+} from '../../oci/index.ts';
+import { checkImageManifest, chooseManifest, parseDocument, parseImageConfig } from '../../registry/index.ts';
+import type { SnapshotName } from '../../snapshot/index.ts';
+
+/** Most bytes of an index, a manifest or a configuration. */
+const limit = 8 * 1024 ** 2;
+
+export interface LayoutImage {
+  readonly config: ImageConfig & { readonly rootfs: { readonly diff_ids: readonly string[] } };
+  readonly snapshot: SnapshotName | null;
+}
+
+/**
+ * Unpacks one image of an OCI image layout (image-spec v1.1, image-layout.md) that is a folder of this machine. Without a
+ * `reference` (tag or digest) it is the one called `latest`, or the only one there is. Every blob is verified.
+ */
+export async function openOciLayout(
+  images: Pick<Images, 'unpackLayer'>,
+  layout: { readonly dir: string; readonly reference?: string },
+  options: { readonly platform: Platform; readonly signal: AbortSignal },
+): Promise<LayoutImage> {
+  const { dir } = layout;
+  const index = await readIndex(dir);
+  let descriptor = choose(index, layout.reference, dir);
+  for (let depth = 0; depth < 4; depth++) {
+    const bytes = await readBlob(dir, descriptor);
+    const document = parseDocument(bytes, descriptor.mediaType || typeIn(bytes), dir);
+    if (document.kind === 'index') {
+      descriptor = chooseManifest(document.index, options.platform);
+      continue;
+    }
+    const { manifest } = document;
+    checkImageManifest(manifest, dir);
+    const config = parseImageConfig(await readBlob(dir, manifest.config), manifest.layers.length, dir);
+    const chains = chainIDs(config.rootfs.diff_ids);
+    let snapshot: SnapshotName | null = null;
+    for (const [i, layer] of manifest.layers.entries()) {
+      const path = await blobFile(dir, layer);
+      snapshot = await images.unpackLayer(async () => Readable.from(createReadStream(path)), {
+        parent: snapshot,
+        diffID: config.rootfs.diff_ids[i]! as unknown as Digest,
+        chainID: chains[i]! as unknown as Digest,
+        mediaType: layer.mediaType,
+        signal: options.signal,
+      });
+    }
+    return { config, snapshot };
+  }
+  throw invalid(dir, 'it is an index of an index of an index of an index');
+}
+
+function invalid(dir: string, why: string, cause?: unknown): StrataError {
+  return new StrataError('invalid_argument', `the OCI layout ${dir} cannot be used: ${why}`, {
+    code: 'invalid_layout',
+    cause,
+  });
+}
+
+async function readIndex(dir: string): Promise<Index> {
+  try {
+    const index = JSON.parse((await readBounded(join(dir, 'index.json'))).toString('utf8')) as Index;
+    if (!Array.isArray(index.manifests)) throw new Error('index.json has no list of manifests');
+    return index;
+  } catch (error) {
+    throw invalid(dir, messageOf(error), error);
+  }
+}
+
+function choose({ manifests }: Index, reference: string | undefined, dir: string): Descriptor {
+  if (reference !== undefined && isDigest(reference)) {
+    // A digest may name what only stands below one of the entries.
+    const listed = manifests.find(({ digest }) => digest === reference);
+    return listed ?? { mediaType: '', digest: reference, size: -1 };
+  }
+  const tag = reference ?? 'latest';
+  const called = manifests.find(
+    ({ annotations }) =>
+      annotations?.['org.opencontainers.image.ref.name'] === tag ||
+      annotations?.['io.containerd.image.name']?.split('/').at(-1)?.split(':')[1] === tag,
+  );
+  if (called) return called;
+  if (reference === undefined && manifests.length === 1) return manifests[0]!;
+  const tags = manifests.flatMap(({ annotations }) => annotations?.['org.opencontainers.image.ref.name'] ?? []);
+  throw new StrataError('not_found', `could not find ${JSON.stringify(tag)} in the OCI layout ${dir}`, {
+    code: 'not_in_layout',
+    ...(tags.length > 0 && { hint: `it holds ${[...new Set(tags)].slice(0, 20).join(', ')}` }),
+  });
+}
+
+async function blobFile(dir: string, { digest }: Descriptor): Promise<string> {
+  if (!isDigest(digest) || !digest.startsWith('sha256:')) throw invalid(dir, `${String(digest)} is no sha256 digest`);
+  const path = join(dir, 'blobs', 'sha256', encoded(digest));
+  const found = await stat(path).catch((error) => {
+    throw invalid(dir, `blob ${digest} is missing`, error);
+  });
+  if (!found.isFile()) throw invalid(dir, `blob ${digest} is no file`);
+  return path;
+}
+
+async function readBlob(dir: string, descriptor: Descriptor): Promise<Buffer> {
+  const bytes = await readBounded(await blobFile(dir, descriptor));
+  const { digest, size } = descriptor;
+  if (sha256(bytes) !== digest || (size >= 0 && size !== bytes.length)) {
+    throw new StrataError('data_loss', `blob ${digest} of the OCI layout ${dir} is not what its digest says`, {
+      code: 'digest_mismatch',
+    });
+  }
+  return bytes;
+}
+
+async function readBounded(path: string): Promise<Buffer> {
+  const file = await open(path);
+  try {
+    if ((await file.stat()).size > limit) throw new Error(`${path} is larger than ${limit} bytes`);
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
+
+/** What a document that was named by its digest alone says of itself. */
+function typeIn(bytes: Buffer): string {
+  const { mediaType, manifests } = JSON.parse(bytes.toString('utf8')) as Partial<Index>;
+  return mediaType ?? (manifests ? mediaTypes.ociIndex : mediaTypes.ociManifest);
+}
