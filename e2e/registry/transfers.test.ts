@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { parseReference } from '../../src/oci/index.ts';
 import type { TransferEvent } from '../../src/progress/index.ts';
 import { startRegistry, type TestRegistry } from './fixtures/docker-registry.ts';
+import { startFaultProxy } from './fixtures/fault-proxy.ts';
 import { noise, openStore, type TestStore } from './fixtures/test-store.ts';
 
 let registry: TestRegistry;
@@ -79,6 +80,23 @@ test('pushing again sends nothing; another repository mounts', async () => {
   const mounted = await push(here, 'team/copy:1');
   assert.equal(mounted.filter((line) => line.endsWith('Mounted from team/app')).length, 2, mounted.join('\n'));
   assert.equal(mounted.at(-1), again.at(-1));
+});
+
+test('a layer is sent while others are still compressed', async () => {
+  const store = await openStore();
+  const proxy = await startFaultProxy(registry.url);
+  await store.build(`${proxy.host}/early/app:1`, { small: 'small' }, { big: noise(24_000_000) });
+  const blobs = async () => (await Array.fromAsync(store.content.list())).length;
+  const before = await blobs();
+  let packed: Promise<number> | undefined;
+  proxy.plan = ({ path }) => {
+    if (path.includes('/blobs/')) packed ??= blobs();
+    return undefined;
+  };
+  await store.transfers.push(parseReference(`${proxy.host}/early/app:1`), {});
+  assert.equal(await packed, before + 1);
+  await proxy.close();
+  await store.close();
 });
 
 test('what was pulled is pushed with the same digest', async () => {

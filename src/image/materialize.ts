@@ -38,14 +38,16 @@ async function make(
   { content, snapshots, blobs }: MaterializeParts,
   row: ImageRow,
   configSize: number,
-  { compression, signal, progress }: Options,
+  { compression, signal, progress, ready }: Options,
 ): Promise<Materialized> {
   const stack = row.snapshot === null ? [] : snapshots.stack(row.snapshot);
   const stop = new AbortController();
   const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-  const packing = stack.map(async (layer) => {
+  const packing = stack.map(async (layer, i) => {
     progress?.({ id: layer.measure!.diffID.slice(7, 19), status: 'Preparing' });
-    return await blobs.ensure(layer, compression, either);
+    const blob = await blobs.ensure(layer, compression, either);
+    ready?.(blob, i);
+    return blob;
   });
   let layers: readonly Descriptor[];
   try {

@@ -137,13 +137,18 @@ export interface Images {
   history(text: string): Promise<readonly HistoryRow[]>;
   touch(id: Digest): void;
 
-  /** Descriptors of the image's layers in the wanted compression, making and keeping the blobs that are not there. */
+  /**
+   * Descriptors of the image's layers in the wanted compression, making and keeping the blobs that are not there. `ready` is
+   * told of each layer that has to be looked for or made as soon as it is there, before the answer; `index` counts from the
+   * bottom.
+   */
   materialize(
     id: Digest,
     options: {
       readonly compression: Compression;
       readonly signal?: AbortSignal;
       readonly progress?: Progress<TransferEvent>;
+      readonly ready?: (layer: Descriptor, index: number) => void;
     },
   ): Promise<{
     readonly manifest: Descriptor;

@@ -26,7 +26,7 @@ export interface PushParts extends TransferParts {
   readonly slots: Slots;
 }
 
-/** Pushes the image that a name stands for: blobs first, several at once, the manifest last. */
+/** Pushes the image that a name stands for: blobs first, each as soon as it is packed, the manifest last. */
 export async function push(
   parts: PushParts,
   given: Reference,
@@ -43,6 +43,7 @@ export async function push(
     const { manifest, manifestBytes, config, layers } = await parts.images.materialize(image.id, {
       compression: 'gzip',
       signal: blobs.signal,
+      ready: (layer, i) => blobs.send(layer, ids[i]),
     });
     for (const [i, layer] of layers.entries()) blobs.send(layer, ids[i]);
     blobs.send(config);
