@@ -1,2 +1,3 @@
+export { diskFullText } from './disk-full.ts';
 export type { ErrorKind, SourceLocation, StrataErrorOptions } from './error.ts';
 export { errorKinds, formatError, isKind, messageOf, StrataError, toStrataError } from './error.ts';

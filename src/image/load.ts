@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { posix } from 'node:path';
 import type { ByteStream, ContentStore } from '../content/index.ts';
-import { messageOf, StrataError } from '../errors/index.ts';
+import { diskFullText, messageOf, StrataError } from '../errors/index.ts';
 import { decompress, detectCompression, readTar } from '../layer/index.ts';
 import { chainIDs, type Descriptor, type DiffID, type Digest, type ImageConfig } from '../oci/index.ts';
 import type { Progress, TransferEvent } from '../progress/index.ts';
@@ -66,7 +66,15 @@ export async function loadArchive(
 
 function archiveError(error: unknown, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted) return new StrataError('cancelled', 'cancelled', { cause: error });
-  if (error instanceof StrataError || (error as NodeJS.ErrnoException).code === 'ENOSPC') return error;
+  const full = diskFullText(error);
+  if (full !== undefined) {
+    return new StrataError('failed_precondition', full, {
+      code: 'disk_full',
+      hint: 'make room on the disk of the data root: `system prune` removes what nothing uses',
+      cause: error,
+    });
+  }
+  if (error instanceof StrataError) return error;
   return new StrataError('invalid_argument', `the archive cannot be read: ${messageOf(error)}`, {
     code: 'invalid_archive',
     cause: error,

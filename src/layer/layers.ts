@@ -3,7 +3,15 @@ import { Readable } from 'node:stream';
 import type { ByteStream } from '../content/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { Compression } from '../oci/index.ts';
-import type { ExtractOptions, LayerMeasure, Layers, PackedBlob, PackOptions, UnpackOptions } from './types.ts';
+import type {
+  ExtractOptions,
+  LayerMeasure,
+  Layers,
+  PackedBlob,
+  PackOptions,
+  UnpackLimits,
+  UnpackOptions,
+} from './types.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 export interface LayersOptions {
@@ -11,6 +19,8 @@ export interface LayersOptions {
   readonly threads?: number;
   /** Script of the worker threads: calls `runLayerWorker`. Default: this room's own, beside this file. */
   readonly workerUrl?: URL | string;
+  /** What archives may expand to where a call does not say. */
+  readonly limits?: UnpackLimits;
 }
 
 /** The layer service. Threads start with the first job; `close` ends them, failing what still runs. */
@@ -22,8 +32,8 @@ export function createLayers(options: LayersOptions = {}): Layers {
       pool.run({ kind: 'measure', ...tree(diffDir, packOptions) }, { signal: packOptions.signal }),
     pack: (diffDir, file, compression, packOptions = {}) => pack(pool, diffDir, file, compression, packOptions),
     stream: (diffDir, packOptions = {}) => stream(pool, diffDir, packOptions),
-    unpack: (source, diffDir, unpackOptions) => unpack(pool, source, diffDir, unpackOptions),
-    extract: (source, root, extractOptions) => extract(pool, source, root, extractOptions),
+    unpack: (source, diffDir, unpackOptions) => unpack(pool, source, diffDir, { ...options.limits, ...unpackOptions }),
+    extract: (source, root, extractOptions) => extract(pool, source, root, { ...options.limits, ...extractOptions }),
     close: () => pool.close(),
   };
 }

@@ -1,4 +1,4 @@
-import { StrataError } from '../errors/index.ts';
+import { diskFullText, StrataError } from '../errors/index.ts';
 import type { Digest } from '../oci/index.ts';
 
 /** What went wrong with one layer, as Docker says it. */
@@ -31,26 +31,13 @@ export function mayBeDamage(thrown: unknown): boolean {
   return thrown instanceof StrataError && unpackCodes.has(thrown.code) && thrown.code !== 'archive_too_large';
 }
 
-/** SQLITE_FULL: https://www.sqlite.org/rescode.html. */
-const sqliteFull = 13;
-
 /** A full disk is the user's to mend, whoever met it; undefined for other errors. */
 export function diskFull(thrown: unknown): StrataError | undefined {
-  for (let error = thrown, depth = 0; depth < 5 && error instanceof Error; depth++, error = error.cause) {
-    const { code, errcode } = error as { code?: unknown; errcode?: unknown };
-    const isDatabase = code === 'ERR_SQLITE_ERROR' && errcode === sqliteFull;
-    if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'no_space' && !isDatabase) continue;
-    const words =
-      error instanceof StrataError
-        ? error.message
-        : code === 'EDQUOT'
-          ? 'disk quota exceeded'
-          : 'no space left on device';
-    return new StrataError('failed_precondition', `failed to register layer: ${words}`, {
-      code: 'disk_full',
-      hint: 'make room on the disk of the data root: `system prune` removes what nothing uses',
-      cause: thrown,
-    });
-  }
-  return undefined;
+  const words = diskFullText(thrown);
+  if (words === undefined) return undefined;
+  return new StrataError('failed_precondition', `failed to register layer: ${words}`, {
+    code: 'disk_full',
+    hint: 'make room on the disk of the data root: `system prune` removes what nothing uses',
+    cause: thrown,
+  });
 }

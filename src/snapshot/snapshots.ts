@@ -161,8 +161,15 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
       return info;
     },
     async discard(key) {
-      const { changes } = db.run('DELETE FROM active_snapshots WHERE key = ?', key);
-      if (changes > 0) folders.remove(key);
+      const forget = () => db.run('DELETE FROM active_snapshots WHERE key = ?', key);
+      try {
+        if (forget().changes > 0) folders.remove(key);
+      } catch {
+        // On a full disk even forgetting takes room, which the files give back first. A row without them does no harm.
+        folders.remove(key);
+        await folders.settle();
+        forget();
+      }
     },
     async graft(layer, parent) {
       if (parent !== null) required(parent);
