@@ -16,6 +16,7 @@ function openBridge() {
   const networks = createNetworks({ db, stateRoot, bridge: { name, subnet: `10.191.${tag[0]}.0/24` } });
   return {
     name,
+    subnet: `10.191.${tag[0]}.0/24`,
     join: (id: string) =>
       networks.connect({
         containerID: id,
@@ -68,5 +69,26 @@ test('the next owner of an address has its hardware address too, so that what ot
     assert.deepEqual(seen[1], seen[0]);
   } finally {
     await bridge.close();
+  }
+});
+
+test('a network keeps its firewall rules when one of another engine ends', async () => {
+  const [one, other] = [openBridge(), openBridge()];
+  try {
+    await one.join('member');
+    await other.join('member');
+    await other.leave('member');
+    const rules = spawnSync('iptables-save', ['-t', 'nat'], { encoding: 'utf8' }).stdout.split('\n');
+    const chain = rules
+      .find((rule) => rule.startsWith(`-A POSTROUTING -s ${one.subnet}`))
+      ?.split(' ')
+      .at(-1);
+    assert.ok(
+      rules.some((rule) => rule.startsWith(`-A ${chain} `) && rule.endsWith('-j MASQUERADE')),
+      rules.filter((rule) => rule.includes(`${chain}`)).join('\n'),
+    );
+  } finally {
+    await one.leave('member');
+    for (const bridge of [one, other]) await bridge.close();
   }
 });

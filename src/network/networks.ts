@@ -190,7 +190,7 @@ export function createNetworks(options: NetworkOptions): Networks {
         })),
         networks: Object.fromEntries(
           attached.map(({ network, aliases, ip }, i) => [
-            network.name,
+            network.id,
             {
               interface_name: `eth${i}`,
               static_ips: [takeAddress(network, path, ip)],
@@ -200,14 +200,14 @@ export function createNetworks(options: NetworkOptions): Networks {
             },
           ]),
         ),
-        network_info: Object.fromEntries(attached.map(({ network }) => [network.name, networkInfo(network)])),
+        network_info: Object.fromEntries(attached.map(({ network }) => [network.id, networkInfo(network)])),
       };
       db.run('UPDATE sandboxes SET request = ? WHERE path = ?', JSON.stringify(request), path);
       createNetworkNamespace(path);
       const answer = await netavark.setup(path, request);
       const endpoints = Object.fromEntries(
         attached.map(({ network, aliases }) => {
-          const [face] = Object.values(answer[network.name]?.interfaces ?? {});
+          const [face] = Object.values(answer[network.id]?.interfaces ?? {});
           const [ip = '', prefix = '0'] = face?.subnets[0]?.ipnet.split('/') ?? [];
           return [
             network.name,
@@ -384,8 +384,8 @@ export function createNetworks(options: NetworkOptions): Networks {
   };
 
   function endpointOf(request: NetavarkRequest): EndpointSettings {
-    const ip = request.networks['bridge']?.static_ips[0] ?? '';
     const network = byColumn('name', 'bridge')!;
+    const ip = request.networks[network.id]?.static_ips[0] ?? '';
     return {
       IPAddress: ip,
       IPPrefixLen: parseSubnet(network.subnets[0]!.subnet).prefix,
@@ -398,10 +398,13 @@ export function createNetworks(options: NetworkOptions): Networks {
   return networks;
 }
 
-/** The definition of a network in netavark's words. */
+/**
+ * The definition of a network in netavark's words. Its name there is the id: netavark names a network's firewall chain
+ * for it, so that engines beside each other (each has a "bridge") would remove each other's rules.
+ */
 function networkInfo(network: Network): NetavarkRequest['network_info'][string] {
   return {
-    name: network.name,
+    name: network.id,
     id: network.id,
     driver: 'bridge',
     network_interface: network.bridge,
