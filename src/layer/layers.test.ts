@@ -23,6 +23,7 @@ import {
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import type { Compression, DiffID } from '../oci/index.ts';
 import { fdPath, getXattr, listXattrs, majorMinor, mkfifo, mknod, setXattr } from '../sys/index.ts';
@@ -185,6 +186,27 @@ describe('layers', () => {
     linkSync(join(one, 'a'), join(two, 'elsewhere'));
     assert.equal((await layers.measure(one)).contentSize, 5);
     for await (const { header } of readTar(layers.stream(two))) assert.equal(header.type, 'file');
+  });
+
+  it('counts what is there in the end: targets of links, and only the last of several entries for a name', async () => {
+    const path = folder();
+    symlinkSync('/some/where', join(path, 'link'));
+    linkSync(join(path, 'link'), join(path, 'second'));
+    writeFileSync(join(path, 'z'), '12345');
+    assert.equal((await layers.measure(path)).contentSize, 11 + 5);
+    const tar = execFileSync('tar', ['-C', path, '-cf', '-', 'link', 'z', 'second', 'z', 'link']);
+    const target = folder();
+    const measured = await layers.unpack(Readable.from([tar]), target, { compression: 'none' });
+    assert.equal(measured.contentSize, (await layers.measure(target)).contentSize);
+    const over = folder();
+    const files = folder();
+    mkdirSync(join(files, 'd'));
+    writeFileSync(join(files, 'd/f'), '123');
+    const twice = Buffer.concat([
+      execFileSync('tar', ['-C', files, '-cf', '-', 'd']).subarray(0, 2 * 512 + 512),
+      execFileSync('tar', ['-C', path, '--transform=s/z/d/', '-cf', '-', 'z']),
+    ]);
+    assert.equal((await layers.unpack(Readable.from([twice]), over, { compression: 'none' })).contentSize, 5);
   });
 
   it('leaves out sockets and files whose name would read as a deletion', async () => {

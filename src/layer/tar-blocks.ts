@@ -27,7 +27,7 @@ export interface TreeToPack {
 
 export interface Tally {
   entries: number;
-  /** Bytes of regular files, hard links once. */
+  /** Bytes of regular files and of the targets of symbolic links, hard links once. */
   contentSize: number;
 }
 
@@ -179,8 +179,10 @@ export class TarBlocks {
   /** Links, devices and fifos: they have no content, but can have several names as well. */
   *#linkable(path: ByteString, stat: FileStat, type: TarType, link: ByteString): Generator<Buffer, void, undefined> {
     const first = this.#firstName(path, stat);
-    if (first === undefined) yield* this.#header(this.#describe(path, type, stat, noXattrs, link));
-    else yield* this.#header(this.#describe(path, 'hardlink', stat, noXattrs, first));
+    if (first === undefined) {
+      this.tally.contentSize += link.length;
+      yield* this.#header(this.#describe(path, type, stat, noXattrs, link));
+    } else yield* this.#header(this.#describe(path, 'hardlink', stat, noXattrs, first));
   }
 
   #firstName(path: ByteString, stat: FileStat): ByteString | undefined {

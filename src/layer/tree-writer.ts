@@ -69,7 +69,7 @@ export class TreeWriter implements TarHandler {
   /** A folder or link was replaced; what is known of folders is dropped before the next entry, not under the present. */
   #stale = false;
   entries = 0;
-  /** Bytes of regular files. */
+  /** Bytes of regular files and of the targets of symbolic links. */
   contentSize = 0;
 
   constructor(options: TreeOptions) {
@@ -237,6 +237,7 @@ export class TreeWriter implements TarHandler {
         break;
       case 'symlink':
         this.#anew(header, folder, name, () => symlinkat(pathOf(header.link), folder, pathOf(name)));
+        this.contentSize += header.link.length;
         this.#own(header, folder, name);
         utimensat(folder, pathOf(name), header.mtimeSeconds, header.mtimeNanoseconds);
         break;
@@ -336,7 +337,7 @@ export class TreeWriter implements TarHandler {
       const path = JSON.stringify(textOf(entryPath(header.path)));
       throw new StrataError('invalid_argument', `cannot overwrite ${old} ${path} with ${now} "/"`);
     }
-    removeTree(folder, name);
+    this.contentSize -= removeTree(folder, name);
     if (type === 'dir' || type === 'symlink') this.#stale = true;
   }
 

@@ -14,7 +14,7 @@ export interface LayerMeasure {
   readonly diffID: DiffID;
   /** Bytes of the uncompressed tar. */
   readonly tarSize: number;
-  /** Sum of the sizes of the regular files (hard links once): what `image ls` and `history` show. */
+  /** Sizes of regular files and lengths of symbolic links, hard links once: what `image ls` and `history` show. */
   readonly contentSize: number;
   /** Number of entries, whiteouts included. */
   readonly entries: number;
