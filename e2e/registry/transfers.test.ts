@@ -82,6 +82,35 @@ test('pushing again sends nothing; another repository mounts', async () => {
   assert.equal(mounted.at(-1), again.at(-1));
 });
 
+test('pushing again takes two requests, and mends a registry that lost a blob', async () => {
+  const proxy = await startFaultProxy(registry.url);
+  const path = `${proxy.host}/again/app:1`;
+  await here.build(path, { again: '1' }, { more: '2' });
+  const first = await here.transfers.push(parseReference(path), {});
+  proxy.seen.length = 0;
+  const told = await events((progress) => here.transfers.push(parseReference(path), { progress }));
+  assert.deepEqual(
+    proxy.seen.map(({ method, path: url }) => `${method} ${url}`),
+    ['HEAD', 'PUT'].map((method) => `${method} /v2/again/app/manifests/1`),
+  );
+  assert.equal(told.filter((line) => line.endsWith('Layer already exists')).length, 2);
+  assert.equal(told.at(-1), `1: digest: ${first.digest} size: ${first.size}`);
+
+  proxy.seen.length = 0;
+  let refusals = 1;
+  proxy.plan = ({ method, path: url }) =>
+    method === 'PUT' && url.includes('/manifests/') && refusals-- > 0
+      ? {
+          kind: 'status',
+          status: 400,
+          body: '{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry"}]}',
+        }
+      : undefined;
+  assert.equal((await here.transfers.push(parseReference(path), {})).digest, first.digest);
+  assert.equal(proxy.seen.filter(({ method, path: url }) => method === 'HEAD' && url.includes('/blobs/')).length, 3);
+  await proxy.close();
+});
+
 test('a layer is sent while others are still compressed', async () => {
   const store = await openStore();
   const proxy = await startFaultProxy(registry.url);

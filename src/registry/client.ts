@@ -87,6 +87,15 @@ export function createRegistryClient(options: RegistryClientOptions): Registry {
     return { upload };
   }
 
+  async function headOf(access: Access, ref: Reference): Promise<Digest | undefined> {
+    const headers = { accept: acceptedTypes.join(', ') };
+    const request = { method: 'HEAD', url: manifestUrl(access.endpoint, ref), headers } as const;
+    const reply = await exchange.call(access, request, [404]);
+    await reply.discard();
+    const digest = reply.headers['docker-content-digest'];
+    return reply.status === 404 || !isDigest(digest) ? undefined : digest;
+  }
+
   const client: Registry = {
     async resolve(ref, request) {
       const name = familiarName(withDefaultTag(ref));
@@ -99,16 +108,8 @@ export function createRegistryClient(options: RegistryClientOptions): Registry {
         return { descriptor: { mediaType, digest, size: bytes.length }, bytes };
       });
     },
-    async head(ref, request) {
-      return await reading(ref, request, async (access) => {
-        const headers = { accept: acceptedTypes.join(', ') };
-        const url = manifestUrl(access.endpoint, ref);
-        const reply = await exchange.call(access, { method: 'HEAD', url, headers }, [404]);
-        await reply.discard();
-        const digest = reply.headers['docker-content-digest'];
-        return reply.status === 404 || !isDigest(digest) ? undefined : digest;
-      });
-    },
+    head: async (ref, request) => await reading(ref, request, async (access) => await headOf(access, ref)),
+    hasManifest: async (ref, digest, request) => (await headOf(await writing(ref, request), ref)) === digest,
     async blob(ref, target, { offset = 0, ...request }) {
       const stream = bytesOf(ref, target, request, offset);
       return offset === 0 ? verified(stream, target) : stream;

@@ -11,13 +11,14 @@ import {
   platformMatches,
   type Reference,
   repositoryName,
+  sha256,
   withDefaultTag,
 } from '../oci/index.ts';
 import type { TransferEvent } from '../progress/index.ts';
 import type { BlobSources } from './blob-sources.ts';
 import { pushError } from './pull-words.ts';
 import type { Slots } from './slots.ts';
-import type { TransferParts, Transfers } from './types.ts';
+import type { RequestOptions, TransferParts, Transfers } from './types.ts';
 
 type PushOptions = Parameters<Transfers['push']>[1];
 
@@ -33,7 +34,7 @@ export async function push(
   options: PushOptions,
 ): Promise<Awaited<ReturnType<Transfers['push']>>> {
   const ref = withDefaultTag(given);
-  const { signal, progress } = options;
+  const { progress } = options;
   const image = await findImage(parts, ref, options.platform);
   const ids = image.config.rootfs.diff_ids.map((diffID) => diffID.slice(7, 19));
   // Docker tells the topmost layer first.
@@ -45,12 +46,15 @@ export async function push(
       signal: blobs.signal,
       ready: (layer, i) => blobs.send(layer, ids[i]),
     });
-    for (const [i, layer] of layers.entries()) blobs.send(layer, ids[i]);
-    blobs.send(config);
-    await blobs.sent();
-    const request = { ...(options.auth && { auth: options.auth }), ...(signal && { signal }) };
     const document = { bytes: manifestBytes, mediaType: manifest.mediaType };
-    const digest = await parts.client.putManifest(ref, document, request);
+    const known = !blobs.any && (await pushAgain(parts, ref, document, options));
+    if (known) for (const id of ids) progress?.({ id, status: 'Layer already exists' });
+    else {
+      for (const [i, layer] of layers.entries()) blobs.send(layer, ids[i]);
+      blobs.send(config);
+      await blobs.sent();
+    }
+    const digest = known || (await parts.client.putManifest(ref, document, requestOf(options)));
     parts.sources.note(
       [...layers, config].map((blob) => blob.digest),
       ref,
@@ -61,6 +65,33 @@ export async function push(
   } catch (error) {
     throw pushError(await blobs.giveUp(error), ref);
   }
+}
+
+/**
+ * A tag that has the manifest already has its blobs too, which the registry checks once more as it takes the manifest
+ * again: undefined where it does not, and each blob must be looked for.
+ */
+async function pushAgain(
+  { client }: PushParts,
+  ref: Reference,
+  document: { readonly bytes: Uint8Array; readonly mediaType: string },
+  options: PushOptions,
+): Promise<Digest | undefined> {
+  const request = requestOf(options);
+  if (!(await client.hasManifest(ref, sha256(document.bytes), request))) return undefined;
+  try {
+    return await client.putManifest(ref, document, request);
+  } catch (error) {
+    if (error instanceof StrataError && missingBlobs.includes(error.code)) return undefined;
+    throw error;
+  }
+}
+
+/** What registries answer to a manifest whose blobs they lack. */
+const missingBlobs: readonly string[] = ['manifest_blob_unknown', 'blob_unknown', 'manifest_unknown'];
+
+function requestOf({ auth, signal }: PushOptions): RequestOptions {
+  return { ...(auth && { auth }), ...(signal && { signal }) };
 }
 
 async function findImage({ images }: PushParts, ref: Reference, platform: Platform | undefined): Promise<Image> {
@@ -127,6 +158,11 @@ class BlobPush {
     this.#running.push(sending.catch((error) => this.#fail(error)));
   }
 
+  /** Whether sending has begun. */
+  get any(): boolean {
+    return this.#shown.size > 0;
+  }
+
   async sent(): Promise<void> {
     await Promise.all(this.#running);
     if (this.#failure !== undefined) throw this.#failure;
@@ -149,10 +185,10 @@ async function pushBlob(
   { client, content, sources }: PushParts,
   ref: Reference,
   blob: Descriptor,
-  { auth, signal }: PushOptions,
+  options: PushOptions,
   tell: (event: TransferEvent) => void,
 ): Promise<void> {
-  const request = { ...(auth && { auth }), ...(signal && { signal }) };
+  const request = requestOf(options);
   if (await client.hasBlob(ref, blob, request)) {
     tell({ status: 'Layer already exists' });
     return;
@@ -161,7 +197,11 @@ async function pushBlob(
   let last = 0;
   const { mountedFrom } = await client.upload(
     ref,
-    { digest, size, open: (offset) => content.fetch(blob, { offset, ...(signal && { signal }) }) },
+    {
+      digest,
+      size,
+      open: (offset) => content.fetch(blob, { offset, ...(options.signal && { signal: options.signal }) }),
+    },
     {
       ...request,
       from: sources.candidates(digest, ref),
