@@ -7,6 +7,16 @@ export interface BenchEngine {
   build(dir: string, options: { readonly noCache: boolean }): void;
   run(): void;
   ls(): void;
+  save(name: string, file: string): void;
+  /** `name` is what the archive calls its image. */
+  load(file: string, name: string): void;
+  tag(name: string, target: string): void;
+  push(name: string): void;
+  pull(name: string): void;
+  /** No failure where there is none. */
+  remove(name: string): void;
+  /** The process whose memory is measured, where it is one. */
+  readonly pid?: number | undefined;
   stop(): void;
 }
 
@@ -26,6 +36,7 @@ export function commandEngine(
   prefix: readonly string[],
   env: Readonly<Record<string, string>>,
   stop: () => void = () => {},
+  pid?: number,
 ): BenchEngine {
   const call = (...args: string[]) => run(prefix[0]!, [...prefix.slice(1), ...args], env);
   return {
@@ -35,6 +46,15 @@ export function commandEngine(
       void call('build', '-q', ...(noCache ? ['--no-cache'] : []), '-t', 'bench:latest', dir),
     run: () => void call('run', '--rm', 'busybox', 'true'),
     ls: () => void call('image', 'ls'),
+    save: (name, file) => void call('save', '-o', file, name),
+    load: (file) => void call('load', '-q', '-i', file),
+    tag: (name, target) => void call('tag', name, target),
+    push: (name) => void call('push', '-q', name),
+    pull: (name) => void call('pull', '-q', name),
+    remove(name) {
+      if (call('image', 'ls', '-q', name).trim() !== '') call('rmi', '-f', name);
+    },
+    pid,
     stop,
   };
 }
@@ -63,6 +83,14 @@ export function buildahEngine(version: string, prefix: readonly string[]): Bench
       call('rm', container);
     },
     ls: () => void call('images'),
+    save: (name, file) => void call('push', '-q', name, `docker-archive:${file}:${name}`),
+    load: (file, name) => void call('pull', '-q', `docker-archive:${file}:${name}`),
+    tag: (name, target) => void call('tag', name, target),
+    push: (name) => void call('push', '-q', '--tls-verify=false', name),
+    pull: (name) => void call('pull', '-q', '--tls-verify=false', name),
+    remove(name) {
+      if (call('images', '-q', '--filter', `reference=${name}`).trim() !== '') call('rmi', '-f', name);
+    },
     stop: () => {},
   };
 }

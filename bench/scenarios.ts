@@ -4,8 +4,9 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { bigFile, smallFiles } from './trees.ts';
 
 export interface Scenario {
   readonly name: string;
@@ -52,7 +53,7 @@ export const scenarios: readonly Scenario[] = [
     kind: 'build-no-cache',
     rounds: 3,
     prepare: (dir) => {
-      files(join(dir, 'tree'), 50_000);
+      smallFiles(join(dir, 'tree'), 50_000);
       dockerfile(dir, 'FROM busybox\nCOPY tree /tree\n');
     },
     change: (dir, round) => writeFileSync(join(dir, 'tree', 'round'), String(round)),
@@ -63,7 +64,7 @@ export const scenarios: readonly Scenario[] = [
     kind: 'build',
     rounds: 3,
     prepare: (dir) => {
-      files(join(dir, 'tree'), 20_000);
+      smallFiles(join(dir, 'tree'), 20_000);
       dockerfile(dir, 'FROM busybox\nCOPY tree /tree\n');
     },
     change: (dir, round) =>
@@ -75,15 +76,7 @@ export const scenarios: readonly Scenario[] = [
     kind: 'build',
     rounds: 3,
     prepare: (dir) => dockerfile(dir, 'FROM busybox\nCOPY big /big\n'),
-    change: (dir) => {
-      const file = openSync(join(dir, 'big'), 'w');
-      const chunk = randomBytes(16 << 20);
-      for (let i = 0; i < 64; i++) {
-        chunk.writeUInt32LE(i, 0);
-        writeSync(file, chunk);
-      }
-      closeSync(file);
-    },
+    change: (dir) => bigFile(join(dir, 'big'), 1024),
   },
   {
     name: 'stages4',
@@ -102,13 +95,4 @@ export const scenarios: readonly Scenario[] = [
 
 function lines(count: number, line: (i: number) => string): string {
   return Array.from({ length: count }, (_, i) => `${line(i)}\n`).join('');
-}
-
-/** Small files of 100 to 1,100 bytes, 100 a folder. */
-function files(dir: string, count: number): void {
-  for (let i = 0; i < count; i++) {
-    const folder = join(dir, `d${Math.floor(i / 100)}`);
-    if (i % 100 === 0) mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, `f${i % 100}`), `${i} `.repeat(1 + (i % 180)).slice(0, 100 + (i % 1000)));
-  }
 }

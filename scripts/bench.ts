@@ -2,32 +2,43 @@
  * `npm run bench`: Strata beside Docker and buildah on this machine, in one run; figures are medians and their ratios.
  *
  *   npm run bench                       every scenario
- *   npm run bench -- run20 noop         some of them
+ *   npm run bench -- run20 noop         some of them (also --only run20)
  *   npm run bench -- --write            also writes docs/BENCHMARKS.md
  *
  * All data roots and contexts lie on one fresh loop-mounted ext4, since small files on a machine's own root can cost
  * ten times as much. Docker is the one of $STRATA_PEERS (a command that starts the reference engines and runs
  * programs inside their root, `up` and `up enter …`), else the one that DOCKER_HOST names.
+ * The transfers also print the peak memory of Strata's daemon while it worked.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { arch, cpus, release, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BenchEngine, buildahEngine, commandEngine, run } from '../bench/engines.ts';
-import { type Scenario, scenarios } from '../bench/scenarios.ts';
+import { type BenchRegistry, startBenchRegistry } from '../bench/registry.ts';
+import { type Scenario as CommandScenario, scenarios as commandScenarios } from '../bench/scenarios.ts';
+import { type TransferScenario, transferScenarios } from '../bench/transfers.ts';
 import { busyboxBase } from './bases.ts';
 import { buildProgram } from './build.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { write: { type: 'boolean' }, rounds: { type: 'string' }, keep: { type: 'boolean' } },
+  options: {
+    only: { type: 'string', multiple: true },
+    write: { type: 'boolean' },
+    rounds: { type: 'string' },
+    keep: { type: 'boolean' },
+  },
 });
-const chosen = positionals.length === 0 ? scenarios : scenarios.filter(({ name }) => positionals.includes(name));
+type Scenario = CommandScenario | TransferScenario;
+const scenarios: readonly Scenario[] = [...commandScenarios, ...transferScenarios];
+const wanted = [...positionals, ...(values.only ?? [])];
+const chosen = wanted.length === 0 ? scenarios : scenarios.filter(({ name }) => wanted.includes(name));
 if (chosen.length === 0)
   throw new Error(`no such scenario; there are: ${scenarios.map(({ name }) => name).join(', ')}`);
 
-const disk = '/var/lib/strata-bench';
+const disk = process.env['STRATA_BENCH_DISK'] ?? '/var/lib/strata-bench';
 const say = (line: string) => process.stderr.write(`${line}\n`);
 const undo: (() => void)[] = [];
 
@@ -35,14 +46,24 @@ interface Row {
   readonly scenario: Scenario;
   /** Engine name -> seconds of each round. */
   readonly times: ReadonlyMap<string, readonly number[]>;
+  /** Most memory that the first engine's process took, MiB. */
+  readonly peak?: number | undefined;
 }
+
+let registry: BenchRegistry | undefined;
 
 try {
   mountDisk();
   const base = (await busyboxBase(say)).archive;
   const engines = [await strata(base), ...docker(base)];
   for (const engine of engines) undo.push(engine.stop);
-  const rows = chosen.map((scenario) => measure(scenario, engines));
+  if (chosen.some(({ kind }) => kind === 'transfer')) {
+    registry = await startBenchRegistry(`${disk}/registry`);
+    undo.push(registry.stop);
+  }
+  const rows: Row[] = [];
+  for (const scenario of chosen)
+    rows.push(scenario.kind === 'transfer' ? await transfer(scenario, engines) : measure(scenario, engines));
   const report = table(rows, engines);
   process.stdout.write(`\n${report}`);
   if (values.write) writeFileSync(join(dirname(import.meta.dirname), 'docs/BENCHMARKS.md'), document(report, engines));
@@ -88,7 +109,14 @@ async function strata(base: string): Promise<BenchEngine> {
   );
   for (let tries = 0; tries < 200 && !existsSync(socket); tries++) await new Promise((wake) => setTimeout(wake, 25));
   run(program, ['load', '-q', '-i', base], env);
-  return commandEngine('Strata', run(program, ['--version']).trim(), [program], env, () => void daemon.kill('SIGTERM'));
+  return commandEngine(
+    'Strata',
+    run(program, ['--version']).trim(),
+    [program],
+    env,
+    () => void daemon.kill('SIGTERM'),
+    daemon.pid,
+  );
 }
 
 /** Docker and buildah of the reference root, their data on the same disk; or the Docker that DOCKER_HOST names. */
@@ -150,7 +178,7 @@ function docker(base: string): BenchEngine[] {
 }
 
 /** Engines take turns within each round, so that a slow minute of the machine hits all of them. */
-function measure(scenario: Scenario, engines: readonly BenchEngine[]): Row {
+function measure(scenario: CommandScenario, engines: readonly BenchEngine[]): Row {
   const dir = `${disk}/contexts/${scenario.name}`;
   mkdirSync(dir, { recursive: true });
   scenario.prepare?.(dir);
@@ -177,7 +205,45 @@ function measure(scenario: Scenario, engines: readonly BenchEngine[]): Row {
   return { scenario, times };
 }
 
-function once(scenario: Scenario, engine: BenchEngine, dir: string): void {
+/** As {@link measure}, with untimed work between the rounds, and the first engine's memory. */
+async function transfer(scenario: TransferScenario, engines: readonly BenchEngine[]): Promise<Row> {
+  const dir = `${disk}/contexts/${scenario.name}`;
+  mkdirSync(dir, { recursive: true });
+  const bench = { dir, registry: registry!, engines };
+  await scenario.setup(bench);
+  const times = new Map<string, number[]>(engines.map((engine) => [engine.name, []]));
+  let peak: number | undefined;
+  for (let round = 0; round < (values.rounds ? Number(values.rounds) : scenario.rounds); round++) {
+    for (const engine of engines) {
+      if (!attempt(engine, () => scenario.before?.(bench, engine, round))) continue;
+      spawnSync('sync');
+      if (engine.pid !== undefined) forgetPeak(engine.pid);
+      const started = performance.now();
+      if (!attempt(engine, () => scenario.timed(bench, engine))) continue;
+      times.get(engine.name)!.push((performance.now() - started) / 1000);
+      if (engine.pid !== undefined) peak = Math.max(peak ?? 0, peakMemory(engine.pid));
+    }
+  }
+  for (const engine of engines) attempt(engine, () => scenario.cleanup?.(bench, engine));
+  say(
+    `${scenario.name.padEnd(10)} ${engines.map(({ name }) => `${name} ${format(median(times.get(name)!))}`).join('   ')}   peak ${peak} MiB`,
+  );
+  if (!values.keep) rmSync(dir, { recursive: true, force: true });
+  return { scenario, times, peak };
+}
+
+/** From now on the peak counts from what the process has (proc(5), clear_refs). */
+function forgetPeak(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5');
+}
+
+/** MiB. */
+function peakMemory(pid: number): number {
+  const [, kibibytes] = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))!;
+  return Math.round(Number(kibibytes) / 1024);
+}
+
+function once(scenario: CommandScenario, engine: BenchEngine, dir: string): void {
   switch (scenario.kind) {
     case 'run':
       engine.run();
@@ -217,15 +283,15 @@ function format(seconds: number | undefined): string {
 function table(rows: readonly Row[], engines: readonly BenchEngine[]): string {
   const others = engines.slice(1);
   const lines = [
-    `| scenario | what | ${engines.map(({ name }) => name).join(' | ')} | ${others.map(({ name }) => `ratio to ${name}`).join(' | ')} |`,
-    `| --- | --- | ${engines.map(() => '---:').join(' | ')} | ${others.map(() => '---:').join(' | ')} |`,
-    ...rows.map(({ scenario, times }) => {
+    `| scenario | what | ${engines.map(({ name }) => name).join(' | ')} | ${others.map(({ name }) => `ratio to ${name}`).join(' | ')} | peak memory |`,
+    `| --- | --- | ${engines.map(() => '---:').join(' | ')} | ${others.map(() => '---:').join(' | ')} | ---: |`,
+    ...rows.map(({ scenario, times, peak }) => {
       const own = median(times.get(engines[0]!.name)!);
       const ratio = (name: string) => {
         const other = median(times.get(name)!);
         return own === undefined || other === undefined ? '–' : (own / other).toFixed(2);
       };
-      return `| ${scenario.name} | ${scenario.what} | ${engines.map(({ name }) => format(median(times.get(name)!))).join(' | ')} | ${others.map(({ name }) => ratio(name)).join(' | ')} |`;
+      return `| ${scenario.name} | ${scenario.what} | ${engines.map(({ name }) => format(median(times.get(name)!))).join(' | ')} | ${others.map(({ name }) => ratio(name)).join(' | ')} | ${peak === undefined ? '' : `${peak} MiB`} |`;
     }),
   ];
   return `${lines.join('\n')}\n`;
@@ -236,7 +302,7 @@ function document(report: string, engines: readonly BenchEngine[]): string {
 
 \`npm run bench\` measures Strata and the engines beside it on one machine in one run. Each figure is the median of several
 rounds, in which the engines take turns; the ratio is Strata's median over the other's (below 1: Strata is faster). Whole
-commands are timed, client start included. All data roots and contexts lie on one fresh loop-mounted ext4.
+commands are timed, client start included; the peak memory is that of Strata's daemon. All data roots and contexts lie on one fresh loop-mounted ext4.
 
 Engines: ${engines.map(({ name, version }) => `${name} ${version}`).join(', ')}.
 Machine: ${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()} ${arch()}.
