@@ -15,12 +15,13 @@ import { formatPlatform, hostPlatform, type Platform, parsePlatform } from '../o
 import type { BuildEvent, Progress } from '../progress/index.ts';
 import type { Plant } from './builder.ts';
 import { digestOf } from './cache/keys.ts';
+import { checkCacheOptions } from './cache/options.ts';
 import { checkContextPaths } from './contexts/check-paths.ts';
 import { openOciLayout } from './contexts/oci-layout.ts';
 import { type OpenContext, openContext } from './contexts/open-context.ts';
 import { type ReadDockerfile, readDockerfile } from './contexts/read-dockerfile.ts';
-import { exportCaches, importCaches } from './exporters/cache.ts';
 import { exportAll } from './exporters/export.ts';
+import { exportCaches } from './exporters/export-cache.ts';
 import { namesOf } from './exporters/names.ts';
 import { Compiler } from './frontend/compile.ts';
 import { baseReference, imageRoot } from './frontend/externals.ts';
@@ -29,8 +30,10 @@ import type { BuildVertex, CompiledStage, External } from './frontend/plan.ts';
 import { givenArguments, Scope } from './frontend/scope.ts';
 import type { FrontendSettings } from './frontend/settings.ts';
 import { findTarget, readStages, refuseCycles, type StageNode } from './frontend/stages.ts';
+import { importCaches } from './import-caches.ts';
 import { contextVertex, findNamedContext, openNamedContext } from './named-contexts.ts';
 import type { ExecSecrets } from './ops/exec-spec.ts';
+import { FailedStep, type KeptRoot } from './ops/failed-step.ts';
 import { answerCall, checkOptions } from './reports/call.ts';
 import { resolveBase } from './resolve-base.ts';
 import { Session } from './session.ts';
@@ -52,9 +55,11 @@ export async function runBuild(
   options: { readonly progress: Progress<BuildEvent>; readonly signal: AbortSignal },
 ): Promise<BuildResult> {
   const session = new Session(options.progress, options.signal, plant.shop.now);
+  const build = new Build(plant, request, session);
   try {
-    return await new Build(plant, request, session).run();
+    return await build.run();
   } catch (error) {
+    await build.releaseKept(options.signal.aborted ? undefined : error);
     if (options.signal.aborted) throw new StrataError('cancelled', 'context canceled', { cause: error });
     throw toStrataError(error);
   } finally {
@@ -68,6 +73,7 @@ class Build {
   readonly #request: BuildRequest;
   readonly #session: Session;
   readonly #given: Readonly<Record<string, string>>;
+  readonly #kept: KeptRoot[] = [];
   readonly #held: ReturnType<Plant['held']['open']>;
 
   constructor(plant: Plant, request: BuildRequest, session: Session) {
@@ -82,6 +88,7 @@ class Build {
   async run(): Promise<BuildResult> {
     // A name that is none is told before anything is built.
     for (const output of this.#request.outputs ?? [undefined]) namesOf(this.#request, output);
+    checkCacheOptions(this.#request);
     const { context, file } = await this.#load();
     if (this.#request.call !== undefined && this.#request.call !== 'build') {
       const images = await this.#localBases(parseTolerant(file.text, { file: file.name }));
@@ -94,7 +101,7 @@ class Build {
       platforms.map((platform) => this.#plan(dockerfile, context, file, platform, isExplicit, platforms.length > 1)),
     );
     await this.#tellWarnings(dockerfile, file, platforms[0]!);
-    await importCaches(this.#plant, this.#session, this.#request);
+    await importCaches(this.#plant, this.#session, this.#request, platforms);
     // For a cache of all stages they are targets as well; they run anyway.
     const all = this.#request.cacheTo?.some(({ mode }) => mode === 'max') ? plans.flatMap(({ stages }) => stages) : [];
     const values = await solve([...plans.map(({ stage }) => stage.vertex), ...all.map(({ vertex }) => vertex)], {
@@ -109,7 +116,10 @@ class Build {
       ({ stage }, index): BuiltStage => ({ stage, root: rootOf(values[index]), platform: platforms[index]! }),
     );
     const roots = values.slice(plans.length).filter((value) => value.kind === 'root');
-    await exportCaches(this.#plant, this.#session, this.#request, { last: built[0]!.root, all: roots });
+    await exportCaches(this.#plant, this.#session, this.#request, {
+      targets: built.map(({ root }) => root),
+      all: roots,
+    });
     return exportAll({
       plant: this.#plant,
       session: this.#session,
@@ -117,6 +127,12 @@ class Build {
       built,
       epoch: this.#epoch(),
     });
+  }
+
+  /** Lets go of what failed steps left, apart from the one that `error` tells of: its receiver has it now. */
+  async releaseKept(error: unknown): Promise<void> {
+    const told = error instanceof Error && error.cause instanceof FailedStep ? error.cause.kept : undefined;
+    for (const kept of this.#kept) if (kept !== told) await kept.release();
   }
 
   async #load(): Promise<{ context: OpenContext; file: ReadDockerfile }> {
@@ -244,6 +260,7 @@ class Build {
       },
       external: (name, wanted) => this.#external(name, wanted, isExplicit || wanted !== platform),
       vertexID: () => this.#session.vertexID(),
+      ...(request.keepFailed && { keep: (kept: KeptRoot) => void this.#kept.push(kept) }),
     };
     const compiler = new Compiler(settings, nodes);
     const stage = await compiler.stage(target);
@@ -283,12 +300,16 @@ class Build {
 
   async #layout(name: string, layout: NamedContext & { kind: 'oci-layout' }, platform: Platform): Promise<External> {
     const event = { kind: 'internal', name: `[context ${name}] OCI load from client` } as const;
-    const { config, snapshot } = await this.#session.step(event, ({ signal }) =>
-      openOciLayout(this.#plant.parts.images, layout, { platform, signal }),
+    const { images } = this.#plant.parts;
+    const { config, value } = await this.#session.step(event, ({ signal }) =>
+      // No image names these layers: only this build holds them.
+      images.during(async () => {
+        const image = await openOciLayout(images, layout, { platform, signal });
+        const root = imageRoot(image);
+        this.#held.add(root);
+        return { config: image.config, value: root };
+      }),
     );
-    const value = imageRoot({ config, snapshot });
-    // No image names these layers.
-    this.#held.add(value);
     return { kind: 'image', reference: name, config, value };
   }
 

@@ -6,7 +6,7 @@ import type { Database } from '../db/index.ts';
 import type { Images } from '../image/index.ts';
 import type { Layers } from '../layer/index.ts';
 import type { Networks } from '../network/index.ts';
-import type { Transfers } from '../registry/index.ts';
+import type { RegistryClient, Transfers } from '../registry/index.ts';
 import type { Snapshots } from '../snapshot/index.ts';
 import { runBuild } from './build.ts';
 import { CacheMounts } from './cache/cache-mounts.ts';
@@ -15,6 +15,7 @@ import { Held } from './cache/held.ts';
 import { listCache, pruneCache } from './cache/prune.ts';
 import { Records } from './cache/records.ts';
 import { createFiles } from './files/pool.ts';
+import { endOldSteps } from './ops/old-steps.ts';
 import type { Workshop } from './ops/workshop.ts';
 import { Flights } from './solver/flights.ts';
 import { Slots } from './solver/slots.ts';
@@ -32,6 +33,8 @@ export interface BuilderParts {
   readonly networks?: Networks;
   /** Absent: only local images are built on, and nothing is pushed. */
   readonly transfers?: Transfers;
+  /** With `transfers`. */
+  readonly registry?: Pick<RegistryClient, 'resolve'>;
   /** Most steps that run at the same time. */
   readonly parallelism: number;
   /** Folder for what lives as long as the process. */
@@ -60,6 +63,7 @@ export function createBuilder(parts: BuilderParts): Builder & { close(): Promise
   rmSync(trees, { recursive: true, force: true });
   for (const folder of [root, trees]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   mkdirSync(scratch, { recursive: true, mode: 0o700 });
+  endOldSteps(scratch);
   const now = () => Date.now();
   const records = new Records(parts.db, parts.snapshots, now);
   const files = createFiles({
@@ -80,10 +84,11 @@ export function createBuilder(parts: BuilderParts): Builder & { close(): Promise
     scratch,
     trees,
     copying: new Map(),
+    kept: new Set(),
     inUse: () => held.ids(),
     now,
   };
-  parts.images.addHolder(() => [...records.snapshots(), ...held.snapshots()]);
+  parts.images.addHolder(() => [...records.snapshots(), ...held.snapshots(), ...shop.kept]);
   const plant: Plant = { parts, shop, slots: new Slots(parts.parallelism), flights: new Flights(), held };
   return {
     build: (request, options) => parts.images.during(() => runBuild(plant, request, options)),

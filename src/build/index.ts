@@ -3,7 +3,7 @@ export { createBuilder } from './builder.ts';
 export { buildMigrations } from './cache/migrations.ts';
 export { workerRoom as fileWorkerRoom } from './files/protocol.ts';
 export { runFileWorker } from './files/worker.ts';
-export { FailedStep } from './ops/failed-step.ts';
+export { FailedStep, type KeptRoot } from './ops/failed-step.ts';
 export type {
   Builder,
   BuildRequest,

@@ -40,7 +40,7 @@ test('a failing RUN is told with its command, its exit code, its place and its l
   assert.deepEqual([error.location?.file, error.location?.line], ['Dockerfile', 3]);
   assert.ok(error.cause instanceof FailedStep);
   assert.deepEqual([...error.cause.output].sort(), ['one', 'two']);
-  assert.equal(error.cause.active, null);
+  assert.deepEqual([error.cause.kept, error.exitCode], [undefined, 42]);
 });
 
 test('nothing of a failed step is left, unless it is asked for', async () => {
@@ -48,11 +48,33 @@ test('nothing of a failed step is left, unless it is asked for', async () => {
   await failureOf(host.build(dir));
   assert.deepEqual([host.snapshots.actives(), mountsHere()], [[], []]);
   const { cause } = await failureOf(host.build(dir, { keepFailed: true }));
-  assert.ok(cause instanceof FailedStep && cause.active !== null);
+  assert.ok(cause instanceof FailedStep && cause.kept);
   assert.deepEqual([cause.cwd, cause.env.includes('A=b')], ['/w', true]);
-  const active = await host.snapshots.active(cause.active);
-  assert.equal(readFileSync(join(active!.diffDir, 't'), 'utf8'), 'trace\n');
-  await host.snapshots.discard(cause.active);
+  const { diffDir } = host.snapshots.stat(cause.kept.snapshot)!;
+  assert.equal(readFileSync(join(diffDir, 't'), 'utf8'), 'trace\n');
+  await cause.kept.release();
+  assert.deepEqual([host.snapshots.stat(cause.kept.snapshot), mountsHere()], [undefined, []]);
+});
+
+test('a failed step that is kept has its mounts until it is let go, and two that fail leave one', async () => {
+  const run =
+    'RUN --mount=type=secret,id=s,env=S --mount=type=secret,id=s --mount=type=cache,target=/c sleep 0.3; exit 1';
+  const dir = host.context({
+    Dockerfile: `FROM busybox AS a\n${run}\nFROM busybox AS b\nENV B=1\n${run}\nFROM scratch\nCOPY --from=a / /\nCOPY --from=b / /\n`,
+  });
+  const secrets = [{ id: 's', value: Buffer.from("it's").toString('base64') }];
+  const { cause } = await failureOf(host.build(dir, { secrets, keepFailed: true }));
+  assert.ok(cause instanceof FailedStep && cause.kept);
+  assert.equal(
+    cause.env.some((line) => line.startsWith('S=')),
+    false,
+  );
+  assert.equal(readFileSync(cause.kept.secretEnv!, 'utf8'), "export S='it'\\''s'\n");
+  const [file] = cause.kept.mounts.filter(({ target }) => target === '/run/secrets/s');
+  assert.ok(file?.source.kind === 'bind');
+  assert.equal(readFileSync(file.source.path, 'utf8'), "it's");
+  await cause.kept.release();
+  assert.deepEqual([host.snapshots.actives(), mountsHere()], [[], []]);
 });
 
 test('an abort kills the running step at once and leaves nothing', async () => {

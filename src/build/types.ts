@@ -61,7 +61,7 @@ export interface BuildRequest {
   readonly allow?: readonly string[];
   readonly call?: 'build' | 'check' | 'outline' | 'targets';
   readonly explain?: boolean;
-  /** Keep the failed step's root so that a shell can be opened in it. */
+  /** Keep the failed step's root and mounts so that a shell can be opened in it: the error's `cause` is a FailedStep. */
   readonly keepFailed?: boolean;
   /** Credentials by registry host for pulls in this build (the classic API's X-Registry-Config). */
   readonly auth?: Readonly<

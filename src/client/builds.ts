@@ -6,7 +6,17 @@ import type { DaemonStatus } from './types.ts';
 
 export interface StrataCalls {
   /** Builds; the daemon stops the build when `signal` is aborted. Rejects with the builder's own error. */
-  build(request: BuildRequest, options: { progress: Progress<BuildEvent>; signal?: AbortSignal }): Promise<BuildResult>;
+  build(
+    request: BuildRequest,
+    options: {
+      readonly progress: Progress<BuildEvent>;
+      readonly signal?: AbortSignal;
+      /** Told of a failed step that was kept (`keepFailed`); it is there until this is done. */
+      readonly onFailedStep?: (step: FailedStepSummary, error: StrataError) => Promise<void>;
+      /** Whether the shell in a failed step gets a terminal. */
+      readonly tty?: boolean;
+    },
+  ): Promise<BuildResult>;
   status(): Promise<DaemonStatus>;
   shutdown(): Promise<void>;
 }
@@ -27,34 +37,26 @@ interface RemoteError {
   readonly failedStep?: FailedStepSummary;
 }
 
-/** The image that a failed step left, for opening a shell in it. */
+/** A failed step that was kept: a container to start, or the reason why there is none. */
 export interface FailedStepSummary {
-  readonly image?: string;
-  readonly args?: readonly string[];
-  readonly env?: readonly string[];
-  readonly cwd?: string;
-  readonly user?: string;
-}
-
-/** The `cause` of the error of a build whose failed step was kept. */
-export class KeptStep extends Error {
-  readonly step: FailedStepSummary;
-
-  constructor(step: FailedStepSummary) {
-    super('a step of the build failed');
-    this.name = 'KeptStep';
-    this.step = step;
-  }
+  /** Id of a container that is a shell where the step failed; the daemon removes it when the call ends. */
+  readonly container?: string;
+  readonly problem?: string;
 }
 
 export function createStrataCalls(transport: Transport): StrataCalls {
   return {
-    async build(request, { progress, signal }) {
-      const lines = transport.lines<Line>('POST', '/strata/v1/build', { json: request, ...(signal && { signal }) });
+    async build(request, { progress, signal, onFailedStep, tty = false }) {
+      const path = `/strata/v1/build${tty ? '?tty=1' : ''}`;
+      const lines = transport.lines<Line>('POST', path, { json: request, ...(signal && { signal }) });
       try {
         for await (const line of lines) {
           if (line.type === 'result') return line.result;
-          if (line.type === 'error') throw remoteError(line.error);
+          if (line.type === 'error') {
+            const error = remoteError(line.error);
+            if (line.error.failedStep) await onFailedStep?.(line.error.failedStep, error);
+            throw error;
+          }
           progress(line);
         }
       } catch (error) {
@@ -82,13 +84,12 @@ function explained(error: unknown, signal: AbortSignal | undefined, transport: T
   return error;
 }
 
-function remoteError({ kind, code, message, hint, location, exitCode, failedStep }: RemoteError): StrataError {
+function remoteError({ kind, code, message, hint, location, exitCode }: RemoteError): StrataError {
   const known = (errorKinds as readonly string[]).includes(kind) ? (kind as ErrorKind) : 'internal';
   return new StrataError(known, message, {
     ...(code !== undefined && { code }),
     ...(hint !== undefined && { hint }),
     ...(location !== undefined && { location }),
     ...(exitCode !== undefined && { exitCode }),
-    ...(failedStep !== undefined && { cause: new KeptStep(failedStep) }),
   });
 }

@@ -1,6 +1,5 @@
 export { answerError, isDaemonAnswer } from './answer-error.ts';
 export type { FailedStepSummary, StrataCalls } from './builds.ts';
-export { KeptStep } from './builds.ts';
 export type { Client } from './client.ts';
 export { createClient } from './client.ts';
 export type { AttachOptions, ContainerCalls, ExecConfig, LogOptions } from './containers.ts';

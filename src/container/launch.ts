@@ -162,7 +162,7 @@ async function createProcess(record: ContainerRecord, joined: JoinedNetwork, par
       tty: config.Tty ?? false,
       stdin: openStdin,
       leaveStdinOpen: openStdin && !config.StdinOnce,
-      mounts: [parts.root, ...(joined.network.kind === 'path' ? [joined.network.path] : [])],
+      mounts: [parts.root, ...(joined.network.kind === 'path' ? [joined.network.path] : []), ...bindSources(record)],
       ...logLimit(record.host),
     });
   } catch (error) {
@@ -170,6 +170,10 @@ async function createProcess(record: ContainerRecord, joined: JoinedNetwork, par
       throw startFailure(error.message, record.path, false);
     throw error;
   }
+}
+
+function bindSources({ mounts }: ContainerRecord): string[] {
+  return mounts.flatMap(({ Type, Source }) => (Type === 'bind' ? [Source] : []));
 }
 
 /** `max-size=10m`; conmon keeps one file. */

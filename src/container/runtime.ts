@@ -95,7 +95,9 @@ export function spawnMonitor(
 ): ChildProcess {
   const start = () => spawn(facts.conmon!, args, { env: monitorEnvironment as NodeJS.ProcessEnv, ...options });
   if (facts.hidden.length === 0) return start();
-  const others = mountPoints().filter((target) => target.startsWith(`${facts.stateRoot}/`) && !needed.includes(target));
+  const within = (path: string, folder: string) => path === folder || path.startsWith(`${folder}/`);
+  const isNeeded = (target: string) => needed.some((path) => within(path, target) || within(target, path));
+  const others = mountPoints().filter((target) => target.startsWith(`${facts.stateRoot}/`) && !isNeeded(target));
   return withoutMounts([...others.reverse(), ...facts.hidden], start);
 }
 

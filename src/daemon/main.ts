@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createApi } from '../api/index.ts';
+import { createApi, sweepFailedSteps } from '../api/index.ts';
 import { createEngine, defaultConfigFile, type EngineConfig, loadConfig, mergeConfig } from '../engine/index.ts';
 import { formatError, StrataError, toStrataError } from '../errors/index.ts';
 
@@ -112,6 +112,7 @@ async function serve(flags: DaemonFlags): Promise<void> {
   mkdirSync(flags.config.stateRoot, { recursive: true, mode: 0o700 });
   const stop = Promise.withResolvers<void>();
   const engine = await createEngine(flags.config, threadsOfBundle());
+  await sweepFailedSteps(engine);
   const api = createApi({ ...engine, shutdown: () => stop.resolve() });
   await api.listen({
     socketPath: flags.socketPath,

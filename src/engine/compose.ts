@@ -91,6 +91,7 @@ async function open(config: EngineConfig, options: EngineOptions, unlock: () => 
     executor,
     networks,
     transfers,
+    registry,
     parallelism: config.parallelism,
     stateRoot,
     dataRoot,

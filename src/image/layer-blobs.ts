@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { createReadStream, mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip, createZstdCompress } from 'node:zlib';
 import type { ByteStream, ContentStore } from '../content/index.ts';
@@ -29,8 +30,15 @@ export interface LayerBlobs {
   record(diffID: DiffID, blob: Descriptor): void;
   /** The blob is about to be removed. */
   forget(digest: Digest): void;
-  /** A blob in this compression (any compressed one that is there), made where needed. */
-  ensure(layer: SnapshotInfo, prefer: Compression, signal?: AbortSignal): Promise<Descriptor>;
+  /**
+   * A blob in this compression, made where needed. Any compressed one that is there serves as well, unless `force` is set:
+   * what came compressed stays as it came.
+   */
+  ensure(
+    layer: SnapshotInfo,
+    prefer: Compression,
+    options?: { readonly force?: boolean; readonly signal?: AbortSignal },
+  ): Promise<Descriptor>;
   /** The uncompressed tar, and its size. */
   tar(layer: SnapshotInfo, signal?: AbortSignal): Promise<{ readonly size: number; readonly stream: ByteStream }>;
 }
@@ -80,12 +88,12 @@ export function createLayerBlobs(parts: {
     forget(digest) {
       db.run('DELETE FROM layer_blobs WHERE digest = ?', digest);
     },
-    async ensure(layer, prefer, signal) {
+    async ensure(layer, prefer, { force = false, signal } = {}) {
       const { diffID } = measured(layer);
       const have = await present(diffID);
       const match =
         have.find((blob) => layerCompression(blob.mediaType) === prefer) ??
-        have.find((blob) => layerCompression(blob.mediaType) !== 'none');
+        have.find((blob) => !force && layerCompression(blob.mediaType) !== 'none');
       if (match) return match;
       return await packing.join(`${diffID} ${prefer}`, signal, (stop) =>
         have[0] ? recompress(diffID, have[0], prefer, stop) : pack(layer, prefer, stop),
@@ -123,22 +131,23 @@ export function createLayerBlobs(parts: {
     }
   }
 
-  /** For a layer that is here as a plain tar from outside: the same bytes, compressed. */
+  /** For a layer that came from outside: the same tar, compressed in another way. */
   async function recompress(
     diffID: DiffID,
     from: Descriptor,
     compression: Compression,
     signal: AbortSignal,
   ): Promise<Descriptor> {
-    if (compression === 'none') return from;
     const ingest = await content.ingest(`compress-${diffID}-${randomBytes(4).toString('hex')}`);
     try {
       const encoder =
         compression === 'gzip'
           ? createGzip({ level: 3, chunkSize: 1 << 20 })
-          : createZstdCompress({ chunkSize: 1 << 20 });
+          : compression === 'zstd'
+            ? createZstdCompress({ chunkSize: 1 << 20 })
+            : new PassThrough();
       await pipeline(
-        createReadStream(await content.path(from.digest), { highWaterMark: 1 << 20 }),
+        decompress(await content.fetch(from, { signal }), layerCompression(from.mediaType) ?? 'none'),
         encoder,
         async (packed: AsyncIterable<Buffer>) => {
           for await (const chunk of packed) await ingest.write(chunk);

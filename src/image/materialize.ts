@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ContentStore } from '../content/index.ts';
 import { type Descriptor, layerCompression, type Manifest, mediaTypes } from '../oci/index.ts';
 import type { Snapshots } from '../snapshot/index.ts';
@@ -23,7 +24,18 @@ export async function materialize(
   configSize: number,
   options: Options,
 ): Promise<Materialized> {
-  return (await asReceived(parts, row)) ?? (await make(parts, row, configSize, options));
+  const known = await asReceived(parts, row);
+  if (known && serves(known, options)) return known;
+  return make(parts, row, configSize, { annotations: known ? annotationsOf(known) : {}, ...options });
+}
+
+function annotationsOf({ manifestBytes }: Materialized): Readonly<Record<string, string>> {
+  return (JSON.parse(Buffer.from(manifestBytes).toString('utf8')) as Manifest).annotations ?? {};
+}
+
+function serves(known: Materialized, { annotations, compression, force = false }: Options): boolean {
+  if (annotations !== undefined && !isDeepStrictEqual(annotationsOf(known), annotations)) return false;
+  return !force || known.layers.every(({ mediaType }) => layerCompression(mediaType) === compression);
 }
 
 async function asReceived({ content, index }: MaterializeParts, row: ImageRow): Promise<Materialized | undefined> {
@@ -38,14 +50,14 @@ async function make(
   { content, snapshots, blobs }: MaterializeParts,
   row: ImageRow,
   configSize: number,
-  { compression, signal, progress, ready }: Options,
+  { compression, force = false, annotations = {}, signal, progress, ready }: Options,
 ): Promise<Materialized> {
   const stack = row.snapshot === null ? [] : snapshots.stack(row.snapshot);
   const stop = new AbortController();
   const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
   const packing = stack.map(async (layer, i) => {
     progress?.({ id: layer.measure!.diffID.slice(7, 19), status: 'Preparing' });
-    const blob = await blobs.ensure(layer, compression, either);
+    const blob = await blobs.ensure(layer, compression, { force, signal: either });
     ready?.(blob, i);
     return blob;
   });
@@ -64,6 +76,7 @@ async function make(
       mediaType: mediaTypes.ociManifest,
       config,
       layers: layers.map((layer) => ociLayer(layer)),
+      ...(Object.keys(annotations).length > 0 && { annotations }),
     }),
   );
   const manifest = await content.put(manifestBytes, mediaTypes.ociManifest);

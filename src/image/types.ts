@@ -146,6 +146,10 @@ export interface Images {
     id: Digest,
     options: {
       readonly compression: Compression;
+      /** Compress layers again that are there in another compression. */
+      readonly force?: boolean;
+      /** Of the manifest; absent: those that it has. */
+      readonly annotations?: Readonly<Record<string, string>>;
       readonly signal?: AbortSignal;
       readonly progress?: Progress<TransferEvent>;
       readonly ready?: (layer: Descriptor, index: number) => void;

@@ -114,7 +114,7 @@ async function findImage({ images }: PushParts, ref: Reference, platform: Platfo
 }
 
 /** The blobs of one push, sent as they come; the first failure stops all. */
-class BlobPush {
+export class BlobPush {
   readonly #parts: PushParts;
   readonly #ref: Reference;
   readonly #options: PushOptions;

@@ -3,6 +3,7 @@ import { createBlobSources } from './blob-sources.ts';
 import { createLayerPuller } from './layer-puller.ts';
 import { pull } from './pull.ts';
 import { push } from './push.ts';
+import { pushIndex } from './push-index.ts';
 import { createSlots } from './slots.ts';
 import type { TransferParts, Transfers } from './types.ts';
 
@@ -17,5 +18,6 @@ export function createTransfers(parts: TransferParts): Transfers {
     // No row names what is being moved: nothing may be collected meanwhile.
     pull: (ref, options) => parts.images.during(() => pull(pulling, ref, options)),
     push: (ref, options) => parts.images.during(() => push(pushing, ref, options)),
+    pushIndex: (ref, index, options) => parts.images.during(() => pushIndex(pushing, ref, index, options)),
   };
 }

@@ -122,6 +122,16 @@ export interface Transfers {
       readonly progress?: Progress<TransferEvent>;
     },
   ): Promise<{ readonly digest: Digest; readonly size: number }>;
+  /** Pushes images of the store by their digests, and the index (whose entries are their manifests) under the name. */
+  pushIndex(
+    ref: Reference,
+    index: { readonly images: readonly Digest[]; readonly bytes: Uint8Array; readonly mediaType?: string },
+    options: {
+      readonly auth?: Credentials;
+      readonly signal?: AbortSignal;
+      readonly progress?: Progress<TransferEvent>;
+    },
+  ): Promise<{ readonly digest: Digest; readonly size: number; readonly repository: string }>;
 }
 
 export interface TransferParts {

@@ -120,6 +120,6 @@ function fail(messages: MessageStream, thrown: unknown, held: readonly string[])
   const error = toStrataError(thrown);
   for (const stream of held) messages.message({ stream });
   if (messages.started) for (const stream of excerptText(error)) messages.message({ stream });
-  const code = error.exitCode ?? Number(/exit code: (\d{1,3})$/.exec(error.message)?.[1] ?? 0);
-  messages.fail(error, code === 0 ? {} : { code });
+  const { exitCode: code } = error;
+  messages.fail(error, code === undefined ? {} : { code });
 }

@@ -1,15 +1,18 @@
+import { once } from 'node:events';
 import type { FastifyInstance } from 'fastify';
-import type { BuildRequest } from '../../build/index.ts';
+import { type BuildRequest, FailedStep, type KeptRoot } from '../../build/index.ts';
 import { version } from '../../engine/index.ts';
-import { StrataError, toStrataError } from '../../errors/index.ts';
+import { messageOf, StrataError, toStrataError } from '../../errors/index.ts';
 import { readJson } from '../body.ts';
+import { openFailedStep } from '../failed-step-shell.ts';
 import { publishBuilt } from '../publish.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
+import { queryOf } from '../server.ts';
 import { buildRequest } from '../shapes/build.ts';
 import { openStream } from '../stream-reply.ts';
 import type { ApiBackend } from '../types.ts';
 
-type Backend = Pick<ApiBackend, 'builder' | 'config' | 'events' | 'shutdown'>;
+type Backend = Pick<ApiBackend, 'builder' | 'config' | 'containers' | 'events' | 'images' | 'shutdown' | 'snapshots'>;
 
 /** What our own command line asks for and Docker's API has no word for. */
 export function addStrataRoutes(app: FastifyInstance, backend: Backend): void {
@@ -30,6 +33,7 @@ export function addStrataRoutes(app: FastifyInstance, backend: Backend): void {
     if (!given.context)
       throw new StrataError('invalid_argument', 'invalid JSON: context is missing', { code: 'invalid_json' });
     const stream = openStream(reply, 'application/x-ndjson');
+    const tty = queryOf(request).flag('tty');
     const tell = (value: unknown) => stream.post(`${JSON.stringify(value)}\n`);
     stream.start();
     try {
@@ -40,11 +44,33 @@ export function addStrataRoutes(app: FastifyInstance, backend: Backend): void {
       publishBuilt(backend.events, result);
       tell({ type: 'result', result });
     } catch (thrown) {
-      tell({ type: 'error', error: errorView(toStrataError(thrown)) });
+      await tellError(backend, toStrataError(thrown), { tell, tty, signal: stream.signal });
     }
     stream.end();
     return reply;
   });
+}
+
+/** A failed step that was kept can be entered for as long as the client stays. */
+async function tellError(
+  backend: Backend,
+  error: StrataError,
+  to: { readonly tell: (value: unknown) => void; readonly tty: boolean; readonly signal: AbortSignal },
+): Promise<void> {
+  const view = errorView(error);
+  const step = error.cause;
+  if (!(step instanceof FailedStep) || !step.kept) return to.tell({ type: 'error', error: view });
+  try {
+    const shell = await openFailedStep(backend, step as typeof step & { readonly kept: KeptRoot }, to);
+    try {
+      to.tell({ type: 'error', error: { ...view, failedStep: { container: shell.container } } });
+      if (!to.signal.aborted) await once(to.signal, 'abort');
+    } finally {
+      await shell.close();
+    }
+  } catch (cause) {
+    to.tell({ type: 'error', error: { ...view, failedStep: { problem: messageOf(cause) } } });
+  }
 }
 
 function errorView(error: StrataError): Record<string, unknown> {

@@ -1,5 +1,4 @@
 import { StrataError } from '../../errors/index.ts';
-import type { Image } from '../../image/index.ts';
 import type { SnapshotName, Snapshots } from '../../snapshot/index.ts';
 import type { Records } from './records.ts';
 
@@ -21,6 +20,12 @@ export interface PortableResult {
 /** Most results that one image is believed to bring. */
 const limit = 10_000;
 
+/** An image that may bring results. */
+export interface CacheImage {
+  readonly rawConfig: Uint8Array;
+  readonly snapshot: SnapshotName | null;
+}
+
 /** What the cache knows of the layers under `top`. */
 export function exportResults(records: Records, snapshots: Snapshots, top: SnapshotName | null): PortableResult[] {
   if (top === null) return [];
@@ -31,7 +36,7 @@ export function exportResults(records: Records, snapshots: Snapshots, top: Snaps
  * Takes over the results that an image brings, for the layers that it really has. Only called for images that the user
  * named as a source of cache: what their maker says led to a layer is believed.
  */
-export function importResults(records: Records, snapshots: Snapshots, image: Image): number {
+export function importResults(records: Records, snapshots: Snapshots, image: CacheImage): number {
   const results = readResults(image);
   if (results.length === 0 || image.snapshot === null) return 0;
   const stack = snapshots.stack(image.snapshot);
@@ -45,12 +50,12 @@ export function importResults(records: Records, snapshots: Snapshots, image: Ima
   return count;
 }
 
-function readResults(image: Image): readonly PortableResult[] {
+function readResults(image: CacheImage): readonly PortableResult[] {
   const config = JSON.parse(Buffer.from(image.rawConfig).toString('utf8')) as Record<string, unknown>;
   const list = config[cacheField];
   if (list === undefined) return [];
   if (!Array.isArray(list) || list.length > limit || !list.every(isResult)) {
-    throw new StrataError('data_loss', `the cache that ${image.id} brings cannot be read`, { code: 'invalid_cache' });
+    throw new StrataError('data_loss', 'the cache that the image brings cannot be read', { code: 'invalid_cache' });
   }
   return list;
 }

@@ -12,58 +12,96 @@ import {
   type ImageConfig,
   type Index,
   isDigest,
+  type Manifest,
   mediaTypes,
   type Platform,
   sha256,
 } from '../../oci/index.ts';
-import { checkImageManifest, chooseManifest, parseDocument, parseImageConfig } from '../../registry/index.ts';
+import {
+  checkImageManifest,
+  chooseManifest,
+  type Document,
+  parseDocument,
+  parseImageConfig,
+} from '../../registry/index.ts';
 import type { SnapshotName } from '../../snapshot/index.ts';
 
 /** Most bytes of an index, a manifest or a configuration. */
 const limit = 8 * 1024 ** 2;
 
 export interface LayoutImage {
-  readonly config: ImageConfig & { readonly rootfs: { readonly diff_ids: readonly string[] } };
+  readonly config: ImageConfig;
+  readonly rawConfig: Uint8Array;
   readonly snapshot: SnapshotName | null;
 }
 
+interface Layout {
+  readonly dir: string;
+  /** Tag or digest. */
+  readonly reference?: string;
+}
+
+type Unpacker = Pick<Images, 'unpackLayer'>;
+
 /**
  * Unpacks one image of an OCI image layout (image-spec v1.1, image-layout.md) that is a folder of this machine. Without a
- * `reference` (tag or digest) it is the one called `latest`, or the only one there is. Every blob is verified.
+ * `reference` it is the one called `latest`, or the only one there is. Every blob is verified.
  */
 export async function openOciLayout(
-  images: Pick<Images, 'unpackLayer'>,
-  layout: { readonly dir: string; readonly reference?: string },
-  options: { readonly platform: Platform; readonly signal: AbortSignal },
+  images: Unpacker,
+  layout: Layout,
+  { platform, signal }: { readonly platform: Platform; readonly signal: AbortSignal },
 ): Promise<LayoutImage> {
   const { dir } = layout;
-  const index = await readIndex(dir);
-  let descriptor = choose(index, layout.reference, dir);
+  let descriptor = choose(await readIndex(dir), layout.reference, dir);
   for (let depth = 0; depth < 4; depth++) {
-    const bytes = await readBlob(dir, descriptor);
-    const document = parseDocument(bytes, descriptor.mediaType || typeIn(bytes), dir);
-    if (document.kind === 'index') {
-      descriptor = chooseManifest(document.index, options.platform);
-      continue;
-    }
-    const { manifest } = document;
-    checkImageManifest(manifest, dir);
-    const config = parseImageConfig(await readBlob(dir, manifest.config), manifest.layers.length, dir);
-    const chains = chainIDs(config.rootfs.diff_ids);
-    let snapshot: SnapshotName | null = null;
-    for (const [i, layer] of manifest.layers.entries()) {
-      const path = await blobFile(dir, layer);
-      snapshot = await images.unpackLayer(async () => Readable.from(createReadStream(path)), {
-        parent: snapshot,
-        diffID: config.rootfs.diff_ids[i]! as unknown as Digest,
-        chainID: chains[i]! as unknown as Digest,
-        mediaType: layer.mediaType,
-        signal: options.signal,
-      });
-    }
-    return { config, snapshot };
+    const document = await readDocument(dir, descriptor);
+    if (document.kind === 'manifest') return openManifest(images, dir, document.manifest, signal);
+    descriptor = chooseManifest(document.index, platform);
   }
   throw invalid(dir, 'it is an index of an index of an index of an index');
+}
+
+/** Unpacks every image of the index that the reference means. */
+export async function openWholeLayout(images: Unpacker, layout: Layout, signal: AbortSignal): Promise<LayoutImage[]> {
+  const { dir } = layout;
+  const root = await readDocument(dir, choose(await readIndex(dir), layout.reference, dir));
+  if (root.kind === 'manifest') return [await openManifest(images, dir, root.manifest, signal)];
+  const opened: LayoutImage[] = [];
+  for (const entry of root.index.manifests) {
+    const document = await readDocument(dir, entry);
+    if (document.kind === 'manifest') opened.push(await openManifest(images, dir, document.manifest, signal));
+  }
+  return opened;
+}
+
+async function readDocument(dir: string, descriptor: Descriptor): Promise<Document> {
+  const bytes = await readBlob(dir, descriptor);
+  return parseDocument(bytes, descriptor.mediaType || typeIn(bytes), dir);
+}
+
+async function openManifest(
+  images: Unpacker,
+  dir: string,
+  manifest: Manifest,
+  signal: AbortSignal,
+): Promise<LayoutImage> {
+  checkImageManifest(manifest, dir);
+  const rawConfig = await readBlob(dir, manifest.config);
+  const config = parseImageConfig(rawConfig, manifest.layers.length, dir);
+  const chains = chainIDs(config.rootfs.diff_ids);
+  let snapshot: SnapshotName | null = null;
+  for (const [i, layer] of manifest.layers.entries()) {
+    const path = await blobFile(dir, layer);
+    snapshot = await images.unpackLayer(async () => Readable.from(createReadStream(path)), {
+      parent: snapshot,
+      diffID: config.rootfs.diff_ids[i]! as unknown as Digest,
+      chainID: chains[i]! as unknown as Digest,
+      mediaType: layer.mediaType,
+      signal,
+    });
+  }
+  return { config, rawConfig, snapshot };
 }
 
 function invalid(dir: string, why: string, cause?: unknown): StrataError {

@@ -3,8 +3,9 @@ import type { BuiltStage } from '../build.ts';
 import type { Plant } from '../builder.ts';
 import type { Session } from '../session.ts';
 import type { BuildRequest, BuildResult, OutputSpec } from '../types.ts';
-import { exportArchive } from './archive.ts';
+import { exportDockerArchive } from './docker-archive.ts';
 import { exportImage } from './image.ts';
+import { exportOci } from './oci.ts';
 import { exportLocal, exportTar } from './tree.ts';
 
 /** What every exporter is given. */
@@ -36,14 +37,17 @@ async function exportOne(exporting: Exporting): Promise<BuildResult> {
       return {};
     case 'image':
     case 'registry':
-      return exportImage(onePlatform(exporting));
+      return exportImage(exporting);
     case 'docker':
+      if (exporting.built.length > 1) {
+        throw new StrataError('unsupported', 'docker exporter does not currently support exporting manifest lists', {
+          hint: 'several platforms go into --output type=oci, type=local, or an image that is pushed',
+        });
+      }
       // Without a file the image goes where `docker load` would bring it.
-      return exporting.output.dest === undefined
-        ? exportImage(onePlatform(exporting))
-        : exportArchive(onePlatform(exporting));
+      return exporting.output.dest === undefined ? exportImage(exporting) : exportDockerArchive(exporting);
     case 'oci':
-      return exportArchive(onePlatform(exporting));
+      return exportOci(exporting);
     case 'tar':
       return exportTar(exporting);
     case 'local':
@@ -53,13 +57,6 @@ async function exportOne(exporting: Exporting): Promise<BuildResult> {
       throw new StrataError('invalid_argument', `unknown output type: ${String(type)}`);
     }
   }
-}
-
-function onePlatform(exporting: Exporting): Exporting {
-  if (exporting.built.length === 1) return exporting;
-  throw new StrataError('unsupported', `output type ${exporting.output.type} takes one platform`, {
-    hint: 'build one platform at a time, or export folders with --output type=local',
-  });
 }
 
 /** Where an output goes; relative paths were made absolute by the client. */

@@ -1,71 +1,95 @@
 import { StrataError } from '../../errors/index.ts';
-import type { Image } from '../../image/index.ts';
-import { canonicalName, type Digest, type Reference } from '../../oci/index.ts';
+import { canonicalName, type Reference } from '../../oci/index.ts';
+import type { TransferEvent } from '../../progress/index.ts';
 import { authFor } from '../resolve-base.ts';
+import type { Work } from '../solver/vertex.ts';
 import type { BuildResult } from '../types.ts';
+import { annotationsOf } from './annotations.ts';
 import type { Exporting } from './export.ts';
+import { makeManifests, type Published, wantsManifest } from './manifests.ts';
 import { namesOf } from './names.ts';
-import { storeImage } from './store-image.ts';
+import { type StoredImages, storeImages } from './store-image.ts';
 
-/** Stores the image here, points its names at it, and pushes it where that is wanted. */
+/** Stores the images here, points the names at the one for this machine, and pushes where that is wanted. */
 export async function exportImage(exporting: Exporting): Promise<BuildResult> {
-  const { session, request, output } = exporting;
+  const { session, request, output, built } = exporting;
+  annotationsOf(request, output, built.length > 1);
   const names = namesOf(request, output);
-  const image = await session.step({ kind: 'export', name: 'exporting to image' }, async (work) => {
-    const made = await storeImage(exporting, names, work.signal);
+  const pushes = output.type === 'registry' || output.attributes['push'] === 'true';
+  if (pushes && names.length === 0) {
+    throw new StrataError('invalid_argument', 'tag is needed when pushing to registry', { hint: 'name it with --tag' });
+  }
+  const { stored, published } = await session.step({ kind: 'export', name: 'exporting to image' }, async (work) => {
+    const made = await storeImages(exporting, names, work.signal);
     const tell = (status: string) =>
       work.emit({ type: 'status', status, current: 1, unit: 'files', at: session.now(), done: true });
     tell('exporting layers');
-    tell(`writing image ${made.id}`);
+    const manifests =
+      pushes || wantsManifest(exporting) ? await makeManifests(exporting, made.images, work.signal) : undefined;
+    if (manifests) {
+      tell(`exporting manifest${manifests.images.length > 1 ? ' list' : ''} ${manifests.root.digest}`);
+    }
+    for (const { id } of made.images) tell(`writing image ${id}`);
     for (const name of names) tell(`naming to ${canonicalName(name)}`);
-    return made;
+    return { stored: made, published: manifests };
   });
-  const pushes = output.type === 'registry' || output.attributes['push'] === 'true';
-  const digest = pushes ? await pushAll(exporting, names) : undefined;
-  return imageResult(image, names, digest);
+  if (pushes) for (const name of names) await push(exporting, name, published!);
+  return imageResult(stored, names, published);
 }
 
-export function imageResult(image: Image, names: readonly Reference[], digest: Digest | undefined): BuildResult {
+export function imageResult(
+  { main }: StoredImages,
+  names: readonly Reference[],
+  published: Published | undefined,
+): BuildResult {
   const shown = names.map(canonicalName);
+  const { root } = published ?? {};
   return {
-    imageID: image.id,
+    imageID: main.id,
     names: shown,
-    ...(digest !== undefined && { digest }),
+    ...(root && { digest: root.digest }),
     metadata: {
-      'containerimage.config.digest': image.id,
-      'containerimage.digest': digest ?? image.id,
+      ...(!(published && published.images.length > 1) && { 'containerimage.config.digest': main.id }),
+      ...(root && { 'containerimage.descriptor': root }),
+      'containerimage.digest': root?.digest ?? main.id,
       ...(shown.length > 0 && { 'image.name': shown.join(',') }),
     },
   };
 }
 
-async function pushAll({ plant, session, request }: Exporting, names: readonly Reference[]): Promise<Digest> {
-  const { transfers } = plant.parts;
+async function push(exporting: Exporting, name: Reference, published: Published): Promise<void> {
+  const { plant, session } = exporting;
+  const { transfers, images } = plant.parts;
   if (!transfers) throw new StrataError('unsupported', 'this builder cannot push');
-  if (names.length === 0) {
-    throw new StrataError('invalid_argument', 'tag is needed when pushing to registry', { hint: 'name it with --tag' });
-  }
-  let digest: Digest | undefined;
-  for (const name of names) {
-    const event = { kind: 'export', name: `pushing ${canonicalName(name)}` } as const;
-    const pushed = await session.step(event, (work) => {
-      const auth = authFor(request, name.domain);
-      return transfers.push(name, {
-        signal: work.signal,
-        ...(auth && { auth }),
-        progress: ({ id, status, current, total }) =>
-          work.emit({
-            type: 'status',
-            status: [status, id].filter((part) => part !== undefined).join(' '),
-            current: current ?? 0,
-            ...(total !== undefined && { total }),
-            unit: 'bytes',
-            at: session.now(),
-            done: status === 'Pushed' || status === 'Layer already exists',
-          }),
-      });
-    });
-    digest = pushed.digest;
-  }
-  return digest!;
+  const event = { kind: 'export', name: `pushing ${canonicalName(name)}` } as const;
+  await session.step(event, async (work) => {
+    const options = pushOptions(exporting, name, work);
+    if (published.images.length === 1) return void (await transfers.push(name, options));
+    const { digest, repository } = await transfers.pushIndex(
+      name,
+      { images: published.images.map(({ id }) => id), bytes: published.bytes },
+      options,
+    );
+    const named = await images.find(canonicalName(name));
+    if (named) await images.addRepoDigest(named.id, `${repository}@${digest}`);
+  });
+}
+
+/** How a push of the build is done and told. */
+export function pushOptions({ session, request }: Pick<Exporting, 'session' | 'request'>, name: Reference, work: Work) {
+  const auth = authFor(request, name.domain);
+  return {
+    signal: work.signal,
+    ...(auth && { auth }),
+    progress: ({ id, status, current, total }: TransferEvent) =>
+      work.emit({
+        type: 'status',
+        status: [status, id].filter((part) => part !== undefined).join(' '),
+        current: current ?? 0,
+        ...(total !== undefined && { total }),
+        unit: 'bytes',
+        at: session.now(),
+        done: status === 'Pushed' || status === 'Layer already exists',
+      }),
+  };
 }

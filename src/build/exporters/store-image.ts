@@ -1,20 +1,42 @@
 import type { Image } from '../../image/index.ts';
-import type { Reference } from '../../oci/index.ts';
+import { hostPlatform, platformMatches, type Reference } from '../../oci/index.ts';
 import type { SnapshotName } from '../../snapshot/index.ts';
+import type { BuiltStage } from '../build.ts';
 import { cacheField, exportResults } from '../cache/portable.ts';
 import { finishConfig, type LayerFact } from '../image-config.ts';
 import type { BuildRequest } from '../types.ts';
 import type { Exporting } from './export.ts';
 import { rewriteTimes } from './rewrite-times.ts';
 
-/** Stores the image of the first platform, with its layers measured and its history dated. */
-export async function storeImage(
+export interface StoredImages {
+  /** In the order of the platforms. */
+  readonly images: readonly Image[];
+  /** The one that has the names. */
+  readonly main: Image;
+}
+
+/** Stores the images of all platforms; the names go to that of this machine, or to the first one. */
+export async function storeImages(
   exporting: Exporting,
   names: readonly Reference[],
   signal: AbortSignal,
+): Promise<StoredImages> {
+  const own = exporting.built.findIndex(({ platform }) => platformMatches(hostPlatform(), platform));
+  const main = Math.max(0, own);
+  const images: Image[] = [];
+  for (const [i, stage] of exporting.built.entries())
+    images.push(await storeImage(exporting, stage, i === main ? names : [], signal));
+  return { images, main: images[main]! };
+}
+
+/** Stores an image with its layers measured and its history dated. */
+async function storeImage(
+  exporting: Exporting,
+  { stage, root }: BuiltStage,
+  names: readonly Reference[],
+  signal: AbortSignal,
 ): Promise<Image> {
-  const { plant, built, request, output, epoch } = exporting;
-  const { stage, root } = built[0]!;
+  const { plant, request, output, epoch } = exporting;
   const { snapshots, images } = plant.parts;
   let snapshot: SnapshotName | null = root.snapshot;
   // A chain is only known when every layer of the stack has been measured.

@@ -2,6 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { type NewTarEntry, readTar, writeTar } from '../../layer/index.ts';
 import { formatPlatform } from '../../oci/index.ts';
 import type { BuiltStage } from '../build.ts';
 import { withMount } from '../ops/root-step.ts';
@@ -16,7 +17,7 @@ export async function exportLocal(exporting: Exporting): Promise<BuildResult> {
     // The daemon is root; what it makes belongs to whom the place belongs to.
     const owner = await ownerOf(dest);
     for (const stage of built) {
-      const folder = folderFor(exporting, stage, dest);
+      const folder = join(dest, folderOf(exporting, stage));
       await mkdir(folder, { recursive: true });
       await withMount(plant.shop, stage.root.snapshot, (root) =>
         plant.shop.files.run(
@@ -36,10 +37,11 @@ export async function exportLocal(exporting: Exporting): Promise<BuildResult> {
   return {};
 }
 
-function folderFor({ built, output }: Exporting, { platform }: BuiltStage, dest: string): string {
+/** The folder of a platform; empty where none is wanted. */
+function folderOf({ built, output }: Exporting, { platform }: BuiltStage): string {
   const split = output.attributes['platform-split'];
   const own = split === 'true' || (split !== 'false' && built.length > 1);
-  return own ? join(dest, formatPlatform(platform).replaceAll('/', '_')) : dest;
+  return own ? formatPlatform(platform).replaceAll('/', '_') : '';
 }
 
 async function ownerOf(path: string): Promise<{ uid: number; gid: number }> {
@@ -53,20 +55,43 @@ async function ownerOf(path: string): Promise<{ uid: number; gid: number }> {
   }
 }
 
-/** Writes the files of the last stage as one tar. */
-export async function exportTar({ plant, session, built, output }: Exporting): Promise<BuildResult> {
+/** Writes the files of the last stage as one tar; several platforms are folders of it. */
+export async function exportTar(exporting: Exporting): Promise<BuildResult> {
+  const { plant, session, built, output } = exporting;
   const dest = destinationOf(output);
-  await session.step({ kind: 'export', name: 'exporting to client tarball' }, (work) =>
-    withMount(plant.shop, built[0]!.root.snapshot, async (root) => {
-      const unfinished = `${dest}.partial-${process.pid}`;
-      try {
-        const tar = plant.shop.layers.stream(root, { signal: work.signal });
-        await pipeline(tar, createWriteStream(unfinished), { signal: work.signal });
-        await rename(unfinished, dest);
-      } finally {
-        await rm(unfinished, { force: true });
-      }
-    }),
-  );
+  await session.step({ kind: 'export', name: 'exporting to client tarball' }, async ({ signal }) => {
+    const unfinished = `${dest}.partial-${process.pid}`;
+    const tar = (root: string) => plant.shop.layers.stream(root, { signal });
+    try {
+      if (folderOf(exporting, built[0]!) === '') {
+        await withMount(plant.shop, built[0]!.root.snapshot, (root) =>
+          pipeline(tar(root), createWriteStream(unfinished), { signal }),
+        );
+      } else await pipeline(writeTar(inFolders(exporting, tar)), createWriteStream(unfinished), { signal });
+      await rename(unfinished, dest);
+    } finally {
+      await rm(unfinished, { force: true });
+    }
+  });
   return {};
+}
+
+async function* inFolders(
+  exporting: Exporting,
+  tar: (root: string) => AsyncIterable<Uint8Array>,
+): AsyncGenerator<NewTarEntry> {
+  const { snapshots } = exporting.plant.shop;
+  for (const stage of exporting.built) {
+    const folder = folderOf(exporting, stage);
+    yield { header: { path: `${folder}/`, type: 'dir', mode: 0o755 } };
+    const mounted = await snapshots.mount(stage.root.snapshot);
+    try {
+      for await (const { header, body } of readTar(tar(mounted.target))) {
+        const link = header.type === 'hardlink' ? `${folder}/${header.link}` : header.link;
+        yield { header: { ...header, path: `${folder}/${header.path}`, link }, body };
+      }
+    } finally {
+      await mounted.unmount();
+    }
+  }
 }

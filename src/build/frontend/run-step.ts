@@ -24,7 +24,7 @@ export async function runStep(
   instruction: RunInstruction,
   identity: Identity,
 ): Promise<{ op: Op<Value>; inputs: BuildVertex[] }> {
-  const { shop, request, secrets, given } = compiler.settings;
+  const { shop, request, secrets, given, keep } = compiler.settings;
   const inputs: BuildVertex[] = [state.vertex];
   const mounts: ExecMount[] = [];
   const script = runCommand(instruction).file;
@@ -47,8 +47,8 @@ export async function runStep(
     ...(request.ulimits && { ulimits: request.ulimits }),
     ...(request.cgroupParent !== undefined && { cgroupParent: request.cgroupParent }),
   };
-  const keepFailed = request.keepFailed ?? false;
-  return { op: execOp(shop, spec, identity, { secrets, keepFailed }), inputs };
+  const { platform } = state;
+  return { op: execOp(shop, spec, identity, { secrets, platform, ...(keep && { keep }) }), inputs };
 }
 
 function networkOf(

@@ -1,6 +1,7 @@
 import type { Dockerfile } from '../../dockerfile/index.ts';
 import type { Platform } from '../../oci/index.ts';
 import type { ExecSecrets } from '../ops/exec-spec.ts';
+import type { KeptRoot } from '../ops/failed-step.ts';
 import type { Workshop } from '../ops/workshop.ts';
 import type { BuildRequest } from '../types.ts';
 import type { BuildVertex, External } from './plan.ts';
@@ -29,4 +30,6 @@ export interface FrontendSettings {
   readonly external: (name: string, platform: Platform) => Promise<External>;
   /** A new id for a vertex. */
   readonly vertexID: () => string;
+  /** Takes what a failed RUN leaves. */
+  readonly keep?: (kept: KeptRoot) => void;
 }

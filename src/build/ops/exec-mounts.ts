@@ -30,13 +30,30 @@ export class ExecMounts {
   }
 
   async open(mounts: readonly ExecMount[], inputs: readonly Value[], secrets: ExecSecrets): Promise<void> {
-    if (mounts.length === 0) return;
+    if (mounts.length > 0) await this.#begin();
+    for (const one of mounts) await this.#open(one, inputs, secrets);
+  }
+
+  /** A file in memory that sets these variables when a shell reads it; undefined where there are none. */
+  async writeEnv(env: readonly string[]): Promise<string | undefined> {
+    if (env.length === 0) return undefined;
+    if (this.#folder === '') await this.#begin();
+    const path = join(this.#folder, String(this.#count++));
+    const text = env.map((line) => {
+      const at = line.indexOf('=');
+      return `export ${line.slice(0, at)}='${line.slice(at + 1).replaceAll("'", "'\\''")}'\n`;
+    });
+    writeFileSync(path, text.join(''), { flag: 'wx' });
+    chmodSync(path, 0o444);
+    return path;
+  }
+
+  async #begin(): Promise<void> {
     this.#folder = await mkdtemp(join(this.#shop.scratch, 'step-'));
     this.#undo.push(() => rmSync(this.#folder, { recursive: true, force: true }));
     // Secrets and scripts are never on a disk.
     mount('tmpfs', this.#folder, 'tmpfs', ['nosuid', 'nodev'], 'mode=0700');
     this.#undo.push(() => unmount(this.#folder, { detach: true }));
-    for (const one of mounts) await this.#open(one, inputs, secrets);
   }
 
   async close(): Promise<void> {

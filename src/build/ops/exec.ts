@@ -1,20 +1,23 @@
 import { StringDecoder } from 'node:string_decoder';
 import { resolveUser } from '../../account/index.ts';
 import { StrataError } from '../../errors/index.ts';
+import { formatPlatform, hostPlatform, type Platform, platformMatches } from '../../oci/index.ts';
 import type { ActiveSnapshot } from '../../snapshot/index.ts';
 import { digestOf } from '../cache/keys.ts';
 import type { Op, Outcome, Work } from '../solver/vertex.ts';
-import { type RootValue, rootOf, type Value } from '../value.ts';
+import { rootOf, type Value } from '../value.ts';
 import { ExecMounts } from './exec-mounts.ts';
 import type { ExecSecrets, ExecSpec } from './exec-spec.ts';
-import { FailedStep } from './failed-step.ts';
+import { FailedStep, type KeptRoot } from './failed-step.ts';
 import { baseOf, found, keepResult, type StepIdentity, stepKey, tellMiss, withMount } from './root-step.ts';
 import type { Workshop } from './workshop.ts';
 
 export interface ExecOptions {
   readonly secrets: ExecSecrets;
-  /** Keep the root of a step that failed. */
-  readonly keepFailed: boolean;
+  /** Takes what a failed step leaves; absent: it is thrown away. */
+  readonly keep?: (kept: KeptRoot) => void;
+  /** The platform that the step is for. */
+  readonly platform: Platform;
 }
 
 /** RUN. Its inputs are the root that it runs in and the roots that it mounts. */
@@ -28,7 +31,7 @@ export function execOp(
   const keyOf = (inputs: readonly Value[]) => stepKey(step.definition, baseOf(inputs), '');
   return {
     heavy: true,
-    key: (inputs) => (step.noCache || options.keepFailed ? null : keyOf(inputs)),
+    key: (inputs) => (step.noCache || options.keep ? null : keyOf(inputs)),
     async lookup(inputs) {
       const hit = step.noCache ? undefined : shop.records.find(keyOf(inputs));
       return hit && found(hit);
@@ -54,20 +57,60 @@ async function runStep(
 ): Promise<Outcome<Value>> {
   const parent = rootOf(inputs[0]);
   const active = await shop.snapshots.prepare(parent.snapshot);
-  let kept = false;
+  const mounts = new ExecMounts(shop, work);
+  let isTaken = false;
+  let areKept = false;
   try {
-    const { exitCode, containerID, output, oomKilled } = await execute(shop, spec, active, inputs, options, work);
-    if (exitCode !== 0) {
-      kept = options.keepFailed;
-      throw failure(spec, exitCode, oomKilled, { active, parent, output, kept });
+    const run = await execute(shop, spec, { active, mounts }, inputs, options, work);
+    if (run.exitCode !== 0) {
+      let kept: KeptRoot | undefined;
+      if (options.keep) {
+        kept = await keepRoot(shop, spec, { active, mounts }, options.secrets);
+        isTaken = true;
+        areKept = true;
+        options.keep(kept);
+      }
+      throw failure(spec, run, options.platform, kept);
     }
     const parents = inputs.flatMap((input) => (input.kind === 'root' ? [input.id] : []));
     const result = await keepResult(shop, step, active, { base: baseOf(inputs), parents });
-    kept = true;
-    return { ...found(result), container: containerID };
+    isTaken = true;
+    return { ...found(result), container: run.containerID };
   } finally {
-    if (!kept) await shop.snapshots.discard(active.key);
+    if (!areKept) await mounts.close();
+    if (!isTaken) await shop.snapshots.discard(active.key);
   }
+}
+
+interface Place {
+  readonly active: ActiveSnapshot;
+  readonly mounts: ExecMounts;
+}
+
+async function keepRoot(
+  { snapshots, kept }: Workshop,
+  { network, insecure, extraHosts, shmSize, ulimits = [] }: ExecSpec,
+  { active, mounts }: Place,
+  secrets: ExecSecrets,
+): Promise<KeptRoot> {
+  const secretEnv = await mounts.writeEnv([...secrets.proxy, ...mounts.env]);
+  const { name: snapshot } = await snapshots.commit(active);
+  kept.add(snapshot);
+  return {
+    snapshot,
+    mounts: mounts.mounts,
+    secretEnv,
+    network,
+    insecure,
+    extraHosts,
+    shmSize,
+    ulimits,
+    async release() {
+      await mounts.close();
+      kept.delete(snapshot);
+      if (snapshots.stat(snapshot)) await snapshots.remove(snapshot);
+    },
+  };
 }
 
 interface Run {
@@ -80,12 +123,11 @@ interface Run {
 async function execute(
   shop: Workshop,
   spec: ExecSpec,
-  active: ActiveSnapshot,
+  { active, mounts }: Place,
   inputs: readonly Value[],
   { secrets }: ExecOptions,
   work: Work,
 ): Promise<Run> {
-  const mounts = new ExecMounts(shop, work);
   const tail = new Tail();
   const stdout = lines(shop, work, 'stdout', tail);
   const stderr = lines(shop, work, 'stderr', tail);
@@ -119,7 +161,6 @@ async function execute(
   } finally {
     stdout.end();
     stderr.end();
-    await mounts.close();
   }
 }
 
@@ -128,19 +169,27 @@ function withHome(env: readonly string[], home: string): string[] {
 }
 
 function failure(
-  spec: ExecSpec,
-  exitCode: number,
-  oomKilled: boolean,
-  rest: { active: ActiveSnapshot; parent: RootValue; output: readonly string[]; kept: boolean },
+  { args, env, cwd, user }: ExecSpec,
+  { exitCode, oomKilled, output }: Run,
+  platform: Platform,
+  kept: KeptRoot | undefined,
 ): StrataError {
-  const { args, env, cwd, user } = spec;
   const what = `process ${JSON.stringify(args.join(' '))} did not complete successfully: exit code: ${exitCode}`;
-  const { active, output, kept } = rest;
+  const hint = oomKilled ? 'the step was killed because it used more memory than there is' : foreign(output, platform);
   return new StrataError('failed_precondition', oomKilled ? `${what}: cannot allocate memory` : what, {
     code: 'step_failed',
-    cause: new FailedStep({ active: kept ? active.key : null, args, env, cwd, user, exitCode, output }),
-    ...(oomKilled && { hint: 'the step was killed because it used more memory than there is' }),
+    exitCode,
+    cause: new FailedStep({ kept, args, env, cwd, user, exitCode, output }),
+    ...(hint !== undefined && { hint }),
   });
+}
+
+/** What is to be done about a program that this machine cannot run. */
+function foreign(output: readonly string[], platform: Platform): string | undefined {
+  if (!output.slice(-5).some((line) => /exec format error/i.test(line))) return undefined;
+  if (platformMatches(hostPlatform(), platform))
+    return 'the program is neither a script with #! nor made for this machine';
+  return `this machine cannot run programs of ${formatPlatform(platform)}: register an emulator with binfmt_misc (Debian: apt-get install qemu-user-static binfmt-support)`;
 }
 
 /** The last lines that a step wrote, whatever it wrote. */

@@ -1,6 +1,6 @@
 import type { StepExecutor } from '../../container/index.ts';
 import type { Layers } from '../../layer/index.ts';
-import type { Snapshots } from '../../snapshot/index.ts';
+import type { SnapshotName, Snapshots } from '../../snapshot/index.ts';
 import type { CacheMounts } from '../cache/cache-mounts.ts';
 import type { Downloads } from '../cache/downloads.ts';
 import type { Records } from '../cache/records.ts';
@@ -26,4 +26,6 @@ export interface Workshop {
   /** Results that running builds work with. */
   readonly inUse: () => ReadonlySet<string>;
   readonly now: () => number;
+  /** Roots of failed steps that somebody has: they must not be collected. */
+  readonly kept: Set<SnapshotName>;
 }

@@ -1,26 +1,23 @@
-import type { FailedStepSummary } from '../../client/index.ts';
+import type { Client, FailedStepSummary } from '../../client/index.ts';
+import { messageOf } from '../../errors/index.ts';
+import { startAttached } from '../commands/container/start.ts';
 import type { Session } from '../session.ts';
 
-/** Opens a shell in the root that a failed step left, with its environment, user and folder. */
-export async function shellInFailedStep(step: FailedStepSummary, session: Session): Promise<void> {
-  if (step.image === undefined) {
-    session.stderr.write('the failed step was not kept: no shell can be opened in it\n');
+/** Whether a shell in a failed step gets a terminal. */
+export function hasTerminal({ stdin, stdout }: Session): boolean {
+  return Boolean(stdin.isTTY && stdout.isTTY);
+}
+
+/** Opens a shell where a step failed, with its files, mounts, environment, user and folder. */
+export async function shellInFailedStep(step: FailedStepSummary, engine: Client, session: Session): Promise<void> {
+  if (step.container === undefined) {
+    session.stderr.write(`no shell can be opened in the failed step: ${step.problem ?? 'it was not kept'}\n`);
     return;
   }
   session.stderr.write('\nA shell in the step as it was when it failed; `exit` ends it.\n');
-  const { main } = await import('../main.ts');
-  const words = [
-    'run',
-    '--rm',
-    '-i',
-    ...(session.stdin.isTTY ? ['-t'] : []),
-    '--entrypoint',
-    '/bin/sh',
-    ...(step.env ?? []).flatMap((entry) => ['-e', entry]),
-    ...(step.user ? ['-u', step.user] : []),
-    ...(step.cwd ? ['-w', step.cwd] : []),
-    step.image,
-  ];
-  await main(words, session);
-  await main(['image', 'rm', '-f', step.image], { ...session, stdout: { ...session.stdout, write: () => {} } });
+  try {
+    await startAttached(engine, session, step.container, { stdin: true, detachKeys: '', proxy: true });
+  } catch (error) {
+    session.stderr.write(`no shell can be opened in the failed step: ${messageOf(error)}\n`);
+  }
 }

@@ -46,7 +46,8 @@ export const command = defineCommand({
   },
 });
 
-async function startAttached(
+/** Attaches to a container and starts it; gives its exit code. */
+export async function startAttached(
   { containers }: Client,
   session: Session,
   name: string,

@@ -2,12 +2,12 @@ import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BuildRequest, BuildResult } from '../../../build/index.ts';
-import { type Client, KeptStep } from '../../../client/index.ts';
+import type { Client } from '../../../client/index.ts';
 import { StrataError } from '../../../errors/index.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../../oci/index.ts';
 import type { BuildEvent } from '../../../progress/index.ts';
 import { readSources } from '../../build/context.ts';
-import { shellInFailedStep } from '../../build/failed-step.ts';
+import { hasTerminal, shellInFailedStep } from '../../build/failed-step.ts';
 import { tellFailure } from '../../build/failure.ts';
 import { fault } from '../../build/fault.ts';
 import { buildFlags } from '../../build/flags.ts';
@@ -69,17 +69,26 @@ async function build({ flags, args, session, client }: BuildCall): Promise<numbe
 
 async function run(engine: Client, session: Session, request: BuildRequest, view: BuildView): Promise<BuildResult> {
   const interrupt = abortOnInterrupt();
+  let told = false;
   try {
-    const result = await engine.strata.build(request, { progress: view.progress, signal: interrupt.signal });
+    const result = await engine.strata.build(request, {
+      progress: view.progress,
+      signal: interrupt.signal,
+      tty: hasTerminal(session),
+      async onFailedStep(step, error) {
+        view.finish(undefined);
+        tellFailure(error, session);
+        told = true;
+        // From here on an interrupt is for the shell.
+        interrupt.stop();
+        await shellInFailedStep(step, engine, session);
+      },
+    });
     view.finish(result);
     return result;
   } catch (error) {
+    if (told) throw new StrataError('failed_precondition', '', { code: 'told', exitCode: 1, cause: error });
     view.finish(undefined);
-    if (error instanceof StrataError && error.cause instanceof KeptStep) {
-      tellFailure(error, session);
-      await shellInFailedStep(error.cause.step, session);
-      throw new StrataError(error.kind, '', { code: 'told', exitCode: 1, cause: error });
-    }
     throw error;
   } finally {
     interrupt.stop();

@@ -7,33 +7,34 @@ import type { BuildResult } from '../types.ts';
 import { destinationOf, type Exporting } from './export.ts';
 import { imageResult } from './image.ts';
 import { namesOf } from './names.ts';
-import { storeImage } from './store-image.ts';
+import { storeImages } from './store-image.ts';
+import { withoutTrace } from './without-trace.ts';
 
-/** Writes a docker or OCI archive. The store keeps nothing of it, apart from what it had. */
-export async function exportArchive(exporting: Exporting): Promise<BuildResult> {
+/** Writes an archive for `docker load`. The store keeps nothing of it, apart from what it had. */
+export async function exportDockerArchive(exporting: Exporting): Promise<BuildResult> {
   const { plant, session, request, output } = exporting;
+  const { images } = plant.parts;
   const dest = destinationOf(output);
   const names = namesOf(request, output);
-  const { images } = plant.parts;
-  const format = output.type === 'oci' ? 'oci' : 'docker';
-  const event = { kind: 'export', name: `exporting to ${format} image format` } as const;
-  return session.step(event, async (work) => {
+  return session.step({ kind: 'export', name: 'exporting to docker image format' }, async (work) => {
     const restore = await rememberNames(plant.parts, names);
-    const image = await storeImage(exporting, names, work.signal);
-    try {
-      const subjects = names.length > 0 ? names.map(canonicalName) : [image.id];
-      const archive = await images.save(subjects, { format, signal: work.signal });
-      const unfinished = `${dest}.partial-${process.pid}`;
+    const make = () => storeImages(exporting, names, work.signal);
+    return withoutTrace(images, make, async (stored) => {
       try {
-        await pipeline(archive, createWriteStream(unfinished), { signal: work.signal });
-        await rename(unfinished, dest);
+        const subjects = names.length > 0 ? names.map(canonicalName) : [stored.main.id];
+        const archive = await images.save(subjects, { format: 'docker', signal: work.signal });
+        const unfinished = `${dest}.partial-${process.pid}`;
+        try {
+          await pipeline(archive, createWriteStream(unfinished), { signal: work.signal });
+          await rename(unfinished, dest);
+        } finally {
+          await rm(unfinished, { force: true });
+        }
+        return imageResult(stored, names, undefined);
       } finally {
-        await rm(unfinished, { force: true });
+        await restore();
       }
-    } finally {
-      await restore();
-    }
-    return imageResult(image, names, undefined);
+    });
   });
 }
 

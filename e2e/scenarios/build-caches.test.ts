@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { startEngine, type TestEngine } from '../harness/engine.ts';
+import { startRegistry, type TestRegistry } from '../registry/fixtures/docker-registry.ts';
+
+let registry: TestRegistry;
+let here: TestEngine;
+let there: TestEngine;
+let dir: string;
+
+before(async () => {
+  [registry, here, there] = await Promise.all([
+    startRegistry(),
+    startEngine({ bases: ['busybox'] }),
+    startEngine({ bases: ['busybox'] }),
+  ]);
+  dir = join(here.work, 'context');
+  mkdirSync(dir);
+  writeFileSync(
+    join(dir, 'Dockerfile'),
+    'FROM busybox AS make\nRUN cat /proc/sys/kernel/random/uuid > /made\nFROM busybox\nCOPY --from=make /made /made\nCOPY f /f\nRUN cat /proc/sys/kernel/random/uuid > /last\n',
+  );
+  writeFileSync(join(dir, 'f'), 'file');
+});
+after(async () => {
+  await Promise.all([here?.stop(), there?.stop()]);
+  await registry?.close();
+});
+
+/** The steps that ran although their results could have come from a cache. */
+async function ran(engine: TestEngine, ...args: readonly string[]): Promise<string[]> {
+  const { stderr } = await engine.strata(['build', '--progress=plain', ...args, dir]);
+  const steps = [...stderr.matchAll(/^#(\d+) \[[^\]]*\d\/\d\] (?:RUN|COPY).*$/gm)];
+  return steps.filter(([, id]) => !stderr.includes(`#${id} CACHED`)).map(([line]) => line);
+}
+
+async function imageID(engine: TestEngine, ...args: readonly string[]): Promise<string> {
+  return (await engine.strata(['build', '-q', ...args, dir])).stdout.trim();
+}
+
+async function forget(engine: TestEngine): Promise<void> {
+  await engine.strata(['builder', 'prune', '-af']);
+}
+
+const images = async (engine: TestEngine) => (await engine.strata(['images', '-aq'])).stdout.trim().split('\n').length;
+
+for (const mode of ['min', 'max']) {
+  test(`a cache in a registry with mode=${mode} gives another engine the same image`, async () => {
+    const ref = `${registry.host}/team/cache:${mode}`;
+    await forget(there);
+    const first = await imageID(here, '--cache-to', `type=registry,ref=${ref},mode=${mode}`);
+    const before = await images(there);
+    const again = await ran(there, '--cache-from', ref);
+    // With mode=min the first stage is not in the cache, so that its step runs; max spares it.
+    assert.equal(again.length === 0, mode === 'max', again.join('\n'));
+    if (mode === 'max') assert.equal(await imageID(there), first);
+    assert.equal(await images(there), before + 1, 'the cache is no image of the store');
+  });
+}
+
+test('a cache in a folder is an OCI layout that another engine builds from', async () => {
+  const dest = join(here.work, 'cache');
+  await forget(there);
+  const first = await imageID(here, '--cache-to', `type=local,dest=${dest},mode=max`);
+  assert.deepEqual(readdirSync(dest).sort(), ['blobs', 'index.json', 'oci-layout']);
+  assert.deepEqual(await ran(there, '--cache-from', `type=local,src=${dest}`), []);
+  assert.equal(await imageID(there), first);
+});
+
+test('an inline cache comes back with the image that was pushed', async () => {
+  const ref = `${registry.host}/team/inline:1`;
+  writeFileSync(
+    join(dir, 'one.Dockerfile'),
+    'FROM busybox\nRUN cat /proc/sys/kernel/random/uuid > /n\nCOPY f /f\nRUN cat /proc/sys/kernel/random/uuid > /last\n',
+  );
+  const file = ['-f', join(dir, 'one.Dockerfile')];
+  await here.strata(['build', ...file, '--cache-to', 'type=inline', '--push', '-t', ref, dir]);
+  assert.deepEqual(await ran(there, ...file, '--cache-from', ref), []);
+});
+
+test('a cache that is not there is a warning, a kind of cache that is none an error', async () => {
+  const { stderr } = await there.strata([
+    'build',
+    '--progress=plain',
+    '--cache-from',
+    'type=local,src=/no/such/folder',
+    '--cache-from',
+    `${registry.host}/no/such`,
+    dir,
+  ]);
+  assert.equal(stderr.match(/cache source is not used/g)?.length, 2, stderr);
+  for (const [option, message] of [
+    ['--cache-to=type=local', 'local cache exporter requires dest'],
+    ['--cache-to=type=cloud', 'unknown cache exporter: "cloud"'],
+    ['--cache-from=type=inline', 'unknown cache importer: "inline"'],
+    [`--cache-to=type=registry,ref=${'x'},mode=most`, 'invalid cache export mode: most'],
+  ] as const) {
+    const { code, stderr: told } = await there.strata(['build', option, dir], { accept: 'any' });
+    assert.equal(code, 1);
+    assert.ok(told.includes(message), told);
+  }
+});

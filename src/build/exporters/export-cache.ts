@@ -1,0 +1,101 @@
+import { messageOf, StrataError } from '../../errors/index.ts';
+import type { Image } from '../../image/index.ts';
+import {
+  canonicalName,
+  hostPlatform,
+  type ImageConfig,
+  mediaTypes,
+  parseReference,
+  sha256,
+  withDefaultTag,
+} from '../../oci/index.ts';
+import type { Plant } from '../builder.ts';
+import type { CacheOptions } from '../cache/options.ts';
+import { cacheField, exportResults } from '../cache/portable.ts';
+import type { Session } from '../session.ts';
+import type { Work } from '../solver/vertex.ts';
+import type { BuildRequest } from '../types.ts';
+import type { RootValue } from '../value.ts';
+import { pushOptions } from './image.ts';
+import { writeLayoutFolder } from './layout.ts';
+import { withoutTrace } from './without-trace.ts';
+
+/** `artifactType` of an index whose images are a cache. */
+export const cacheType = 'application/vnd.strata.cache.v0';
+
+/**
+ * Writes the cache where `--cache-to` says: the layers of the targets, or with mode=max those of every stage. It is an
+ * index of images that are nothing but layers and what they are results of.
+ */
+export async function exportCaches(
+  plant: Plant,
+  session: Session,
+  request: BuildRequest,
+  roots: { readonly targets: readonly RootValue[]; readonly all: readonly RootValue[] },
+): Promise<void> {
+  for (const to of request.cacheTo ?? []) {
+    if (to['type'] === 'inline') continue;
+    const chosen = distinct(to['mode'] === 'max' ? [...roots.all, ...roots.targets] : roots.targets);
+    try {
+      await session.step({ kind: 'export', name: `exporting cache to ${to['dest'] ?? to['ref']}` }, (work) =>
+        withoutTrace(
+          plant.parts.images,
+          async () => ({ images: await Promise.all(chosen.map((root) => cacheImage(plant, root))) }),
+          ({ images }) => write(plant, session, request, to, images, work),
+        ),
+      );
+    } catch (error) {
+      if (session.signal.aborted || to['ignore-error'] !== 'true') throw error;
+      session.progress({ type: 'warning', message: `the cache is not exported: ${messageOf(error)}` });
+    }
+  }
+}
+
+function distinct(roots: readonly RootValue[]): RootValue[] {
+  return [...new Map(roots.filter(({ snapshot }) => snapshot !== null).map((root) => [root.id, root])).values()];
+}
+
+async function cacheImage({ parts, shop }: Plant, root: RootValue): Promise<Image> {
+  const { snapshots, images } = parts;
+  if (root.snapshot !== null) await snapshots.measure(root.snapshot);
+  const stack = root.snapshot === null ? [] : snapshots.stack(root.snapshot);
+  const config: ImageConfig = {
+    ...hostPlatform(),
+    rootfs: { type: 'layers', diff_ids: stack.map(({ measure }) => measure!.diffID) },
+  };
+  const results = exportResults(shop.records, snapshots, root.snapshot);
+  const rawConfig = Buffer.from(JSON.stringify({ ...config, [cacheField]: results }));
+  return images.create({ config, rawConfig, snapshot: root.snapshot });
+}
+
+async function write(
+  { parts }: Plant,
+  session: Session,
+  request: BuildRequest,
+  to: CacheOptions,
+  images: readonly Image[],
+  work: Work,
+): Promise<void> {
+  const compression = to['compression'] === 'zstd' ? 'zstd' : 'gzip';
+  const made = [];
+  for (const { id } of images)
+    made.push(await parts.images.materialize(id, { compression, annotations: {}, signal: work.signal }));
+  const manifests = made.map(({ manifest }) => manifest);
+  const fields = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, artifactType: cacheType, manifests };
+  const bytes = Buffer.from(JSON.stringify(fields));
+  if (to['type'] === 'local') {
+    const annotations = { 'org.opencontainers.image.ref.name': to['tag'] ?? 'latest' };
+    const root = { mediaType: mediaTypes.ociIndex, digest: sha256(bytes), size: bytes.length, annotations };
+    const blobs = made.flatMap(({ config, layers, manifest }) => [config, ...layers, manifest]);
+    const layout = { entries: [root], documents: [{ descriptor: root, bytes }], blobs };
+    return writeLayoutFolder(parts.content, layout, to['dest']!, work.signal);
+  }
+  if (!parts.transfers) throw new StrataError('unsupported', 'this builder cannot push');
+  const reference = withDefaultTag(parseReference(to['ref']!));
+  const ids = images.map(({ id }) => id);
+  await parts.transfers.pushIndex(
+    parseReference(canonicalName(reference)),
+    { images: ids, bytes },
+    pushOptions({ session, request }, reference, work),
+  );
+}

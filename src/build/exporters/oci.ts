@@ -1,0 +1,44 @@
+import { canonicalName, type Descriptor, parseReference } from '../../oci/index.ts';
+import type { BuildResult } from '../types.ts';
+import { annotationsOf } from './annotations.ts';
+import { destinationOf, type Exporting } from './export.ts';
+import { imageResult } from './image.ts';
+import { writeLayoutArchive, writeLayoutFolder } from './layout.ts';
+import { makeManifests } from './manifests.ts';
+import { namesOf } from './names.ts';
+import { storeImages } from './store-image.ts';
+import { withoutTrace } from './without-trace.ts';
+
+/** Writes an OCI image layout: a tar, or with `tar=false` a folder. The store keeps nothing of it. */
+export async function exportOci(exporting: Exporting): Promise<BuildResult> {
+  const { plant, session, request, output, built } = exporting;
+  const { content, images } = plant.parts;
+  const dest = destinationOf(output);
+  const names = namesOf(request, output);
+  annotationsOf(request, output, built.length > 1);
+  return session.step({ kind: 'export', name: 'exporting to oci image format' }, (work) =>
+    withoutTrace(
+      images,
+      () => storeImages(exporting, [], work.signal),
+      async (stored) => {
+        const published = await makeManifests(exporting, stored.images, work.signal);
+        const { root, bytes, blobs } = published;
+        const shown = names.map(canonicalName);
+        const entries = shown.length > 0 ? shown.map((name) => named(root, name)) : [root];
+        const layout = { entries, documents: [{ descriptor: root, bytes }], blobs };
+        const write = output.attributes['tar'] === 'false' ? writeLayoutFolder : writeLayoutArchive;
+        await write(content, layout, dest, work.signal);
+        return imageResult(stored, names, published);
+      },
+    ),
+  );
+}
+
+function named(root: Descriptor, name: string): Descriptor {
+  const annotations = {
+    ...root.annotations,
+    'io.containerd.image.name': name,
+    'org.opencontainers.image.ref.name': parseReference(name).tag ?? 'latest',
+  };
+  return { ...root, annotations };
+}
