@@ -1,7 +1,7 @@
 import { lstatSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { posix, resolve } from 'node:path';
 import type { Client, PathStat } from '../../../client/index.ts';
-import { isKind, StrataError } from '../../../errors/index.ts';
+import { StrataError } from '../../../errors/index.ts';
 import { defineCommand } from '../../command.ts';
 import { assertsFolder, keepEnd, parsePlace, splitEntry } from '../../copy/paths.ts';
 import { type CopySource, type CopyTarget, planCopy } from '../../copy/plan.ts';
@@ -85,8 +85,9 @@ async function sourcePath(
   follow: boolean,
 ): Promise<{ path: string; entryName?: string }> {
   if (!follow) return { path };
-  const stat = await containers.stat(container, path);
-  if (!isLink(stat)) return { path };
+  // Whatever is wrong with the path or the container, the daemon tells when it is asked for the archive.
+  const stat = await containers.stat(container, path).catch(() => undefined);
+  if (!stat || !isLink(stat)) return { path };
   const target = posix.resolve('/', splitEntry(path).folder, stat.linkTarget);
   return { path: target, entryName: splitEntry(path).base };
 }
@@ -127,14 +128,14 @@ function localSource(path: string, follow: boolean): { file: string; source: Cop
   const link = stats.isSymbolicLink();
   const real = link && (follow || assertsFolder(path)) ? realpathSync(path) : path.replace(/(.)\/+$/, '$1');
   const folder = lstatSync(real).isDirectory();
-  if (!folder && assertsFolder(path)) throw fault(`source ${path} is not a directory`);
+  if (!folder && assertsFolder(path)) throw fault('not a directory');
   return { file: real, source: { path, isFolder: folder } };
 }
 
 function localTarget(path: string): CopyTarget {
   const found = statSync(path.replace(/(.)\/+$/, '$1'), { throwIfNoEntry: false });
   if (found) {
-    if (!found.isDirectory() && assertsFolder(path)) throw fault('not a directory');
+    if (!found.isDirectory() && assertsFolder(path)) throw fault(`stat ${path}: not a directory`);
     return { path: found.isDirectory() ? path : realFile(path), exists: true, isFolder: found.isDirectory() };
   }
   const parent = splitEntry(path).folder;
@@ -164,10 +165,8 @@ async function containerTarget(
       stat = await containers.stat(container, path);
     }
     return { path, exists: true, isFolder: isFolder(stat) };
-  } catch (error) {
-    if (!isKind(error, 'not_found')) throw error;
-    // The container itself may be what is absent.
-    await containers.inspect(container);
+  } catch {
+    // Its parent may be there; the daemon tells what is not.
     return { path, exists: false, isFolder: false };
   }
 }
