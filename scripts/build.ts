@@ -13,11 +13,10 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
  */
 const launcher = [
   '#!/bin/sh',
-  `':' //; d=$(dirname "$(readlink -f "$0")")/../node_modules; case $(uname -m) in aarch64) a=arm64;; *) a=x64;; esac; n="$d/node-linux-$a/bin/node"; [ -x "$n" ] || n=node; NODE_COMPILE_CACHE="\${XDG_CACHE_HOME:-\${HOME:-/tmp}/.cache}/strata"; export NODE_COMPILE_CACHE; exec "$n" --disable-warning=ExperimentalWarning "$0" "$@"`,
+  `':' //; d=$(dirname "$(readlink -f "$0")")/../node_modules; case $(uname -m) in aarch64) a=arm64;; *) a=x64;; esac; n="$d/node-linux-$a/bin/node"; [ -x "$n" ] || n=node; NODE_COMPILE_CACHE="\${XDG_CACHE_HOME:-\${HOME:-/tmp}/.cache}/strata"; export NODE_COMPILE_CACHE; exec "$n" --disable-warning=ExperimentalWarning -- "$0" "$@"`,
 ].join('\n');
 
-export async function buildProgram(): Promise<string> {
-  const out = join(root, 'dist', 'strata');
+export async function buildProgram(out = join(root, 'dist', 'strata')): Promise<string> {
   const result = await build({
     entryPoints: [join(root, 'src/strata.ts')],
     bundle: true,

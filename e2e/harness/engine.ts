@@ -120,7 +120,7 @@ export async function startEngine(
     strata: (args, run) =>
       execute(
         process.execPath,
-        ['--disable-warning=ExperimentalWarning', join(root, 'src/cli/main.ts'), ...args],
+        ['--disable-warning=ExperimentalWarning', '--', join(root, 'src/cli/main.ts'), ...args],
         { ...run, env: { ...env, ...run?.env } },
         work,
       ),

@@ -15,7 +15,7 @@ export function assertSupportedHost(host: HostConfig): void {
     throw refuse(`unknown or invalid runtime name: ${runtime}`);
   }
   if (given['Isolation'] && given['Isolation'] !== 'default') {
-    throw refuse(`invalid isolation '${given['Isolation']}' on linux`);
+    throw refuse(`invalid isolation (${given['Isolation']}): linux only supports 'default'`);
   }
   if (given['VolumeDriver'] && given['VolumeDriver'] !== 'local') {
     throw refuse(

@@ -68,9 +68,7 @@ export function commandHelp(name: string, leaf: Leaf, command: Command, width: n
 
 export function synopsisOf(name: string, command: Command): string {
   const lines = typeof command.synopsis === 'string' ? [command.synopsis] : command.synopsis;
-  return lines
-    .map((line, index) => `${index === 0 ? 'Usage:  ' : '        '}${`${name} ${line}`.trimEnd()}`)
-    .join('\n');
+  return lines.map((line, index) => `${index === 0 ? 'Usage:  ' : '\t'}${`${name} ${line}`.trimEnd()}`).join('\n');
 }
 
 function commandRows(commands: Readonly<Record<string, { readonly summary: string }>>): string[] {

@@ -6,7 +6,7 @@ import { parseFlags } from './flags/parse.ts';
 import { commandHelp, globalFlags, groupHelp, programHelp, synopsisOf } from './help.ts';
 import { reportError } from './report-error.ts';
 import { outputOf, type Session } from './session.ts';
-import { commonCommands, groups, type Leaf, otherCommands } from './tree.ts';
+import { commonCommands, type Group, groups, type Leaf, otherCommands } from './tree.ts';
 import { UsageError } from './usage-error.ts';
 import { programVersion } from './version.ts';
 
@@ -26,7 +26,7 @@ export async function main(argv: readonly string[], session?: Session): Promise<
       base.stdout.write(programHelp(helpWidth(base)));
       return 0;
     }
-    return reportError(error, base);
+    return reportError(error, base, { name: 'strata', synopsis: 'Usage:  strata [OPTIONS] COMMAND [ARG...]' });
   }
 }
 
@@ -41,17 +41,18 @@ async function dispatch(words: readonly string[], options: GlobalValues, session
   if (first === undefined || first === 'help') return help(words.slice(1), session);
   const group = Object.hasOwn(groups, first) ? groups[first] : undefined;
   if (group) {
-    if (second === undefined || second === '--help' || second === '-h') {
-      (second === undefined ? session.stderr : session.stdout).write(groupHelp(first, group));
-      return 0;
-    }
+    if (second === undefined) return groupHelpTo(session.stderr, first, group);
+    if (second === '--help' || second === '-h') return groupHelpTo(session.stdout, first, group);
     const verb = Object.hasOwn(group.aliases, second) ? group.aliases[second]! : second;
     const leaf = Object.hasOwn(group.commands, verb) ? group.commands[verb] : undefined;
-    if (!leaf) return unknownCommand(`strata ${first} ${second}`, `strata ${first}`, session);
+    if (!leaf) {
+      if (asksHelp(words)) return groupHelpTo(session.stdout, first, group);
+      return unknownCommand(`strata ${first} ${second}`, group.synopsis ?? `strata ${first}`, session);
+    }
     return await runLeaf(`strata ${first} ${second}`, leaf, words.slice(2), options, session);
   }
   const leaf = aloneCommand(first);
-  if (!leaf) return unknownCommand(`strata ${first}`, undefined, session);
+  if (!leaf) return asksHelp(words) ? help([], session) : unknownCommand(`strata ${first}`, undefined, session);
   return await runLeaf(`strata ${first}`, leaf, words.slice(1), options, session);
 }
 
@@ -68,10 +69,20 @@ async function help(words: readonly string[], session: Session): Promise<number>
   return await main([...words, '--help'], session);
 }
 
-function unknownCommand(name: string, group: string | undefined, session: Session): number {
-  const usage = group ? `Usage:  ${group}\n\n` : '';
+/** A question for help about a word that nobody knows is answered with what there is. */
+function asksHelp(words: readonly string[]): boolean {
+  return words.includes('--help') || words.includes('-h');
+}
+
+function groupHelpTo(output: Session['stderr'], noun: string, group: Group): number {
+  output.write(groupHelp(noun, group));
+  return 0;
+}
+
+function unknownCommand(name: string, usage: string | undefined, session: Session): number {
+  const group = usage?.replace(/ COMMAND$/, '') ?? 'strata';
   session.stderr.write(
-    `strata: unknown command: ${name}\n\n${usage}Run '${group ?? 'strata'} --help' for more information\n`,
+    `strata: unknown command: ${name}\n\n${usage ? `Usage:  ${usage}\n\n` : ''}Run '${group} --help' for more information\n`,
   );
   return 1;
 }
@@ -116,13 +127,15 @@ function checkArguments(name: string, { args: { min, max } }: Command, args: rea
   if (args.length >= min && (max === undefined || args.length <= max)) return;
   const plural = (count: number) => `${count} argument${count === 1 ? '' : 's'}`;
   const wants =
-    max === min
-      ? min === 0
-        ? 'accepts no arguments'
-        : `requires ${plural(min)}`
-      : args.length < min
-        ? `requires at least ${plural(min)}`
-        : `requires at most ${plural(max!)}`;
+    max === 0
+      ? 'accepts no arguments'
+      : max === min
+        ? `requires ${plural(min)}`
+        : max === undefined
+          ? `requires at least ${plural(min)}`
+          : min === 0
+            ? `requires at most ${plural(max)}`
+            : `requires at least ${min} and at most ${plural(max)}`;
   throw new UsageError(`'${name}' ${wants}`, { named: true, exitCode: 1 });
 }
 

@@ -3,16 +3,20 @@ import { parseDuration } from './flags/values.ts';
 
 /**
  * A moment as the API takes it (Unix seconds): a time stamp, a date with or without a clock in the local zone, or a
- * duration before now. Undefined for nothing.
+ * duration before now. Undefined for nothing. A complaint names the option, where docker's does.
  */
-export function momentText(option: 'since' | 'until', text: string, now: number = Date.now()): string | undefined {
+export function momentText(
+  option: 'since' | 'until' | undefined,
+  text: string,
+  now: number = Date.now(),
+): string | undefined {
   if (text === '') return undefined;
   if (/^-?\d+(\.\d+)?$/.test(text)) return text;
   const seconds = dateSeconds(text) ?? durationBefore(text, now);
   if (seconds === undefined) {
     throw new StrataError(
       'invalid_argument',
-      `invalid value for "${option}": failed to parse value as time or duration: ${JSON.stringify(text)}`,
+      `${option === undefined ? '' : `invalid value for "${option}": `}failed to parse value as time or duration: ${JSON.stringify(text)}`,
       {
         code: 'invalid_time',
       },

@@ -29,6 +29,9 @@ export function outputOf(stream: NodeJS.WriteStream): Output {
   // A reader that has seen enough (`| head`) is no failure, and there is nobody left to tell anything.
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(141);
+    // Output that could not be written must not look like success.
+    process.stderr.write(`write ${stream === process.stdout ? '/dev/stdout' : '/dev/stderr'}: ${reasonOf(error)}\n`);
+    process.exit(1);
   });
   return {
     isTTY: stream.isTTY ?? false,
@@ -55,4 +58,8 @@ export function outputOf(stream: NodeJS.WriteStream): Output {
       return () => stream.off('resize', listener);
     },
   };
+}
+
+function reasonOf(error: NodeJS.ErrnoException): string {
+  return error.code === 'ENOSPC' ? 'no space left on device' : error.message;
 }

@@ -13,6 +13,8 @@ export interface Group {
   readonly commands: Readonly<Record<string, Leaf>>;
   /** Other names of its commands. */
   readonly aliases: Readonly<Record<string, string>>;
+  /** What the complaint about an unknown command shows; default: the name of the group. */
+  readonly synopsis?: string;
 }
 
 function leaf(summary: string, load: Leaf['load']): Leaf {
@@ -90,6 +92,7 @@ const network: Group = {
 const volume: Group = {
   kind: 'group',
   summary: 'Manage volumes',
+  synopsis: 'strata volume COMMAND',
   commands: {
     create: leaf('Create a volume', () => import('./commands/volume/create.ts')),
     inspect: leaf('Show everything that is known of volumes', () => import('./commands/volume/inspect.ts')),
@@ -126,6 +129,7 @@ const builder: Group = {
 const manifest: Group = {
   kind: 'group',
   summary: 'Manage manifest lists, which give one name to images of many platforms',
+  synopsis: 'strata manifest COMMAND',
   commands: {
     annotate: leaf('Say for which platform an image of a list is', () => import('./commands/manifest/annotate.ts')),
     create: leaf('Create a manifest list on this machine', () => import('./commands/manifest/create.ts')),

@@ -22,6 +22,8 @@ export function parseEndpoint(host: string, tls?: TlsFiles): Endpoint {
     if (path === '') throw badHost(host);
     return { kind: 'unix', path };
   }
+  // `-H name` and `-H name:port` mean the same as docker's client makes of them.
+  if (/^[\w.-]+(:\d+)?$/.test(host)) return parseEndpoint(`tcp://${host}`, tls);
   if (host.startsWith('tcp://') || host.startsWith('http://')) {
     const url = URL.canParse(host) ? new URL(host.replace(/^tcp:/, 'http:')) : undefined;
     if (!url?.hostname) throw badHost(host);

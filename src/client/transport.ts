@@ -188,10 +188,14 @@ function connectionError(
     );
   }
   if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') {
-    return new StrataError('unavailable', `Cannot connect to the Strata daemon at ${at}. Is the daemon running?`, {
-      code: 'no_daemon',
-      cause: error,
-    });
+    return new StrataError(
+      'unavailable',
+      `Cannot connect to the Strata daemon at ${at}. Is the strata daemon running?`,
+      {
+        code: 'no_daemon',
+        cause: error,
+      },
+    );
   }
   return new StrataError('unavailable', `error during connect: ${at}: ${error.message}`, {
     code: 'connection',

@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path';
 import type { Container, ContainerState, HostConfig } from '../../container/index.ts';
 import type { EndpointSettings, Network } from '../../network/index.ts';
 import { never } from '../time.ts';
+import { mountViews } from './mounts.ts';
 
 export interface InspectFacts {
   readonly networks: readonly Network[];
@@ -33,7 +34,7 @@ export function inspectContainer(container: Container, facts: InspectFacts): Rec
     HostConfig: hostConfigView(container.host),
     GraphDriver: { Data: { ID: container.id, ...facts.graph }, Name: 'overlay2' },
     ...(facts.sizes && { SizeRw: facts.sizes.rw, SizeRootFs: facts.sizes.rootFs }),
-    Mounts: container.mounts,
+    Mounts: mountViews(container),
     Config: configView(container),
     NetworkSettings: networkSettings(container, facts.networks),
   };

@@ -2,6 +2,7 @@ import type { Container, ContainerState } from '../../container/index.ts';
 import type { Network } from '../../network/index.ts';
 import { humanDuration } from '../time.ts';
 import { endpointViews } from './container-inspect.ts';
+import { mountViews } from './mounts.ts';
 
 export interface SummaryFacts {
   readonly networks: readonly Network[];
@@ -29,7 +30,7 @@ export function summarizeContainer(container: Container, facts: SummaryFacts): R
     Status: statusText(container.state),
     HostConfig: { NetworkMode: networkMode(container) },
     NetworkSettings: { Networks: endpointViews(container, facts.networks) },
-    Mounts: container.mounts,
+    Mounts: mountViews(container),
   };
 }
 

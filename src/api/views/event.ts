@@ -10,9 +10,14 @@ export function eventView(event: EngineEvent): Record<string, unknown> {
     ...(from && { from }),
     Type: event.Type,
     Action: event.Action,
-    Actor: event.Actor,
+    Actor: { ID: event.Actor.ID, Attributes: sorted(event.Actor.Attributes) },
     scope: event.scope,
     time: event.time,
     timeNano: event.timeNano,
   };
+}
+
+/** By name, as Go writes a map. */
+function sorted(attributes: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -12,6 +12,26 @@ export function checkLabel(text: string): string {
   return text;
 }
 
+/** Settings of the kernel that belong to a container's own namespaces. */
+const sysctlNames = [
+  'kernel.msgmax',
+  'kernel.msgmnb',
+  'kernel.msgmni',
+  'kernel.sem',
+  'kernel.shmall',
+  'kernel.shmmax',
+  'kernel.shmmni',
+  'kernel.shm_rmid_forced',
+];
+
+export function checkSysctl(text: string): string {
+  const at = text.indexOf('=');
+  const name = text.slice(0, at);
+  const known = at !== -1 && (sysctlNames.includes(name) || /^(net|fs\.mqueue)\./.test(name));
+  if (!known) throw new Error(`sysctl '${text}' is not allowed`);
+  return text;
+}
+
 export function checkStream(text: string): string {
   const stream = text.toLowerCase();
   if (!['stdin', 'stdout', 'stderr'].includes(stream)) throw new Error('valid streams are STDIN, STDOUT and STDERR');

@@ -7,6 +7,7 @@ import { healthcheckOf } from './health.ts';
 import { invalid } from './invalid.ts';
 import { parseDevice, parseRates, parseRestart, parseUlimits } from './limits.ts';
 import { parseMount } from './mounts.ts';
+import { checkNamespaces } from './namespaces.ts';
 import { networkSettings } from './networks.ts';
 import { parseExposed, parsePublished } from './ports.ts';
 import { parseSecurity } from './security.ts';
@@ -32,6 +33,9 @@ export interface Attached {
 /** The body of `POST /containers/create` (Engine API v1.51). */
 export function createRequest(input: CreateInput, attached: Attached): object {
   const { flags, session } = input;
+  if (flags['mac-address'] !== '' && !/^([0-9a-f]{2}([:-]|$)){6}$/i.test(flags['mac-address'])) {
+    throw invalid(`${flags['mac-address']} is not a valid mac address`);
+  }
   const published = parsePublished(flags.publish);
   const volumes = parseVolumes(flags.volume, session.cwd);
   const networks = networkSettings({
@@ -43,6 +47,8 @@ export function createRequest(input: CreateInput, attached: Attached): object {
     mac: flags['mac-address'],
     linkLocal: flags['link-local-ip'],
   });
+  checkNamespaces(flags);
+  const restart = parseRestart(flags.restart);
   if (flags.rm && flags.restart !== 'no' && flags.restart !== '')
     throw invalid('conflicting options: cannot specify both --restart and --rm');
   return {
@@ -51,6 +57,7 @@ export function createRequest(input: CreateInput, attached: Attached): object {
     Volumes: volumes.anonymous,
     HostConfig: {
       ...hostConfig(input),
+      RestartPolicy: restart,
       ...resources(input),
       Binds: volumes.binds,
       PortBindings: published.bindings,
@@ -93,21 +100,21 @@ function hostConfig({ flags, given, session }: CreateInput): object {
   return {
     ContainerIDFile: flags.cidfile,
     LogConfig: { Type: flags['log-driver'], Config: keyValueMap(flags['log-opt']) },
-    RestartPolicy: parseRestart(flags.restart),
     AutoRemove: flags.rm,
     VolumeDriver: flags['volume-driver'],
     VolumesFrom: flags['volumes-from'].length > 0 ? flags['volumes-from'] : null,
     ConsoleSize: flags.tty ? [stdout.rows ?? 0, stdout.columns ?? 0] : [0, 0],
     Annotations: keyValueMap(flags.annotation),
-    CapAdd: orNull(flags['cap-add']),
-    CapDrop: orNull(flags['cap-drop']),
+    ...capabilities(flags['cap-add'], flags['cap-drop']),
     CgroupnsMode: flags.cgroupns,
     Dns: flags.dns,
-    DnsOptions: flags['dns-option'],
+    DnsOptions: [...flags['dns-option'], ...flags['dns-opt']],
     DnsSearch: flags['dns-search'],
     ExtraHosts: orNull(flags['add-host']),
     GroupAdd: orNull(flags['group-add']),
     IpcMode: flags.ipc,
+    ...(flags.isolation && { Isolation: flags.isolation }),
+    ...(flags.gpus.length > 0 && { DeviceRequests: flags.gpus }),
     OomScoreAdj: flags['oom-score-adj'],
     PidMode: flags.pid,
     Privileged: flags.privileged,
@@ -158,6 +165,20 @@ function resources({ flags, given }: CreateInput): object {
     OomKillDisable: flags['oom-kill-disable'],
     ...(given.has('pids-limit') && { PidsLimit: flags['pids-limit'] }),
     Ulimits: parseUlimits(flags.ulimit),
+  };
+}
+
+/** In the kernel's spelling, each once; one that is both added and dropped is added. */
+function capabilities(add: readonly string[], drop: readonly string[]): object {
+  const spelled = (names: readonly string[]) => {
+    const upper = names.map((name) => name.trim().toUpperCase());
+    return [...new Set(upper.map((name) => (name === 'ALL' || name.startsWith('CAP_') ? name : `CAP_${name}`)))].sort();
+  };
+  const added = spelled(add);
+  const dropped = spelled(drop).filter((name) => !added.includes(name));
+  return {
+    CapAdd: orNull(added.includes('ALL') ? ['ALL'] : added),
+    CapDrop: orNull(dropped.includes('ALL') ? ['ALL'] : dropped),
   };
 }
 

@@ -17,6 +17,7 @@ export async function createContainer(
     throw invalid(`invalid pull option: '${flags.pull}': must be one of "always", "missing" or "never"`);
   }
   const request = createRequest(input, attached);
+  checkPlatform(flags.platform);
   if (!/^(sha256:)?[0-9a-f]{64}$/.test(input.image)) parseReference(input.image);
   return await withIDFile(flags.cidfile, async () => {
     if (flags.pull === 'always') await pull(client, input);
@@ -24,6 +25,14 @@ export async function createContainer(
     for (const warning of created.Warnings ?? []) session.stderr.write(`WARNING: ${warning}\n`);
     return created;
   });
+}
+
+/** `os[/architecture[/variant]]`, or one of the last two. */
+function checkPlatform(text: string): void {
+  if (text === '' || /^[\w.-]+(\/[\w.-]+){0,2}$/.test(text)) return;
+  throw invalid(
+    `error parsing specified platform: ${JSON.stringify(text)}: cannot parse platform specifier: invalid argument`,
+  );
 }
 
 async function createOrPull(client: Client, input: CreateInput, request: object): Promise<CreatedContainer> {

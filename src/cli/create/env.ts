@@ -4,14 +4,14 @@ import { invalid } from './invalid.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** `NAME=value`, from files first and then as given; a name alone takes this process's value, or nothing if it has none. */
+/**
+ * `NAME=value`, from files first and then as given. A name alone takes this process's value; where it has none, one in a
+ * file means nothing, and one on the command line takes the variable away from the container.
+ */
 export function readEnvironment(files: readonly string[], given: readonly string[], env: Env): string[] {
-  const lines = [...files.flatMap((file) => linesOf(file, 'variable')), ...given];
-  return lines.flatMap((line) => {
-    if (line.includes('=')) return [line];
-    const value = env[line];
-    return value === undefined ? [] : [`${line}=${value}`];
-  });
+  const valued = (line: string) => (line.includes('=') || env[line] === undefined ? line : `${line}=${env[line]}`);
+  const listed = files.flatMap((file) => linesOf(file, 'variable')).map(valued);
+  return [...listed.filter((line) => line.includes('=')), ...given.map(valued)];
 }
 
 /** Labels by name, from files first and then as given. */

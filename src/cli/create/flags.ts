@@ -1,5 +1,24 @@
-import { bool, bytes, decimal, duration, type Flags, ignored, integer, list, swapBytes, text } from '../flags/flag.ts';
-import { checkEnv, checkHost, checkLabel, checkStream } from './checks.ts';
+import {
+  bool,
+  bytes,
+  decimal,
+  duration,
+  type Flag,
+  type Flags,
+  ignored,
+  integer,
+  list,
+  swapBytes,
+  text,
+} from '../flags/flag.ts';
+import { checkEnv, checkHost, checkLabel, checkStream, checkSysctl } from './checks.ts';
+import { type DeviceRequest, parseGpus } from './gpus.ts';
+
+/** `--gpus`, which may be repeated. */
+function requests(short: string, usage: string): Flag<readonly DeviceRequest[]> {
+  const base = { short, usage, type: 'gpu-request', initial: [], shown: '', hidden: false };
+  return { ...base, take: (previous, given) => [...previous, parseGpus(given)] };
+}
 
 /** What a container is created with: the options that `run` and `create` share. */
 export const createFlags = {
@@ -31,6 +50,7 @@ export const createFlags = {
   'disable-content-trust': ignored(bool('', 'Skip image verification', true)),
   dns: list('', 'Set custom DNS servers'),
   'dns-option': list('', 'Set DNS options'),
+  'dns-opt': ignored(list('', 'Set DNS options')),
   'dns-search': list('', 'Set custom DNS search domains'),
   domainname: text('', 'Container NIS domain name'),
   entrypoint: text('', 'Overwrite the default ENTRYPOINT of the image'),
@@ -53,6 +73,7 @@ export const createFlags = {
   ip: text('', 'IPv4 address (e.g., 172.30.100.104)'),
   ip6: text('', 'IPv6 address (e.g., 2001:db8::33)'),
   ipc: text('', 'IPC mode to use'),
+  gpus: requests('', "GPU devices to add to the container ('all' to pass all GPUs)"),
   isolation: ignored(text('', 'Container isolation technology')),
   'kernel-memory': ignored(bytes('', 'Kernel memory limit')),
   label: list('l', 'Set meta data on a container', { check: checkLabel }),
@@ -92,7 +113,7 @@ export const createFlags = {
   'stop-signal': text('', 'Signal to stop the container'),
   'stop-timeout': integer('', 'Timeout (in seconds) to stop a container'),
   'storage-opt': list('', 'Storage driver options for the container'),
-  sysctl: list('', 'Sysctl options', { type: 'map' }),
+  sysctl: list('', 'Sysctl options', { type: 'map', check: checkSysctl }),
   tmpfs: list('', 'Mount a tmpfs directory'),
   tty: bool('t', 'Allocate a pseudo-TTY'),
   ulimit: list('', 'Ulimit options', { type: 'ulimit' }),

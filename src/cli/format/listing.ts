@@ -56,7 +56,7 @@ export function guarded<T>(work: () => T): T {
 }
 
 /** Fields in the order of their names, which is how `{{json .}}` prints them. */
-function rowOf<Row>(kind: ListingKind<Row>, row: Row): object {
+export function rowOf<Row>(kind: ListingKind<Row>, row: Row): object {
   const fields = kind.fields(row);
   const values = Object.keys(fields)
     .sort()

@@ -65,7 +65,7 @@ function imageText({ Image, ImageID }: ContainerSummary, truncate: boolean): str
 }
 
 function mountText({ Mounts }: ContainerSummary, truncate: boolean): string {
-  const names = (Mounts ?? []).map(({ Name, Source, Destination }) => Name || Source || Destination);
+  const names = (Mounts ?? []).map(({ Name, Source }) => Name || Source);
   return names.map((name) => (truncate ? ellipsis(name, 15) : name)).join(',');
 }
 

@@ -42,7 +42,7 @@ export async function writeOutput(
 function assertWritable(path: string, what: string): void {
   const folder = dirname(path);
   const problem = !existsSync(folder)
-    ? `invalid output path: directory ${JSON.stringify(folder)} does not exist`
+    ? `invalid output path: stat ${folder}: no such file or directory`
     : existsSync(path) && statSync(path).isDirectory()
       ? `invalid output path: ${JSON.stringify(path)} must be a regular file`
       : undefined;

@@ -49,11 +49,11 @@ export const command = defineCommand({
 
 function assertRunning({ State }: ContainerInspect): void {
   const reason = !State.Running
-    ? 'cannot attach to a stopped container, start it first'
+    ? 'You cannot attach to a stopped container, start it first'
     : State.Paused
-      ? 'cannot attach to a paused container, unpause it first'
+      ? 'You cannot attach to a paused container, unpause it first'
       : State.Restarting
-        ? 'cannot attach to a restarting container, wait until it is running'
+        ? 'You cannot attach to a restarting container, wait until it is running'
         : undefined;
   if (reason) throw new StrataError('failed_precondition', reason, { code: 'not_running' });
 }

@@ -1,3 +1,4 @@
+import { isDaemonAnswer } from '../../../client/index.ts';
 import { defineCommand } from '../../command.ts';
 import { attachedStreams } from '../../create/attached.ts';
 import { createContainer } from '../../create/create-container.ts';
@@ -17,6 +18,8 @@ export const command = defineCommand({
       session.stdout.write(`${Id}\n`);
       return 0;
     } catch (error) {
+      // What the engine says is told as it is; a wrong option with the way to the help.
+      if (isDaemonAnswer(error)) throw error;
       return runFailure(error, name, session);
     }
   },

@@ -1,5 +1,5 @@
 import type { Client, ExecConfig } from '../../../client/index.ts';
-import { StrataError } from '../../../errors/index.ts';
+import { messageOf, StrataError } from '../../../errors/index.ts';
 import { defineCommand } from '../../command.ts';
 import { readEnvironment } from '../../create/env.ts';
 import { bool, list, text } from '../../flags/flag.ts';
@@ -33,7 +33,7 @@ export const command = defineCommand({
       AttachStderr: attach,
       Tty: flags.tty,
       Cmd: words,
-      Env: readEnvironment(flags['env-file'], flags.env, session.env),
+      Env: environmentOf(flags, session),
       User: flags.user,
       WorkingDir: flags.workdir,
       Privileged: flags.privileged,
@@ -53,6 +53,18 @@ export const command = defineCommand({
     return await joined(engine, session, Id, config, detachKeys);
   },
 });
+
+/** A file that cannot be read is an ordinary failure here; `run` and `create` count it as a wrong option. */
+function environmentOf(
+  flags: { readonly 'env-file': readonly string[]; readonly env: readonly string[] },
+  session: Session,
+): string[] {
+  try {
+    return readEnvironment(flags['env-file'], flags.env, session.env);
+  } catch (cause) {
+    throw new StrataError('invalid_argument', messageOf(cause), { cause });
+  }
+}
 
 async function joined({ containers }: Client, session: Session, id: string, config: ExecConfig, detachKeys: string) {
   const { rows, columns } = session.stdout;

@@ -3,6 +3,7 @@ import { bool, filter, integer } from '../../flags/flag.ts';
 import { listFormat } from '../../flags/format-flag.ts';
 import { renderListing } from '../../format/listing.ts';
 import { containerListing, containerTable } from '../../rows/containers.ts';
+import { isSizeWanted } from '../../rows/size-wanted.ts';
 import { savedFormat } from '../../saved-format.ts';
 
 export const command = defineCommand({
@@ -23,9 +24,9 @@ export const command = defineCommand({
     ["ps --format '{{.Names}}: {{.Ports}}'", 'names and ports'],
   ],
   async run({ flags, session, client }) {
-    const { containers } = await client();
     const format = flags.format || (flags.quiet ? '' : savedFormat(session, 'psFormat'));
-    const size = flags.size || (!flags.quiet && /\.Size\b/.test(format));
+    const size = flags.size || isSizeWanted(format);
+    const { containers } = await client();
     const rows = await containers.list({
       all: flags.all,
       limit: flags.latest ? 1 : flags.last,

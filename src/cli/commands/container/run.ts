@@ -49,8 +49,12 @@ async function runDetached(call: RunCall): Promise<number> {
   if (call.flags.attach.length > 0) throw badStreams('conflicting options: cannot specify both --attach and --detach');
   const client = await call.client();
   const { Id } = await createContainer(client, inputOf(call), { stdin: false, stdout: false, stderr: false });
-  await client.containers.start(Id);
-  call.session.stdout.write(`${Id}\n`);
+  // Also where the start fails: what was created can be looked at.
+  try {
+    await client.containers.start(Id);
+  } finally {
+    call.session.stdout.write(`${Id}\n`);
+  }
   return 0;
 }
 

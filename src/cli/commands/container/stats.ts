@@ -22,12 +22,12 @@ export const command = defineCommand({
     const kind = statsListing(!flags['no-trunc']);
     const render = (rows: readonly StatsRow[]) => renderListing(kind, rows, format, statsTable);
     if (flags['no-stream']) {
-      session.stdout.write(render(await sampleAll(engine, args, flags.all)));
+      session.stdout.write(render(await sampleAll(engine, args, { all: flags.all, keepEnded: true })));
       return 0;
     }
     const table = format === '' || format.startsWith('table');
     for (;;) {
-      const rows = await sampleAll(engine, args, flags.all);
+      const rows = await sampleAll(engine, args, { all: flags.all, keepEnded: false });
       // The rows replace the ones before, without a flicker: home, each line cleared to its end, then the rest below.
       const text = render(rows);
       session.stdout.write(table ? `\x1b[H${text.replaceAll('\n', '\x1b[K\n')}\x1b[J` : text);
@@ -37,16 +37,20 @@ export const command = defineCommand({
   },
 });
 
-async function sampleAll(client: Client, names: readonly string[], all: boolean): Promise<StatsRow[]> {
+async function sampleAll(
+  client: Client,
+  names: readonly string[],
+  { all, keepEnded }: { readonly all: boolean; readonly keepEnded: boolean },
+): Promise<StatsRow[]> {
   const wanted =
     names.length > 0
       ? await Promise.all(names.map(async (name) => ({ container: name, ...(await known(client, name)) })))
       : (await client.containers.list({ all })).map(({ Id, Names }) => ({
-          container: Id.slice(0, 12),
+          container: Id,
           id: Id,
           name: Names?.[0] ?? '',
         }));
-  return await Promise.all(wanted.map(async (one) => ({ ...one, stats: await sample(client, one.id) })));
+  return await Promise.all(wanted.map(async (one) => ({ ...one, stats: await sample(client, one.id, keepEnded) })));
 }
 
 async function known({ containers }: Client, name: string): Promise<{ id: string; name: string }> {
@@ -55,9 +59,14 @@ async function known({ containers }: Client, name: string): Promise<{ id: string
 }
 
 /** One sample with the one before it, which is what a share of a processor is computed from. */
-async function sample({ containers }: Client, id: string): Promise<StatsRow['stats']> {
+async function sample({ containers }: Client, id: string, keepEnded: boolean): Promise<StatsRow['stats']> {
   for await (const stats of containers.stats(id, { stream: false })) {
-    return stats.read.startsWith('0001-01-01') ? undefined : stats;
+    return ended(stats) && !keepEnded ? undefined : stats;
   }
   return undefined;
+}
+
+/** The engine has no figures for a container that does not run; a single look shows them as zeros, as docker does. */
+function ended({ read }: NonNullable<StatsRow['stats']>): boolean {
+  return read.startsWith('0001-01-01');
 }

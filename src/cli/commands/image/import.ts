@@ -5,8 +5,8 @@ import { readInput } from '../../terminal/input-file.ts';
 import { showMessages } from '../../transfers/show-messages.ts';
 
 export const command = defineCommand({
-  synopsis: 'file|URL|- [REPOSITORY[:TAG]]',
-  args: { min: 1, max: 2 },
+  synopsis: '[OPTIONS] file|URL|- [REPOSITORY[:TAG]]',
+  args: { min: 1 },
   flags: {
     change: list('c', 'Apply Dockerfile instruction to the created image'),
     message: text('m', 'Set commit message for imported image'),

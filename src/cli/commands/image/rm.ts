@@ -12,11 +12,13 @@ export const command = defineCommand({
   },
   async run({ flags, args, session, client }) {
     const { images } = await client();
-    return await forEachName(args, session, async (name) => {
+    const remove = async (name: string) => {
       const removed = await images.remove(name, { force: flags.force, noprune: flags['no-prune'] });
       for (const { Deleted, Untagged } of removed) {
         session.stdout.write(Deleted ? `Deleted: ${Deleted}\n` : `Untagged: ${Untagged}\n`);
       }
-    });
+    };
+    // With --force, an image that is not there is told and no failure.
+    return await forEachName(args, session, remove, (error) => flags.force && error.kind === 'not_found');
   },
 });

@@ -20,10 +20,13 @@ export const command = defineCommand({
   },
   async run({ flags, given, args, session, client }) {
     if (given.has('password') && flags['password-stdin']) {
-      throw new StrataError('invalid_argument', '--password and --password-stdin are mutually exclusive');
+      throw new StrataError(
+        'invalid_argument',
+        'conflicting options: cannot specify both --password and --password-stdin',
+      );
     }
     if (flags['password-stdin'] && flags.username === '')
-      throw new StrataError('invalid_argument', 'Must provide --username with --password-stdin');
+      throw new StrataError('invalid_argument', 'the --password-stdin option requires --username to be set');
     if (given.has('password'))
       session.stderr.write('WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n');
     const host = hostOf(args[0]);
@@ -50,8 +53,8 @@ async function askCredentials(
   host: string,
   flags: { readonly username: string; readonly password: string; readonly 'password-stdin': boolean },
 ): Promise<RegistryCredentials> {
-  if (flags['password-stdin']) return { username: flags.username, password: await readAll(session) };
-  if (flags.username !== '' && flags.password !== '') return { username: flags.username, password: flags.password };
+  const given = flags['password-stdin'] ? await readAll(session) : flags.password;
+  if (flags.username !== '' && given !== '') return { username: flags.username, password: given };
   const known = await credentialsOf(session, host);
   if (flags.username === '' && known && (known.password || known.identitytoken)) {
     session.stdout.write(

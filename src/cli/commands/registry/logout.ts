@@ -11,8 +11,9 @@ export const command = defineCommand({
     const host = hostOf(args[0]);
     const shown = host === 'docker.io' ? 'https://index.docker.io/v1/' : host;
     const { eraseCredentials, loadDockerConfig } = await import('../../../registry/index.ts');
-    const { erased } = await eraseCredentials(loadDockerConfig(join(session.configDir, 'config.json')), host);
-    session.stdout.write(erased ? `Removing login credentials for ${shown}\n` : `Not logged in to ${shown}\n`);
+    // Said as it is begun, whether there is anything to remove or not: docker's scripts look for it.
+    session.stdout.write(`Removing login credentials for ${shown}\n`);
+    await eraseCredentials(loadDockerConfig(join(session.configDir, 'config.json')), host);
     return 0;
   },
 });

@@ -1,11 +1,10 @@
 import type { DiskUsage } from '../../../client/index.ts';
-import { StrataError } from '../../../errors/index.ts';
 import { defineCommand } from '../../command.ts';
 import { bool } from '../../flags/flag.ts';
 import { listFormat } from '../../flags/format-flag.ts';
 import { humanSize } from '../../format/human-size.ts';
 import { compactJson } from '../../format/json-text.ts';
-import { renderListing } from '../../format/listing.ts';
+import { compile, guarded, readFormat, renderListing, rowOf } from '../../format/listing.ts';
 import { containerListing } from '../../rows/containers.ts';
 import {
   cacheListing,
@@ -18,7 +17,7 @@ import {
   usageTable,
   volumeUsageTable,
 } from '../../rows/disk-usage.ts';
-import { imageListing, imageRows } from '../../rows/images.ts';
+import { type ImageRow, imageListing, imageRows } from '../../rows/images.ts';
 import { volumeListing } from '../../rows/volumes.ts';
 
 export const command = defineCommand({
@@ -40,21 +39,35 @@ export const command = defineCommand({
   },
 });
 
-function details(usage: DiskUsage, format: string): string {
-  if (format === 'json') return `${compactJson(usage)}\n`;
-  if (format !== '' && format !== 'table') {
-    throw new StrataError('invalid_argument', 'the format of `system df --verbose` is a table or json');
-  }
-  const { Images, Containers, Volumes, BuildCache } = usage;
+function details({ Images, Containers, Volumes, BuildCache }: DiskUsage, format: string): string {
   const cache = BuildCache ?? [];
+  const images = usedImages(Images ?? []);
+  // What a container shares with its image is the image's.
+  const containers = (Containers ?? []).map((container) => ({ ...container, SizeRootFs: 0 }));
+  if (format !== '' && format !== 'table') {
+    const all = {
+      Images: images.map((row) => rowOf(imageListing(false), row)),
+      Containers: containers.map((row) => rowOf(containerListing(false), row)),
+      Volumes: (Volumes ?? []).map((row) => rowOf(volumeListing, row)),
+      BuildCache: cache.map((row) => rowOf(cacheListing, row)),
+    };
+    if (format === 'json') return compactJson(all);
+    const template = compile(readFormat(format, '').source);
+    return guarded(() => template.render(all));
+  }
   return [
     'Images space usage:\n\n',
-    renderListing(imageListing(true), imageRows(Images ?? [], false), '', imageUsageTable),
+    renderListing(imageListing(true), images, '', imageUsageTable),
     '\nContainers space usage:\n\n',
-    renderListing(containerListing(true), Containers ?? [], '', containerUsageTable),
+    renderListing(containerListing(true), containers, '', containerUsageTable),
     '\nLocal Volumes space usage:\n\n',
     renderListing(volumeListing, Volumes ?? [], '', volumeUsageTable),
     `\nBuild cache usage: ${humanSize(cacheSize(cache))}\n\n`,
     renderListing(cacheListing, cache, '', cacheUsageTable),
   ].join('');
+}
+
+/** One row an image, under the first of its names. */
+function usedImages(images: NonNullable<DiskUsage['Images']>): ImageRow[] {
+  return images.map((image) => ({ ...imageRows([image], false)[0]!, digest: '' }));
 }

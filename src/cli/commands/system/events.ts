@@ -1,10 +1,13 @@
 import type { EventMessage } from '../../../client/index.ts';
+import { StrataError } from '../../../errors/index.ts';
 import { defineCommand } from '../../command.ts';
 import { filter, text } from '../../flags/flag.ts';
 import { plainFormat } from '../../flags/format-flag.ts';
 import { localRfc3339Nano } from '../../format/human-time.ts';
 import { compactJson } from '../../format/json-text.ts';
 import { compile, guarded, readFormat } from '../../format/listing.ts';
+import { TemplateError } from '../../format/template/ast.ts';
+import { goType } from '../../format/template/values.ts';
 import { momentText } from '../../moment.ts';
 
 export const command = defineCommand({
@@ -20,8 +23,8 @@ export const command = defineCommand({
     const print = printer(flags.format);
     const { system } = await client();
     const events = system.events({
-      since: momentText('since', flags.since),
-      until: momentText('until', flags.until),
+      since: momentText(undefined, flags.since),
+      until: momentText(undefined, flags.until),
       filters: flags.filter,
     });
     for await (const event of events) session.stdout.write(`${print(event)}\n`);
@@ -33,18 +36,32 @@ function printer(format: string): (event: EventMessage) => string {
   if (format === '') return eventText;
   if (format === 'json') return compactJson;
   const template = compile(readFormat(format, '').source);
-  // The names of Go's fields, where they are not the API's.
-  return (event) =>
-    guarded(() =>
-      template.render({
-        ...event,
-        Scope: event.scope,
-        Time: event.time,
-        TimeNano: event.timeNano,
-        ID: event.Actor.ID,
-        Status: event.Action,
-      }),
-    );
+  const render = (event: EventMessage) => template.render(messageOf(event));
+  try {
+    render({ Type: 'container', Action: '', Actor: { ID: '', Attributes: {} }, scope: '', time: 0, timeNano: 0n });
+  } catch (cause) {
+    if (!(cause instanceof TemplateError)) throw cause;
+    throw new StrataError('invalid_argument', `Error parsing format: ${cause.message}`, { cause, exitCode: 64 });
+  }
+  return (event) => guarded(() => render(event));
+}
+
+/** An event with the names of Go's fields, where they are not the API's. */
+function messageOf(event: EventMessage): object {
+  return Object.assign(
+    {
+      Type: event.Type,
+      Action: event.Action,
+      Actor: event.Actor,
+      Scope: event.scope,
+      Time: event.time,
+      TimeNano: event.timeNano,
+      ID: event.Actor.ID,
+      Status: event.Action,
+      From: event.Actor.Attributes?.['image'] ?? '',
+    },
+    { [goType]: '*events.Message' },
+  );
 }
 
 function eventText({ timeNano, Type, Action, Actor }: EventMessage): string {

@@ -30,15 +30,34 @@ export const command = defineCommand({
   async run({ flags, given, args, session, client }) {
     if (given.has('type') && !Object.hasOwn(kinds, flags.type)) throw unknownType(flags.type);
     const engine = await client();
-    const fetch = flags.type === '' ? anyKind : kinds[flags.type]!;
-    return await inspectObjects(args, flags.format, session, (name) => fetch(engine, name, flags.size));
+    const fetch = flags.type === '' ? anyKind : oneKind(flags.type);
+    const ignored = (kind: string) => {
+      if (flags.size && kind !== 'container') session.stderr.write(`WARNING: --size ignored for ${kind}\n`);
+    };
+    return await inspectObjects(args, flags.format, session, async (name) => {
+      const found = await fetch(engine, name, flags.size);
+      ignored(found.kind);
+      return found.text;
+    });
   },
 });
 
-async function anyKind(client: Client, name: string, size: boolean): Promise<string> {
-  for (const fetch of Object.values(kinds)) {
+interface Found {
+  readonly kind: string;
+  readonly text: string;
+}
+
+function oneKind(kind: string) {
+  return async (client: Client, name: string, size: boolean): Promise<Found> => ({
+    kind,
+    text: await kinds[kind]!(client, name, size),
+  });
+}
+
+async function anyKind(client: Client, name: string, size: boolean): Promise<Found> {
+  for (const kind of Object.keys(kinds)) {
     try {
-      return await fetch(client, name, size);
+      return await oneKind(kind)(client, name, size);
     } catch (error) {
       // A name that one kind of object cannot have may well be another's.
       if (!['not_found', 'invalid_argument'].includes(toStrataError(error).kind)) throw error;

@@ -1,3 +1,4 @@
+import { StrataError } from '../../../errors/index.ts';
 import { defineCommand } from '../../command.ts';
 import { confirm } from '../../confirm.ts';
 import { bool, filter } from '../../flags/flag.ts';
@@ -38,6 +39,9 @@ export const command = defineCommand({
     volumes: bool('', 'Remove anonymous volumes, too'),
   },
   async run({ flags, session, client }) {
+    if (flags.volumes && 'until' in flags.filter) {
+      throw new StrataError('invalid_argument', 'ERROR: The "until" filter is not supported with "--volumes"');
+    }
     if (!flags.force && !(await confirm(session, warning(flags)))) return 0;
     const { containers, networks, volumes, images, system } = await client();
     const filters = pruneFilters(session, flags.filter);
@@ -52,8 +56,7 @@ export const command = defineCommand({
     stdout.write(deletedText('Networks', NetworksDeleted));
 
     if (flags.volumes) {
-      // Volumes know no `until`: with it, docker leaves them alone.
-      const unused = 'until' in filters ? { VolumesDeleted: null, SpaceReclaimed: 0 } : await volumes.prune(filters);
+      const unused = await volumes.prune(filters);
       stdout.write(deletedText('Volumes', unused.VolumesDeleted));
       reclaimed += unused.SpaceReclaimed;
     }

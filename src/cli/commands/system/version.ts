@@ -34,7 +34,10 @@ export const command = defineCommand({
     }
     const Client = clientFacts();
     if (template) {
-      const data = Object.assign({ Client, Server: server ?? null }, { [goType]: 'system.versionInfo' });
+      const data = Object.assign(
+        { Client: withGoNames(Client), Server: server ? withGoNames(server) : null },
+        { [goType]: 'system.versionInfo' },
+      );
       session.stdout.write(`${guarded(() => template.render(data))}\n`);
     } else session.stdout.write(versionText(Client, server));
     return failure === undefined ? 0 : reportError(failure, session);
@@ -44,6 +47,11 @@ export const command = defineCommand({
 async function ask(client: () => Promise<Client>): Promise<ServerVersion> {
   const { system } = await client();
   return await system.version();
+}
+
+/** Templates name `.Server.APIVersion`, where the API says `ApiVersion`; it shows in no JSON. */
+function withGoNames<T extends { readonly ApiVersion?: string }>(facts: T): T {
+  return Object.defineProperty({ ...facts }, 'APIVersion', { value: facts.ApiVersion, enumerable: false });
 }
 
 function versionText(client: ReturnType<typeof clientFacts>, server: ServerVersion | undefined): string {

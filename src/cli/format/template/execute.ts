@@ -136,7 +136,7 @@ export function executeTemplate(
       return options.functions[name]!(...args);
     } catch (error) {
       if (error instanceof TemplateError) throw error;
-      return fail(operand, `error calling ${name}: ${(error as Error).message}`);
+      return fail(operand, `error calling ${name}: ${(error as Error).message}`, [operand, ...rest]);
     }
   }
 
@@ -175,11 +175,11 @@ export function executeTemplate(
     return left ? left.value : fail(node, `map has no entry for key ${JSON.stringify(name)}`);
   }
 
-  function fail(node: Operand | Pipe, reason: string): never {
+  function fail(node: Operand | Pipe, reason: string, shown: readonly Operand[] = []): never {
     const before = source.slice(0, node.at);
     const column = Buffer.byteLength(before.slice(before.lastIndexOf('\n') + 1));
     throw new TemplateError(
-      `template: :${lineAt(source, node.at)}:${column}: executing "" at <${written(node)}>: ${reason}`,
+      `template: :${lineAt(source, node.at)}:${column}: executing "" at <${shown.length > 0 ? shown.map(written).join(' ') : written(node)}>: ${reason}`,
     );
   }
 }

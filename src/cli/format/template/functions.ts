@@ -21,8 +21,8 @@ export const templateFunctions: TemplateFunctions = {
   le: (a, b) => compare(a, b, 'lt') <= 0,
   gt: (a, b) => compare(a, b, 'lt') > 0,
   ge: (a, b) => compare(a, b, 'lt') >= 0,
-  html: (...args) => sprint(args).replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`),
-  js: (...args) => JSON.stringify(sprint(args)).slice(1, -1),
+  html: (...args) => sprint(args).replace(/[&<>"']/g, (char) => htmlEscapes[char]!),
+  js: (...args) => sprint(args).replace(/[\\'"<>&=\u0000-\u001f]/g, jsEscape),
   urlquery: (...args) => encodeURIComponent(sprint(args)).replaceAll('%20', '+'),
   call: (fn, ...args) => (fn as (...given: unknown[]) => unknown)(...args),
 
@@ -40,6 +40,19 @@ export const templateFunctions: TemplateFunctions = {
     textOf(text) === '' ? '' : ' '.repeat(before as number) + textOf(text) + ' '.repeat(after as number),
   truncate: (text, length) => textOf(text).slice(0, length as number),
 };
+
+const htmlEscapes: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&#34;',
+  "'": '&#39;',
+};
+
+function jsEscape(char: string): string {
+  if (char === '\\' || char === "'" || char === '"') return `\\${char}`;
+  return `\\u${char.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
+}
 
 /** For the header of a table: what would change a value leaves its heading alone. */
 export const headerFunctions: TemplateFunctions = {
@@ -77,7 +90,8 @@ function elementOf(value: unknown, key: unknown): unknown {
   if (value === null || value === undefined) throw new Error('index of untyped nil');
   if (Array.isArray(value) || typeof value === 'string') {
     if (typeof key !== 'number') throw new Error(`cannot index slice/array with type ${typeName(key)}`);
-    if (key < 0 || key >= value.length) throw new Error(`index out of range: ${key}`);
+    if (key < 0 || key >= value.length)
+      throw new Error(`reflect: ${typeof value === 'string' ? 'string' : 'slice'} index out of range`);
     return typeof value === 'string' ? value.charCodeAt(key) : value[key];
   }
   if (!isMap(value)) throw new Error(`can't index item of type ${typeName(value)}`);

@@ -5,7 +5,7 @@ import { formatValue, typeName } from './values.ts';
 export function sprintf(format: string, args: readonly unknown[]): string {
   let used = 0;
   const text = format.replace(
-    /%([-+# 0]*)(\d+)?(?:\.(\d+))?([a-zA-Z%])/g,
+    /%([-+# 0]*)(\d+)?(?:\.(\d+))?([a-zA-Z%!])/g,
     (_, flags: string, width, precision, verb: string) => {
       if (verb === '%') return '%';
       if (used >= args.length) return `%!${verb}(MISSING)`;
