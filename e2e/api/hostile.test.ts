@@ -208,7 +208,8 @@ test('cp is not led out while a component is swapped for a link', { timeout: 60_
   );
   await call('POST', `/containers/${Id}/start`);
   let read = 0;
-  for (let round = 0; round < 150; round++) {
+  // On a busy machine the folder may be long in coming, or away nearly always.
+  for (let round = 0; round < 150 || (read === 0 && round < 5000); round++) {
     const { status, body } = await call('GET', `/containers/${Id}/archive?path=/d/target`);
     assert.ok(!body.includes('of the host'));
     if (status === 200) read++;
