@@ -212,7 +212,7 @@ export async function execute(
   });
   child.stdin.on('error', () => {});
   child.stdin.end(options.input);
-  const limit = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 300_000);
+  const limit = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 600_000);
   const code = await new Promise<number>((resolve, reject) => {
     child.on('error', (error) => (error.name === 'AbortError' ? undefined : reject(error)));
     child.on('close', (status, signal) => resolve(status ?? (signal === 'SIGKILL' ? 137 : 130)));
