@@ -105,8 +105,13 @@ export interface Builder {
   cache: {
     list(): Promise<readonly CacheRecord[]>;
     prune(options: {
+      /** Also what images share. */
       readonly all: boolean;
-      readonly keepStorage?: number;
+      /** Bytes that the cache may always take, may never exceed, and that the disk is to have free. */
+      readonly reservedSpace?: number;
+      readonly maxUsedSpace?: number;
+      readonly minFreeSpace?: number;
+      /** Seconds. */
       readonly unusedFor?: number;
       readonly filters?: Readonly<Record<string, readonly string[]>>;
     }): Promise<{ readonly deleted: readonly string[]; readonly reclaimed: number }>;

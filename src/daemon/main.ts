@@ -111,7 +111,8 @@ async function serve(flags: DaemonFlags): Promise<void> {
   process.umask(0o022);
   mkdirSync(flags.config.stateRoot, { recursive: true, mode: 0o700 });
   const stop = Promise.withResolvers<void>();
-  const engine = await createEngine(flags.config, threadsOfBundle());
+  const log = (line: string) => void process.stderr.write(`strata daemon: ${line}\n`);
+  const engine = await createEngine(flags.config, { ...threadsOfBundle(), log });
   await sweepFailedSteps(engine);
   const api = createApi({ ...engine, shutdown: () => stop.resolve() });
   await api.listen({
@@ -119,7 +120,7 @@ async function serve(flags: DaemonFlags): Promise<void> {
     mode: flags.group === undefined ? 0o600 : 0o660,
     ...(flags.group !== undefined && { group: flags.group }),
   });
-  process.stderr.write(`strata daemon: listening on unix://${flags.socketPath}\n`);
+  log(`listening on unix://${flags.socketPath}`);
   process.on('SIGTERM', () => stop.resolve());
   process.on('SIGINT', () => stop.resolve());
   await stop.promise;

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildMigrations, createBuilder } from '../build/index.ts';
+import { type Builder, buildMigrations, createBuilder } from '../build/index.ts';
 import { containerMigrations, createContainers, createStepExecutor, probeRuntime } from '../container/index.ts';
 import { createContentStore } from '../content/index.ts';
 import { type Database, type Migration, openDatabase } from '../db/index.ts';
@@ -19,6 +19,7 @@ import {
 import { createSnapshots, type SnapshotName, snapshotMigrations } from '../snapshot/index.ts';
 import { createVolumes, volumeMigrations } from '../volume/index.ts';
 import { createEvents } from './events.ts';
+import { createGarbageCollection } from './garbage.ts';
 import { systemInfo } from './info.ts';
 import { lockDataRoot } from './lock.ts';
 import { publishContainerEvents } from './publish.ts';
@@ -38,6 +39,8 @@ export interface RunningEngine extends Engine {
 export interface EngineOptions {
   /** Script of the worker threads; a one-file bundle names itself. */
   readonly workerUrl?: URL;
+  /** Takes lines for the daemon's log. */
+  readonly log?: (line: string) => void;
 }
 
 export async function createEngine(config: EngineConfig, options: EngineOptions = {}): Promise<RunningEngine> {
@@ -67,7 +70,9 @@ async function open(config: EngineConfig, options: EngineOptions, unlock: () => 
   const runtime = once(() => probeRuntime(stateRoot));
   const worker = options.workerUrl ? { workerUrl: options.workerUrl } : {};
 
-  const layers = createLayers(worker);
+  const { layerBytes, layerEntries, layerRatio } = config.limits;
+  const limits = { maxBytes: layerBytes, maxEntries: layerEntries, maxRatio: layerRatio };
+  const layers = createLayers({ ...worker, limits });
   const content = await createContentStore({ root: join(dataRoot, 'oci'), ingestRoot: join(dataRoot, 'ingest') });
   const snapshots = createSnapshots({
     root: join(dataRoot, 'snapshots'),
@@ -82,7 +87,7 @@ async function open(config: EngineConfig, options: EngineOptions, unlock: () => 
   const registry = createRegistryClient(config.registries);
   const transfers = createTransfers({ client: registry, content, images, snapshots, layers, db });
   const executor = createStepExecutor({ stateRoot, runtime, networks });
-  const builder = createBuilder({
+  const plainBuilder = createBuilder({
     db,
     content,
     layers,
@@ -98,12 +103,34 @@ async function open(config: EngineConfig, options: EngineOptions, unlock: () => 
     ...worker,
   });
   const events = createEvents();
+  let building = 0;
+  const garbage = createGarbageCollection({
+    gc: config.gc,
+    builder: plainBuilder,
+    images,
+    events,
+    isBusy: () => building > 0,
+    log: options.log ?? (() => {}),
+  });
+  const builder: Builder = {
+    cache: plainBuilder.cache,
+    async build(request, buildOptions) {
+      building++;
+      try {
+        return await plainBuilder.build(request, buildOptions);
+      } finally {
+        building--;
+        garbage.soon();
+      }
+    },
+  };
 
   // A container's layers stay, whatever becomes of its image.
   images.addHolder(() => parentsOfActive(db));
   await snapshots.sweep();
   await containers.recover();
   await discardOrphans(db, snapshots);
+  await images.collect();
   const offContainers = publishContainerEvents(containers, events);
 
   return {
@@ -122,7 +149,8 @@ async function open(config: EngineConfig, options: EngineOptions, unlock: () => 
     info: () => systemInfo({ config, id: engineID(db), containers, images, runtime }),
     async close() {
       offContainers();
-      await builder.close();
+      await garbage.stop();
+      await plainBuilder.close();
       await containers.close();
       await networks.close();
       await layers.close();

@@ -14,7 +14,15 @@ export function defaultConfig(): EngineConfig {
     registries: { mirrors: [], insecure: ['127.0.0.0/8', '::1/128', 'localhost'], certsDir: '/etc/docker/certs.d' },
     parallelism: availableParallelism(),
     bridge: { name: 'strata0', subnet: 'auto' },
-    gc: { enabled: true, maxBytes: 20 * 1024 ** 3, maxAgeSeconds: 30 * 24 * 3600 },
+    gc: {
+      enabled: true,
+      maxBytes: 20 * 1024 ** 3,
+      maxAgeSeconds: 30 * 24 * 3600,
+      minFreeBytes: 2 * 1024 ** 3,
+      reservedBytes: 1024 ** 3,
+      intervalSeconds: 3600,
+    },
+    limits: { layerBytes: 64 * 1024 ** 3, layerEntries: 4_000_000, layerRatio: 2000 },
   };
 }
 
@@ -24,6 +32,7 @@ const isText: Check = (value) => typeof value === 'string' && value !== '';
 const isPath: Check = (value) => typeof value === 'string' && isAbsolute(value);
 const isTexts: Check = (value) => Array.isArray(value) && value.every(isText);
 const isPositive: Check = (value) => typeof value === 'number' && Number.isFinite(value) && value > 0;
+const isAmount: Check = (value) => value === 0 || isPositive(value);
 const isFlag: Check = (value) => typeof value === 'boolean';
 
 /** Every setting by its dotted name, what it must be, and the words for that. */
@@ -39,6 +48,12 @@ const settings: Readonly<Record<string, readonly [Check, string]>> = {
   'gc.enabled': [isFlag, 'true or false'],
   'gc.maxBytes': [isPositive, 'a number of bytes'],
   'gc.maxAgeSeconds': [isPositive, 'a number of seconds'],
+  'gc.minFreeBytes': [isAmount, 'a number of bytes, or 0'],
+  'gc.reservedBytes': [isAmount, 'a number of bytes, or 0'],
+  'gc.intervalSeconds': [isPositive, 'a number of seconds'],
+  'limits.layerBytes': [isPositive, 'a number of bytes'],
+  'limits.layerEntries': [isPositive, 'a number above 0'],
+  'limits.layerRatio': [isPositive, 'a number above 0'],
 };
 
 /**

@@ -23,7 +23,22 @@ export interface EngineConfig {
   readonly parallelism: number;
   /** Name of the bridge network's interface and its subnet. */
   readonly bridge: { readonly name: string; readonly subnet: string };
-  readonly gc: { readonly enabled: boolean; readonly maxBytes: number; readonly maxAgeSeconds: number };
+  /** When the build cache is collected by itself. */
+  readonly gc: {
+    readonly enabled: boolean;
+    /** Most that the cache may take. */
+    readonly maxBytes: number;
+    /** What was not used for so long goes. */
+    readonly maxAgeSeconds: number;
+    /** What the disk is to have free; 0: whatever it has. */
+    readonly minFreeBytes: number;
+    /** What the cache may take even when the disk is fuller than that. */
+    readonly reservedBytes: number;
+    /** How often it is looked at beside after builds. */
+    readonly intervalSeconds: number;
+  };
+  /** What one layer, or another archive, may expand to. */
+  readonly limits: { readonly layerBytes: number; readonly layerEntries: number; readonly layerRatio: number };
 }
 
 /** One thing that happened, as Docker's `GET /events` tells it. */

@@ -14,3 +14,4 @@ export { createRawJsonRenderer } from './rawjson.ts';
 export type { BuildRenderer } from './renderer.ts';
 export type { TtyOptions, TtyRenderer, TtySize } from './tty.ts';
 export { createTtyRenderer } from './tty.ts';
+export { formatBytes } from './units.ts';

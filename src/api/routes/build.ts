@@ -43,13 +43,16 @@ export function addBuildRoutes(app: FastifyInstance, backend: Backend): void {
       'until',
     ]);
     const unusedFor = age(filters.values('until')[0] ?? filters.values('unused-for')[0]);
-    const keepStorage = query.int('reserved-space') ?? query.int('keep-storage');
+    const reservedSpace = query.int('reserved-space') ?? query.int('keep-storage');
+    const [maxUsedSpace, minFreeSpace] = [query.int('max-used-space'), query.int('min-free-space')];
     const others = ['description', 'id', 'inuse', 'parent', 'private', 'shared', 'type'].filter((name) =>
       filters.has(name),
     );
     const { deleted, reclaimed } = await backend.builder.cache.prune({
       all: query.flag('all'),
-      ...(keepStorage !== undefined && { keepStorage }),
+      ...(reservedSpace !== undefined && { reservedSpace }),
+      ...(maxUsedSpace !== undefined && { maxUsedSpace }),
+      ...(minFreeSpace !== undefined && { minFreeSpace }),
       ...(unusedFor !== undefined && { unusedFor }),
       ...(others.length > 0 && { filters: Object.fromEntries(others.map((name) => [name, filters.values(name)])) }),
     });

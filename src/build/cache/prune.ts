@@ -1,11 +1,14 @@
+import { statfs } from 'node:fs/promises';
 import type { SnapshotName } from '../../snapshot/index.ts';
 import type { Plant } from '../builder.ts';
 import type { Builder, CacheRecord } from '../types.ts';
+import { keepBytes } from './keep-bytes.ts';
+import { type Holding, Ledger } from './ledger.ts';
 
 type PruneOptions = Parameters<Builder['cache']['prune']>[0];
 
 /** Something that the cache keeps, and how to let go of it. */
-interface Kept {
+interface Kept extends Holding {
   readonly record: CacheRecord;
   readonly usedAt: number;
   readonly remove: () => Promise<void>;
@@ -17,33 +20,65 @@ export async function listCache(plant: Plant): Promise<readonly CacheRecord[]> {
 }
 
 /**
- * Lets go of records: of those that no image shares (or all, with `all`) the longest unused first, until at most
- * `keepStorage` bytes are left; never of what a running build works with. Filters are Docker's: `until`, `id`, `type`,
- * `inuse`, `shared`, `private`, `description`.
+ * Lets go of records that no image shares (or of all, with `all`) and that no running build works with. With bounds on
+ * space the longest unused go first, and only as many as it takes; one that others stand on goes after those. Filters
+ * are Docker's: `until`, `id`, `type`, `inuse`, `shared`, `private`, `description`.
  */
 export async function pruneCache(
   plant: Plant,
   options: PruneOptions,
 ): Promise<{ readonly deleted: readonly string[]; readonly reclaimed: number }> {
+  const isBounded = keepBytes(0, 0, options) !== undefined;
+  if (isBounded) await measureAll(plant);
   const all = await listKept(plant);
+  const ledger = new Ledger(all);
+  const bound = keepBytes(ledger.total, await freeBytes(plant), options);
   const now = plant.shop.now();
   const oldest = options.unusedFor === undefined ? Number.POSITIVE_INFINITY : now - options.unusedFor * 1000;
   const candidates = all
     .filter(({ record, usedAt }) => !record.inUse && usedAt < oldest && passes(record, options.filters ?? {}))
     .filter(({ record }) => options.all || !record.shared)
     .sort((a, b) => a.usedAt - b.usedAt);
-  let total = all.reduce((sum, { record }) => sum + record.size, 0);
-  const deleted: string[] = [];
+  const chosen = bound === undefined ? candidates : longestUnused(candidates, ledger, bound);
   let reclaimed = 0;
-  for (const { record, remove } of candidates) {
-    if (options.keepStorage !== undefined && options.keepStorage > 0 && total <= options.keepStorage) break;
-    await remove();
-    deleted.push(record.id);
-    total -= record.size;
-    if (!record.shared) reclaimed += record.size;
+  for (const one of chosen) {
+    await one.remove();
+    if (bound === undefined) reclaimed += ledger.release(one).freed;
   }
+  if (bound !== undefined) reclaimed = new Ledger(all).total - ledger.total;
   await dropSnapshots(plant);
-  return { deleted, reclaimed };
+  // Blobs of layers that went, and layers that only a removed container had.
+  if (chosen.length > 0) await plant.parts.images.collect();
+  return { deleted: chosen.map(({ record }) => record.id), reclaimed };
+}
+
+/** Those that have to go so that `bound` bytes are left, each of which frees something; they have left the ledger. */
+function longestUnused(candidates: readonly Kept[], ledger: Ledger<Kept>, bound: number): Kept[] {
+  const chosen: Kept[] = [];
+  const passed = new Set<Kept>();
+  const visit = (one: Kept): void => {
+    if (ledger.total <= bound) return;
+    passed.add(one);
+    if (ledger.frees(one) === 0) return;
+    passed.delete(one);
+    chosen.push(one);
+    // What it stood on is older, and may be free to go now.
+    for (const below of ledger.release(one).alone) if (passed.has(below)) visit(below);
+  };
+  for (const one of candidates) visit(one);
+  return chosen;
+}
+
+/** Layers of steps whose image was never made have not been measured yet. */
+async function measureAll({ parts, shop }: Plant): Promise<void> {
+  for (const { snapshot } of shop.records.results()) {
+    if (snapshot !== null && parts.snapshots.stat(snapshot)?.measure === null) await parts.snapshots.measure(snapshot);
+  }
+}
+
+async function freeBytes({ parts }: Plant): Promise<number> {
+  const { bavail, bsize } = await statfs(parts.dataRoot);
+  return bavail * bsize;
 }
 
 function passes(record: CacheRecord, filters: Readonly<Record<string, readonly string[]>>): boolean {
@@ -81,6 +116,8 @@ async function listKept(plant: Plant): Promise<Kept[]> {
 
 async function stepResults({ parts, shop }: Plant): Promise<Kept[]> {
   const used = await imageSnapshots(parts);
+  // A linked copy is another snapshot of the same folder.
+  const imageDirs = new Set([...used].map((name) => parts.snapshots.stat(name)!.diffDir));
   const busy = shop.inUse();
   return shop.records.results().map((row) => {
     const info = row.snapshot === null ? undefined : parts.snapshots.stat(row.snapshot);
@@ -96,7 +133,11 @@ async function stepResults({ parts, shop }: Plant): Promise<Kept[]> {
       lastUsedAt: row.uses > 0 ? new Date(row.used_at).toISOString() : null,
       usageCount: row.uses,
     };
-    return { record, usedAt: row.used_at, remove: async () => shop.records.forget(row.id) };
+    const stack = info && row.snapshot !== null ? parts.snapshots.stack(row.snapshot) : [];
+    const holds = stack
+      .filter(({ diffDir }) => !imageDirs.has(diffDir))
+      .map(({ diffDir, measure }) => ({ name: diffDir, bytes: measure?.contentSize ?? 0 }));
+    return { record, usedAt: row.used_at, holds, remove: async () => shop.records.forget(row.id) };
   });
 }
 
@@ -125,6 +166,7 @@ function cacheMounts({ shop }: Plant): Kept[] {
       usageCount: row.uses,
     },
     usedAt: row.used_at,
+    holds: [{ name: row.path, bytes: shop.cacheMounts.size(row.path) }],
     remove: () => shop.cacheMounts.remove(row.id),
   }));
 }
@@ -144,6 +186,7 @@ function downloads({ shop }: Plant): Kept[] {
       usageCount: 1,
     },
     usedAt: row.used_at,
+    holds: [{ name: row.file, bytes: shop.cacheMounts.size(row.file) }],
     remove: async () => shop.downloads.remove(row.url),
   }));
 }

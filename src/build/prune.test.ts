@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, beforeEach, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type BuildHost, type Built, startBuildHost } from './testing/host.ts';
+
+let host: BuildHost;
+before(async () => {
+  host = await startBuildHost();
+});
+after(async () => await host.stop());
+beforeEach(async () => void (await host.builder.cache.prune({ all: true })));
+
+const instructions = ({ ran }: Built) => ran.map(({ instruction }) => instruction);
+const cacheOnly = { outputs: [{ type: 'cacheonly', attributes: {} }] } as const;
+
+/** Builds without an image, a layer of so many kilobytes for each copy. */
+function copies(...kilobytes: readonly number[]): string {
+  const names = kilobytes.map((_, i) => `f${i}`);
+  const files = Object.fromEntries(
+    names.map((name, i) => [name, `${Math.random()}`.padEnd(kilobytes[i]! * 1000, 'x')]),
+  );
+  return host.context({ Dockerfile: `FROM scratch\n${names.map((name) => `COPY ${name} /\n`).join('')}`, ...files });
+}
+
+test('with a bound the longest unused go first, and no more than it takes', async () => {
+  const dirs = [copies(300), copies(300), copies(300)];
+  for (const dir of dirs) {
+    await host.build(dir, cacheOnly);
+    await sleep(5);
+  }
+  await host.build(dirs[0]!, cacheOnly);
+  const { deleted, reclaimed } = await host.builder.cache.prune({ all: false, reservedSpace: 700_000 });
+  assert.deepEqual([deleted.length, reclaimed], [1, 300_000]);
+  assert.deepEqual(instructions(await host.build(dirs[0]!, cacheOnly)), [], 'used last');
+  assert.deepEqual(instructions(await host.build(dirs[2]!, cacheOnly)), []);
+  assert.equal(instructions(await host.build(dirs[1]!, cacheOnly)).length, 1, 'this one went');
+});
+
+test('what others stand on goes after them, and counts once', async () => {
+  const dir = copies(500, 10, 10);
+  await host.build(dir, cacheOnly);
+  await sleep(5);
+  await host.build(copies(100), cacheOnly);
+  const first = await host.builder.cache.prune({ all: false, maxUsedSpace: 615_000 });
+  assert.deepEqual([first.deleted.length, first.reclaimed], [1, 10_000], 'only the top of the older stack');
+  const second = await host.builder.cache.prune({ all: false, maxUsedSpace: 200_000 });
+  assert.deepEqual([second.deleted.length, second.reclaimed], [2, 510_000], 'the younger one stays');
+  assert.deepEqual((await host.builder.cache.prune({ all: false, maxUsedSpace: 200_000 })).deleted, []);
+});
+
+test('what an image has takes nothing of the bound, and stays', async () => {
+  const dir = copies(400);
+  await host.build(dir, { tags: ['kept:1'] });
+  await host.build(copies(200), cacheOnly);
+  assert.deepEqual((await host.builder.cache.prune({ all: false, maxUsedSpace: 250_000 })).deleted, []);
+  const { reclaimed } = await host.builder.cache.prune({ all: false, maxUsedSpace: 1 });
+  assert.equal(reclaimed, 200_000);
+  assert.deepEqual(instructions(await host.build(dir, { tags: ['kept:1'] })), []);
+  await host.images.remove('kept:1', { force: true, prune: true, uses: [] });
+});
+
+test('an age keeps what was used since', async () => {
+  await host.build(copies(50), cacheOnly);
+  assert.deepEqual((await host.builder.cache.prune({ all: false, unusedFor: 3600 })).deleted, []);
+  assert.deepEqual((await host.builder.cache.prune({ all: false, unusedFor: 3600, maxUsedSpace: 1 })).deleted, []);
+  await sleep(20);
+  assert.equal((await host.builder.cache.prune({ all: false, unusedFor: 0.01 })).deleted.length, 1);
+});
+
+test('blobs go with the layers that they pack', async () => {
+  const dir = copies(60);
+  const { result } = await host.build(dir, { tags: ['packed:1'] });
+  await host.images.materialize(result.imageID!, { compression: 'gzip' });
+  await host.images.remove('packed:1', { force: true, prune: true, uses: [] });
+  const blobs = () => readdirSync(join(host.top, 'data/oci/blobs/sha256'));
+  const before = blobs().length;
+  await host.builder.cache.prune({ all: false });
+  assert.equal(blobs().length, before - 1);
+});
