@@ -17,11 +17,11 @@ function openBridge() {
   return {
     name,
     subnet: `10.191.${tag[0]}.0/24`,
-    join: (id: string) =>
+    join: (id: string, ip?: string) =>
       networks.connect({
         containerID: id,
         containerName: id,
-        networks: [{ name: 'bridge', aliases: [] }],
+        networks: [{ name: 'bridge', aliases: [], ...(ip && { ip }) }],
         ports: {},
       }),
     leave: (id: string) => networks.disconnect(id),
@@ -61,7 +61,7 @@ test('the next owner of an address has its hardware address too, so that what ot
   try {
     const seen: unknown[] = [];
     for (let i = 0; i < 2; i++) {
-      const { endpoints } = await bridge.join(`member${i}`);
+      const { endpoints } = await bridge.join(`member${i}`, bridge.subnet.replace('.0/24', '.9'));
       seen.push([endpoints['bridge']?.IPAddress, endpoints['bridge']?.MacAddress]);
       await bridge.leave(`member${i}`);
     }

@@ -13,4 +13,10 @@ export const networkMigrations: readonly Migration[] = [
       CREATE TABLE published_ports (protocol TEXT NOT NULL, host_ip TEXT NOT NULL, host_port INTEGER NOT NULL, sandbox TEXT NOT NULL REFERENCES sandboxes (path) ON DELETE CASCADE) STRICT;
     `,
   },
+  {
+    room: 'network',
+    version: 2,
+    // The address of each network that was taken last.
+    sql: 'CREATE TABLE last_addresses (network TEXT PRIMARY KEY REFERENCES networks (id) ON DELETE CASCADE, ip TEXT NOT NULL) STRICT;',
+  },
 ];

@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { StrataError } from '../errors/index.ts';
-import { hardwareAddress } from './hardware-address.ts';
 import { pinBridgeAddress } from './pin-bridge.ts';
 
 /** What netavark is told of one namespace: its JSON of `setup` and `teardown`. */
@@ -96,21 +95,13 @@ export function createNetavark(configDir: string): Netavark {
 
   return {
     async setup(path, request) {
-      const answer = JSON.parse(await call('setup', path, withHardwareAddresses(request))) as NetavarkAnswer;
+      const answer = JSON.parse(await call('setup', path, request)) as NetavarkAnswer;
       const bridges = Object.values(request.network_info).map((info) => info.network_interface);
       await Promise.all(bridges.map(async (bridge) => bridge && (await pinBridgeAddress(bridge))));
       return answer;
     },
     teardown: async (path, request) => void (await call('teardown', path, request)),
   };
-}
-
-function withHardwareAddresses(request: NetavarkRequest): NetavarkRequest {
-  const networks = Object.entries(request.networks).map(([name, network]) => {
-    const ip = network.static_ips.find((one) => one.includes('.'));
-    return [name, { ...(ip !== undefined && { static_mac: hardwareAddress(ip) }), ...network }] as const;
-  });
-  return { ...request, networks: Object.fromEntries(networks) };
 }
 
 function find(name: string): string | undefined {

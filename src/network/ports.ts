@@ -34,6 +34,16 @@ export async function choosePorts(
   return out;
 }
 
+/** What was published, by the container's port, as Docker shows it. */
+export function portTable(published: readonly Published[]): Record<string, Required<PortBinding>[]> {
+  const table: Record<string, Required<PortBinding>[]> = {};
+  for (const { containerPort, protocol, hostIp, hostPort } of published) {
+    const key = `${containerPort}/${protocol}`;
+    table[key] = [...(table[key] ?? []), { HostIp: hostIp === '' ? '0.0.0.0' : hostIp, HostPort: String(hostPort) }];
+  }
+  return table;
+}
+
 function candidates(text: string): { readonly first: number; readonly last: number; readonly exact: boolean } {
   if (text === '' || text === '0') return { ...ephemeral, exact: false };
   const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text);

@@ -1,0 +1,260 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startTestHost, type TestHost, textOf } from './testing/host.ts';
+import type { ContainerConfig, HostConfig } from './types.ts';
+
+let host: TestHost;
+before(async () => {
+  host = await startTestHost();
+});
+after(async () => await host.stop());
+
+/** Answers every connection to port 80 with `word`. */
+async function serve(
+  word: string,
+  hostConfig: HostConfig = {},
+  config: ContainerConfig = {},
+  name = '',
+): Promise<string> {
+  const id = await host.create(['sh', '-c', `nc -ll -p 80 -e echo ${word}`], {
+    host: hostConfig,
+    config,
+    ...(name && { name }),
+  });
+  await host.containers.start(id);
+  await listens(id, 'tcp', 80);
+  return id;
+}
+
+/** Waits until a program in the container has the port. */
+async function listens(id: string, protocol: 'tcp' | 'udp', port: number): Promise<void> {
+  const { pid } = host.containers.get(id).state;
+  const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')} `;
+  const has = (table: string) => existsSync(table) && readFileSync(table, 'utf8').includes(wanted);
+  const until = Date.now() + 10_000;
+  while (!has(`/proc/${pid}/net/${protocol}`) && !has(`/proc/${pid}/net/${protocol}6`)) {
+    assert.ok(Date.now() < until, 'nobody listens');
+    await sleep(10);
+  }
+}
+
+function ask(address: string, port: number | string): string {
+  return spawnSync('/bin/busybox', ['nc', '-w', '2', address, String(port)], { encoding: 'utf8', input: '' }).stdout;
+}
+
+async function inside(command: string, hostConfig: HostConfig = {}): Promise<string> {
+  const { id, out } = await host.run(['sh', '-c', command], { host: hostConfig });
+  await host.containers.remove(id);
+  return out;
+}
+
+function bound(id: string, port = '80/tcp'): string {
+  return host.containers.get(id).ports[port]![0]!.HostPort;
+}
+
+function ownAddress(): string {
+  const faces = Object.entries(networkInterfaces()).filter(([name]) => name !== 'lo' && name !== host.bridge.name);
+  return faces.flatMap(([, list]) => list ?? []).find(({ family }) => family === 'IPv4')?.address ?? '127.0.0.1';
+}
+
+/** Rules that mention the subnet of this host's bridge or one of its published ports. */
+function rules(word: string): string[] {
+  const { stdout } = spawnSync('iptables-save', [], { encoding: 'utf8' });
+  return stdout.split('\n').filter((rule) => rule.includes(word));
+}
+
+test('a published port answers on loopback, on the host’s address and to other containers', async () => {
+  const id = await serve('hello', { PortBindings: { '80/tcp': [{ HostPort: '' }] } });
+  const port = bound(id);
+  assert.equal(ask('127.0.0.1', port), 'hello\n');
+  assert.equal(ask(ownAddress(), port), 'hello\n');
+  const [endpoint] = Object.values(host.containers.get(id).networks);
+  assert.equal(ask(endpoint!.IPAddress!, 80), 'hello\n');
+  assert.equal(await inside(`nc -w 2 ${endpoint!.IPAddress} 80 < /dev/null`), 'hello\n');
+  assert.equal(await inside(`nc -w 2 ${endpoint!.Gateway} ${port} < /dev/null`), 'hello\n');
+  await host.containers.remove(id, { force: true });
+  assert.equal(ask('127.0.0.1', port), '');
+  assert.deepEqual(rules(`dport ${port} `), []);
+});
+
+test('a port bound to loopback alone answers nowhere else', async () => {
+  const id = await serve('local', { PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }] } });
+  assert.deepEqual(host.containers.get(id).ports['80/tcp']![0]!.HostIp, '127.0.0.1');
+  assert.equal(ask('127.0.0.1', bound(id)), 'local\n');
+  assert.equal(ask(ownAddress(), bound(id)), '');
+  await host.containers.remove(id, { force: true });
+});
+
+test('udp is published, too', async () => {
+  const id = await host.create(['sleep', '60'], { host: { PortBindings: { '53/udp': [{ HostPort: '' }] } } });
+  await host.containers.start(id);
+  const echo =
+    "const s = require('dgram').createSocket('udp4'); s.on('message', (m, from) => s.send(m, from.port, from.address)); s.bind(53)";
+  const server = spawn('nsenter', [
+    `--net=/proc/${host.containers.get(id).state.pid}/ns/net`,
+    process.execPath,
+    '-e',
+    echo,
+  ]);
+  await listens(id, 'udp', 53);
+  const socket = createSocket('udp4');
+  socket.send('ping', Number(bound(id, '53/udp')), '127.0.0.1');
+  const [message] = (await Promise.race([once(socket, 'message'), sleep(3000, ['nothing'])])) as [Buffer];
+  socket.close();
+  server.kill();
+  assert.equal(message.toString(), 'ping');
+  await host.containers.remove(id, { force: true });
+});
+
+test('a port that another container or program has is refused in the words of the reference', async () => {
+  const first = await serve('first', { PortBindings: { '80/tcp': [{ HostPort: '' }] } });
+  const port = bound(first);
+  const second = await host.create(['true'], {
+    host: { PortBindings: { '80/tcp': [{ HostPort: port }] } },
+    name: 'second',
+  });
+  await assert.rejects(host.containers.start(second), {
+    kind: 'conflict',
+    exitCode: 125,
+    message: `failed to set up container networking: driver failed programming external connectivity on endpoint second (${second}): Bind for 0.0.0.0:${port} failed: port is already allocated`,
+  });
+  await host.containers.remove(first, { force: true });
+  await host.containers.start(second);
+  await host.containers.remove(second, { force: true });
+
+  const server = createServer().listen(0, '0.0.0.0');
+  await once(server, 'listening');
+  const taken = (server.address() as { port: number }).port;
+  const third = await host.create(['true'], { host: { PortBindings: { '80/tcp': [{ HostPort: String(taken) }] } } });
+  await assert.rejects(host.containers.start(third), {
+    message: /failed to bind host port 0\.0\.0\.0:\d+\/tcp: address already in use$/,
+  });
+  server.close();
+  await host.containers.remove(third);
+});
+
+test('a range of host ports gives the first free one', async () => {
+  const config = { PortBindings: { '80/tcp': [{ HostPort: '41870-41872' }] } };
+  const ids = [await serve('a', config), await serve('b', config), await serve('c', config)];
+  assert.deepEqual(
+    ids.map((id) => bound(id)),
+    ['41870', '41871', '41872'],
+  );
+  const fourth = await host.create(['true'], { host: config });
+  await assert.rejects(host.containers.start(fourth), { message: /all ports are allocated/ });
+  assert.equal(ask('127.0.0.1', 41871), 'b\n');
+  for (const id of [...ids, fourth]) await host.containers.remove(id, { force: true });
+});
+
+test('-P publishes every exposed port', async () => {
+  const id = await serve('x', { PublishAllPorts: true }, { ExposedPorts: { '80/tcp': {}, '81/udp': {} } });
+  assert.deepEqual(Object.keys(host.containers.get(id).ports).sort(), ['80/tcp', '81/udp']);
+  assert.equal(ask('127.0.0.1', bound(id)), 'x\n');
+  await host.containers.remove(id, { force: true });
+});
+
+test('on a user’s network containers find each other by name and alias', async () => {
+  const { networks } = host.parts;
+  const network = await networks.create({ name: 'backend', labels: { a: 'b' } });
+  const foreign = rules(network.subnets[0]!.subnet);
+  const id = await host.parts.containers.create({
+    name: 'db',
+    config: { Cmd: ['nc', '-ll', '-p', '80', '-e', 'echo', 'found'] },
+    host: { NetworkMode: 'backend' },
+    endpoints: { backend: { Aliases: ['store'] } },
+    image: { id: `sha256:${'1'.repeat(64)}` as never, snapshot: host.parts.image, config: {} },
+  });
+  await host.containers.start('db');
+  await listens(id.container.id, 'tcp', 80);
+  assert.equal(
+    await inside('nc -w 2 db 80 < /dev/null; nc -w 2 store 80 < /dev/null', { NetworkMode: 'backend' }),
+    'found\nfound\n',
+  );
+  assert.match(await inside('nslookup nothing.invalid 2>&1', { NetworkMode: 'backend' }), /can't find|NXDOMAIN/);
+  assert.doesNotMatch(await inside('nc -w 2 db 80 < /dev/null 2>&1'), /found/);
+  await assert.rejects(networks.remove('backend'), { kind: 'permission_denied', message: /has active endpoints/ });
+  await host.containers.remove(id.container.id, { force: true });
+  await networks.remove(network.id);
+  assert.throws(() => networks.get('backend'), { kind: 'not_found', message: 'network backend not found' });
+  assert.equal(spawnSync('ip', ['link', 'show', network.bridge!]).status, 1);
+  assert.deepEqual(rules(network.subnets[0]!.subnet), foreign);
+});
+
+test('a container may be on several networks, with an address of its choice', async () => {
+  const { networks } = host.parts;
+  const octet = 1 + Math.floor(Math.random() * 250);
+  await networks.create({ name: 'one', subnets: [{ subnet: `10.223.${octet}.0/24` }] });
+  await networks.create({ name: 'two' });
+  const { container } = await host.containers.create({
+    config: { Cmd: ['sleep', '60'] },
+    host: { NetworkMode: 'one' },
+    endpoints: { one: { IPAMConfig: { IPv4Address: `10.223.${octet}.77` } }, two: {} },
+    image: { id: `sha256:${'1'.repeat(64)}` as never, snapshot: host.parts.image, config: {} },
+  });
+  await host.containers.start(container.id);
+  const { networks: joined } = host.containers.get(container.id);
+  assert.equal(joined['one']!.IPAddress, `10.223.${octet}.77`);
+  assert.ok(joined['two']!.IPAddress);
+  const { exec } = host.containers;
+  const { id } = await exec.create(container.id, { Cmd: ['ls', '/sys/class/net'] });
+  assert.equal(await textOf((await exec.start(id, { detach: false, tty: false }))!.output), 'eth0\neth1\nlo\n');
+  await host.containers.remove(container.id, { force: true });
+  await networks.prune();
+  assert.deepEqual(
+    networks
+      .list()
+      .map(({ name }) => name)
+      .sort(),
+    ['bridge', 'host', 'none'],
+  );
+});
+
+test('an internal network leads nowhere', async () => {
+  await host.parts.networks.create({ name: 'inner', internal: true });
+  const out = await inside('ip route | grep -c default; nc -w 1 1.1.1.1 53 < /dev/null 2>/dev/null && echo out', {
+    NetworkMode: 'inner',
+  });
+  assert.equal(out, '0\n');
+  await host.parts.networks.remove('inner');
+});
+
+test('none has loopback alone, host everything', async () => {
+  assert.equal(await inside('ls /sys/class/net', { NetworkMode: 'none' }), 'lo\n');
+  const names = (await inside('ls /sys/class/net', { NetworkMode: 'host' })).trim().split('\n').sort();
+  assert.deepEqual(names, readdirSync('/sys/class/net').sort());
+});
+
+test('networks that make no sense are refused', async () => {
+  const { networks } = host.parts;
+  await assert.rejects(networks.create({ name: 'a b' }), { kind: 'invalid_argument' });
+  await assert.rejects(networks.create({ name: 'bridge' }), { kind: 'conflict' });
+  await assert.rejects(networks.create({ name: 'x', driver: 'overlay' }), { kind: 'unsupported' });
+  await assert.rejects(networks.create({ name: 'x', subnets: [{ subnet: '10.0.0.0/99' }] }), {
+    kind: 'invalid_argument',
+  });
+  await assert.rejects(networks.create({ name: 'x', subnets: [{ subnet: host.bridge.subnet }] }), {
+    message: /Pool overlaps with other one on this address space/,
+  });
+  await assert.rejects(networks.remove('bridge'), { kind: 'permission_denied' });
+  await assert.rejects(inside('true', { NetworkMode: 'nowhere' }), {
+    kind: 'not_found',
+    message: 'network nowhere not found',
+  });
+});
+
+test('a namespace given back serves the next container, with nothing left of the one before', async () => {
+  const first = await inside('ip -4 -o addr show eth0; (nc -l -p 9999 &) ; sleep 0.1');
+  const second = await inside('ip -4 -o addr show eth0; netstat -ltn | grep -c 9999');
+  assert.equal(second, `${first}0\n`);
+  const before = readdirSync(join(host.stateRoot, 'netns')).length;
+  await inside('true', { CapAdd: ['NET_ADMIN'] });
+  assert.ok(readdirSync(join(host.stateRoot, 'netns')).length <= before, 'one that could be changed is not used again');
+});

@@ -1,0 +1,35 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { StrataError } from '../errors/index.ts';
+import { overlaps, parseSubnet, privateSubnets, type Subnet } from './subnet.ts';
+import type { Network } from './types.ts';
+
+const execFileAsync = promisify(execFile);
+export const hostEnvironment = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
+
+/** The first private subnet that neither a route of the host nor one of `networks` uses. */
+export async function freeSubnet(networks: readonly Network[]): Promise<Subnet> {
+  const taken = [...(await routes()), ...subnetsOf(networks)];
+  for (const candidate of privateSubnets()) if (!taken.some((one) => overlaps(one, candidate))) return candidate;
+  throw new StrataError('failed_precondition', 'all predefined address pools have been fully subnetted', {
+    code: 'no_free_subnet',
+    hint: 'give a subnet with --subnet',
+  });
+}
+
+export function subnetsOf(networks: readonly Network[]): readonly Subnet[] {
+  return networks.flatMap(({ subnets }) => subnets.map(({ subnet }) => parseSubnet(subnet)));
+}
+
+async function routes(): Promise<readonly Subnet[]> {
+  const { stdout } = await execFileAsync('ip', ['-4', '-j', 'route', 'show', 'table', 'all'], { env: hostEnvironment });
+  return (JSON.parse(stdout || '[]') as { dst?: string }[]).flatMap(({ dst = '' }) => {
+    const prefix = Number(/^\d+\.\d+\.\d+\.\d+\/(\d+)$/.exec(dst)?.[1]);
+    return prefix >= 8 && prefix <= 30 ? [parseSubnet(dst)] : [];
+  });
+}
+
+/** Takes a bridge away; one that is not there is no error. */
+export async function deleteLink(name: string): Promise<void> {
+  await execFileAsync('ip', ['link', 'delete', name], { env: hostEnvironment }).catch(() => undefined);
+}

@@ -1,0 +1,214 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Database } from '../db/index.ts';
+import { createNetworkNamespace, removeNetworkNamespace } from '../sys/index.ts';
+import { takeAddress } from './addresses.ts';
+import { hardwareAddress } from './hardware-address.ts';
+import { createNetavark, type NetavarkAnswer, type NetavarkRequest } from './netavark.ts';
+import { choosePorts, type Published } from './ports.ts';
+import { newID } from './store.ts';
+import { parseSubnet } from './subnet.ts';
+import type { EndpointSettings, Network, PortBinding } from './types.ts';
+
+/** What a sandbox is attached to. */
+export interface Attach {
+  readonly containerID: string;
+  readonly containerName: string;
+  readonly networks: readonly {
+    readonly network: Network;
+    readonly aliases: readonly string[];
+    readonly ip?: string;
+    readonly mac?: string;
+  }[];
+  readonly ports: Readonly<Record<string, readonly PortBinding[]>>;
+}
+
+export interface Attached {
+  readonly path: string;
+  readonly endpoints: Readonly<Record<string, EndpointSettings>>;
+  readonly published: readonly Published[];
+}
+
+export interface SandboxRow {
+  readonly path: string;
+  /** Id of a container, or `pool`. */
+  readonly owner: string;
+  readonly request: string;
+}
+
+/**
+ * Network namespaces with what netavark did for them. The row comes first and goes last, so that whatever a killed
+ * daemon left can be taken down.
+ */
+export interface Sandboxes {
+  make(owner: string, attach: Attach): Promise<Attached>;
+  destroy(row: SandboxRow): Promise<void>;
+  find(path: string): SandboxRow | undefined;
+  all(): readonly SandboxRow[];
+  ownedBy(owner: string): readonly SandboxRow[];
+  give(path: string, owner: string): void;
+}
+
+export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
+  const netavark = createNetavark(join(stateRoot, 'netavark'));
+  const folder = join(stateRoot, 'netns');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  /** Choosing a port and taking it must not be mixed with another's. */
+  let choosing: Promise<unknown> = Promise.resolve();
+
+  function takePorts(path: string, ports: Attach['ports']): Promise<readonly Published[]> {
+    const next = choosing.then(async () => {
+      const published = await choosePorts(db, ports);
+      for (const { hostIp, hostPort, protocol } of published)
+        db.run(
+          'INSERT INTO published_ports (protocol, host_ip, host_port, sandbox) VALUES (?, ?, ?, ?)',
+          protocol,
+          hostIp,
+          hostPort,
+          path,
+        );
+      return published;
+    });
+    choosing = next.catch(() => undefined);
+    return next;
+  }
+
+  const sandboxes: Sandboxes = {
+    async make(owner, attach) {
+      const path = join(folder, randomBytes(8).toString('hex'));
+      db.run('INSERT INTO sandboxes (path, owner, request) VALUES (?, ?, ?)', path, owner, '{}');
+      try {
+        const published = await takePorts(path, attach.ports);
+        const ips = attach.networks.map(({ network, ip }) => takeAddress(db, network, path, ip));
+        const request = requestOf(attach, ips, published);
+        db.run('UPDATE sandboxes SET request = ? WHERE path = ?', JSON.stringify(request), path);
+        createNetworkNamespace(path);
+        return { path, published, endpoints: endpointsOf(attach, await netavark.setup(path, request)) };
+      } catch (error) {
+        await sandboxes.destroy(sandboxes.find(path)!);
+        throw error;
+      }
+    },
+    async destroy({ path, request: text }) {
+      const request = JSON.parse(text) as NetavarkRequest;
+      // It complains of what is half there, and takes the rest down all the same.
+      if (request.container_id && existsSync(path)) await netavark.teardown(path, request).catch(() => undefined);
+      removeNetworkNamespace(path);
+      db.run('DELETE FROM sandboxes WHERE path = ?', path);
+    },
+    find: (path) => db.get<SandboxRow & Record<string, unknown>>('SELECT * FROM sandboxes WHERE path = ?', path),
+    all: () => db.all<SandboxRow & Record<string, unknown>>('SELECT * FROM sandboxes'),
+    ownedBy: (owner) => db.all<SandboxRow & Record<string, unknown>>('SELECT * FROM sandboxes WHERE owner = ?', owner),
+    give: (path, owner) => void db.run('UPDATE sandboxes SET owner = ? WHERE path = ?', owner, path),
+  };
+  return sandboxes;
+}
+
+/** Makes a sandbox for the pool: on the default bridge, for nobody yet. */
+export async function pooled(sandboxes: Sandboxes, bridge: Network) {
+  const id = `pool${randomBytes(4).toString('hex')}`;
+  const { path, endpoints } = await sandboxes.make('pool', {
+    containerID: id,
+    containerName: id,
+    networks: [{ network: bridge, aliases: [] }],
+    ports: {},
+  });
+  return { path, endpoint: endpoints[bridge.name]! };
+}
+
+/** Made for the pool, whoever has it now. */
+export function isPooled({ request }: SandboxRow): boolean {
+  return (JSON.parse(request) as NetavarkRequest).container_id?.startsWith('pool') ?? false;
+}
+
+function requestOf(attach: Attach, ips: readonly string[], published: readonly Published[]): NetavarkRequest {
+  const { containerID, containerName, networks } = attach;
+  return {
+    container_id: containerID,
+    container_name: containerName,
+    port_mappings: published.map(({ containerPort, hostIp, hostPort, protocol }) => ({
+      container_ip: '',
+      container_port: containerPort,
+      host_ip: hostIp === '0.0.0.0' ? '' : hostIp,
+      host_port: hostPort,
+      protocol,
+      range: 1,
+    })),
+    networks: Object.fromEntries(
+      networks.map(({ network, aliases, mac }, i) => [
+        network.id,
+        {
+          interface_name: `eth${i}`,
+          static_ips: [ips[i]!],
+          static_mac: mac || hardwareAddress(ips[i]!),
+          ...(hasNames(network) && { aliases: dnsNames(attach, aliases) }),
+        },
+      ]),
+    ),
+    network_info: Object.fromEntries(networks.map(({ network }) => [network.id, networkInfo(network)])),
+  };
+}
+
+/** On the default bridge containers have no names, as in Docker. */
+const hasNames = (network: Network) => network.name !== 'bridge';
+
+function dnsNames({ containerID, containerName }: Attach, aliases: readonly string[]): readonly string[] {
+  return [...new Set([containerName, ...aliases, containerID.slice(0, 12)])];
+}
+
+/**
+ * The definition of a network in netavark's words. Its name there is the id: netavark names a network's firewall chain
+ * for it, so that engines beside each other (each has a "bridge") would remove each other's rules.
+ */
+function networkInfo(network: Network): NetavarkRequest['network_info'][string] {
+  const mtu = network.options['com.docker.network.driver.mtu'];
+  return {
+    name: network.id,
+    id: network.id,
+    driver: 'bridge',
+    network_interface: network.bridge,
+    subnets: network.subnets,
+    ipv6_enabled: false,
+    internal: network.internal,
+    dns_enabled: hasNames(network),
+    ipam_options: { driver: 'host-local' },
+    // One network's containers do not reach another's.
+    options: { isolate: 'true', ...(mtu && { mtu }) },
+  };
+}
+
+function endpointsOf(attach: Attach, answer: NetavarkAnswer): Record<string, EndpointSettings> {
+  return Object.fromEntries(
+    attach.networks.map(({ network, aliases }): [string, EndpointSettings] => {
+      const [face] = Object.values(answer[network.id]?.interfaces ?? {});
+      const [ip = '', prefix = '0'] = face?.subnets[0]?.ipnet.split('/') ?? [];
+      return [
+        network.name,
+        {
+          Aliases: aliases,
+          IPAddress: ip,
+          IPPrefixLen: Number(prefix),
+          Gateway: network.internal ? '' : (face?.subnets[0]?.gateway ?? ''),
+          MacAddress: face?.mac_address ?? '',
+          NetworkID: network.id,
+          EndpointID: newID(),
+          ...(hasNames(network) && { DNSNames: dnsNames(attach, aliases) }),
+        },
+      ];
+    }),
+  );
+}
+
+/** What a sandbox on `network` alone was given, from its row. */
+export function endpointOfRow({ request }: SandboxRow, network: Network): EndpointSettings {
+  const { networks } = JSON.parse(request) as NetavarkRequest;
+  const given = networks[network.id];
+  return {
+    IPAddress: given?.static_ips[0] ?? '',
+    IPPrefixLen: parseSubnet(network.subnets[0]!.subnet).prefix,
+    Gateway: network.subnets[0]!.gateway ?? '',
+    NetworkID: network.id,
+    MacAddress: given?.static_mac ?? '',
+  };
+}
