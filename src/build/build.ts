@@ -158,7 +158,9 @@ class Build {
     if (source.kind === 'local' || source.kind === 'empty') return openContext(shop, source, work);
     const name =
       source.kind === 'url' ? '[internal] load remote build context' : '[internal] load build context archive';
-    return this.#session.step({ kind: 'internal', name }, (inner) => openContext(shop, source, inner));
+    return this.#session.step({ kind: 'internal', name }, (inner) =>
+      openContext(shop, source, inner, this.#secrets().secrets),
+    );
   }
 
   /** Base images that are here, by their names in the Dockerfile with arguments filled in. */

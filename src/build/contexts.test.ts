@@ -218,6 +218,85 @@ test('credentials of a URL go to its own host and into no message', async () => 
   }
 });
 
+/** A repository behind basic authentication, as hosts of git serve theirs. */
+async function startGitHost(repo: string, expected: string): Promise<{ origin: string; close(): void }> {
+  const git = createServer((request, reply) => {
+    if (request.headers.authorization !== expected)
+      return void reply.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
+    const [path = '', query = ''] = request.url!.split('?');
+    const backend = spawn('git', ['http-backend'], {
+      env: {
+        PATH: process.env['PATH'],
+        GIT_PROJECT_ROOT: repo,
+        GIT_HTTP_EXPORT_ALL: '1',
+        GIT_CONFIG_COUNT: '1',
+        GIT_CONFIG_KEY_0: 'safe.directory',
+        GIT_CONFIG_VALUE_0: '*',
+        REQUEST_METHOD: request.method,
+        PATH_INFO: path,
+        QUERY_STRING: query,
+        CONTENT_TYPE: request.headers['content-type'] ?? '',
+        HTTP_CONTENT_ENCODING: request.headers['content-encoding'] ?? '',
+        HTTP_GIT_PROTOCOL: String(request.headers['git-protocol'] ?? ''),
+      },
+    });
+    request.pipe(backend.stdin);
+    const parts: Buffer[] = [];
+    backend.stdout.on('data', (chunk: Buffer) => parts.push(chunk));
+    backend.on('close', () => {
+      const answer = Buffer.concat(parts);
+      const end = answer.indexOf('\r\n\r\n');
+      for (const line of answer.subarray(0, end).toString().split('\r\n')) {
+        const [name = '', value = ''] = line.split(': ');
+        if (name === 'Status') reply.statusCode = Number.parseInt(value, 10);
+        else reply.setHeader(name, value);
+      }
+      reply.end(answer.subarray(end + 4));
+    });
+  });
+  await new Promise<void>((resolve) => git.listen(0, '127.0.0.1', resolve));
+  return { origin: `http://127.0.0.1:${(git.address() as AddressInfo).port}`, close: () => git.close() };
+}
+
+test('credentials for a git repository come from its URL or a secret, and stay out of the checkout', async () => {
+  const repos = host.context({ 'repo.git/f': 'private', 'repo.git/Dockerfile': 'FROM scratch\nCOPY f /f\n' });
+  const cwd = join(repos, 'repo.git');
+  for (const args of [
+    ['init', '-q', '-b', 'main', '.'],
+    ['add', '.'],
+    ['-c', 'user.name=t', '-c', 'user.email=t@t', 'commit', '-qm', 'one'],
+  ])
+    assert.equal(spawnSync('git', args, { cwd }).status, 0);
+  const token = Buffer.from('x-access-token:canary-3c').toString('base64');
+  const served = await startGitHost(repos, `Basic ${token}`);
+  try {
+    const repo = `${served.origin}/repo.git`;
+    const withUrl = repo.replace('://', '://x-access-token:canary-3c@');
+    const add = (url: string) => host.context({ Dockerfile: `FROM scratch\nADD --keep-git-dir=true ${url} /r\n` });
+    const secrets = [{ id: 'GIT_AUTH_TOKEN', value: Buffer.from('canary-3c').toString('base64') }];
+    for (const { result } of [
+      await host.build(add(withUrl)),
+      await host.build(add(repo), { secrets, noCache: true }),
+    ]) {
+      assert.equal(await read(result, 'r/f'), 'private');
+      const leaks = await host.withFiles(result, (root) =>
+        spawnSync('grep', ['-rl', '-e', 'canary-3c', '-e', token, root], { encoding: 'utf8' }),
+      );
+      assert.equal(leaks.stdout, '');
+      assert.match(await read(result, 'r/.git/config'), /url = http:\/\/127\.0\.0\.1/);
+    }
+    const context: ContextSource = { kind: 'url', url: `${repo}#main` };
+    const result = await host.builder.build(
+      { context, secrets },
+      { progress: () => {}, signal: AbortSignal.timeout(20_000) },
+    );
+    assert.equal(await read(result, 'f'), 'private');
+    await assert.rejects(host.build(add(repo), { noCache: true }), { code: 'git_failed' });
+  } finally {
+    served.close();
+  }
+});
+
 test('a context can be a folder of a git repository at a tag', async (t) => {
   const repo = host.context({ 'sub/Dockerfile': 'FROM scratch\nCOPY f /f\n', 'sub/f': 'first' });
   const git = (...args: string[]) =>

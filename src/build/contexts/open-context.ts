@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { StrataError } from '../../errors/index.ts';
 import { isArchiveFile } from '../../layer/index.ts';
 import { isGitUrl } from '../frontend/copy-source.ts';
-import { checkout } from '../ops/git.ts';
+import { checkout, type GitSecrets } from '../ops/git.ts';
 import { httpOp } from '../ops/http.ts';
+import { splitCredentials } from '../ops/url-credentials.ts';
 import type { Workshop } from '../ops/workshop.ts';
 import type { Work } from '../solver/vertex.ts';
 import type { ContextSource } from '../types.ts';
@@ -19,7 +20,12 @@ export interface OpenContext {
 }
 
 /** Makes the files of a context available; archives, downloads and checkouts go to a folder that `close` removes. */
-export async function openContext(shop: Workshop, source: ContextSource, work: Work): Promise<OpenContext> {
+export async function openContext(
+  shop: Workshop,
+  source: ContextSource,
+  work: Work,
+  secrets?: GitSecrets,
+): Promise<OpenContext> {
   switch (source.kind) {
     case 'local':
       return localContext(source.dir);
@@ -28,7 +34,7 @@ export async function openContext(shop: Workshop, source: ContextSource, work: W
     case 'file':
       return fileContext(shop, source.path, source.remove ?? false, work);
     case 'url':
-      return isGitUrl(source.url) ? gitContext(shop, source.url, work) : httpContext(shop, source.url, work);
+      return isGitUrl(source.url) ? gitContext(shop, source.url, work, secrets) : httpContext(shop, source.url, work);
   }
 }
 
@@ -80,15 +86,11 @@ async function httpContext(shop: Workshop, url: string, work: Work): Promise<Ope
   const { result } = (await op.lookup([], work)) ?? (await op.run([], work));
   if (result.kind !== 'tree') throw new Error('a download is a tree');
   const file = join(result.source.root, filename);
-  return ownFolder(shop, withoutCredentials(url), (dir) => unpackOrKeep(shop, file, dir, work));
+  return ownFolder(shop, splitCredentials(url).bare, (dir) => unpackOrKeep(shop, file, dir, work));
 }
 
-async function gitContext(shop: Workshop, url: string, work: Work): Promise<OpenContext> {
+async function gitContext(shop: Workshop, url: string, work: Work, secrets?: GitSecrets): Promise<OpenContext> {
   await mkdir(shop.trees, { recursive: true });
-  const { root, folder } = await checkout(shop, { url, keepGitDir: false }, work);
-  return { dir: root, label: withoutCredentials(url), close: () => rm(folder, { recursive: true, force: true }) };
-}
-
-function withoutCredentials(url: string): string {
-  return url.replace(/^(\w+:\/\/)[^/@]+@/, '$1');
+  const { root, folder } = await checkout(shop, { url, keepGitDir: false }, work, secrets);
+  return { dir: root, label: splitCredentials(url).bare, close: () => rm(folder, { recursive: true, force: true }) };
 }

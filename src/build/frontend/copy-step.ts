@@ -4,6 +4,7 @@ import { splitWildcards } from '../files/wildcards.ts';
 import { type CopyAction, type CopySpec, copyOp } from '../ops/copy.ts';
 import { gitOp } from '../ops/git.ts';
 import { httpOp } from '../ops/http.ts';
+import { splitCredentials } from '../ops/url-credentials.ts';
 import type { Op } from '../solver/vertex.ts';
 import type { Value } from '../value.ts';
 import type { Compiler, Identity } from './compile.ts';
@@ -81,18 +82,16 @@ async function sourceAction(
   source: string,
   input: (vertex: BuildVertex) => number,
 ): Promise<CopyAction> {
-  const { shop, vertexID } = compiler.settings;
+  const { shop, vertexID, secrets } = compiler.settings;
   const remote = classifySource(source);
   const isAdd = instruction.kind === 'add';
   const excludes = instruction.excludes.length > 0 ? { exclude: instruction.excludes } : {};
   if (remote.kind === 'git') {
     if (!isAdd) throw new StrataError('invalid_argument', "source can't be a git ref for COPY");
-    const op = gitOp(shop, {
-      url: remote.url,
-      keepGitDir: instruction.keepGitDir ?? false,
-      ...checksumOf(instruction),
-    });
-    const vertex: BuildVertex = { event: { id: vertexID(), kind: 'source', name: remote.url }, inputs: [], op };
+    const spec = { url: remote.url, keepGitDir: instruction.keepGitDir ?? false, ...checksumOf(instruction) };
+    const op = gitOp(shop, spec, secrets.secrets);
+    const name = splitCredentials(remote.url).bare;
+    const vertex: BuildVertex = { event: { id: vertexID(), kind: 'source', name }, inputs: [], op };
     const selection = { path: '/', wildcards: false, follow: false, ...excludes };
     return { input: input(vertex), selection, contentsOnly: true, unpack: false };
   }
@@ -100,7 +99,11 @@ async function sourceAction(
     if (!isAdd) throw new StrataError('invalid_argument', "source can't be a URL for COPY");
     const { url, filename } = remote;
     const op = httpOp(shop, { url, filename, ...checksumOf(instruction) });
-    const vertex: BuildVertex = { event: { id: vertexID(), kind: 'source', name: url }, inputs: [], op };
+    const vertex: BuildVertex = {
+      event: { id: vertexID(), kind: 'source', name: splitCredentials(url).bare },
+      inputs: [],
+      op,
+    };
     const selection = { path: `/${filename}`, wildcards: false, follow: false, ...excludes };
     return { input: input(vertex), selection, contentsOnly: false, unpack: instruction.unpack ?? false };
   }

@@ -7,6 +7,7 @@ import { fdPath, isErrno, O_PATH, openInRoot } from '../../sys/index.ts';
 import { digestOf } from '../cache/keys.ts';
 import type { Op, Outcome, Work } from '../solver/vertex.ts';
 import type { TreeValue, Value } from '../value.ts';
+import { basic, splitCredentials } from './url-credentials.ts';
 import type { Workshop } from './workshop.ts';
 
 export interface GitSpec {
@@ -36,20 +37,43 @@ function splitOnce(text: string): [string, string] {
   return colon < 0 ? [text, ''] : [text.slice(0, colon), text.slice(colon + 1)];
 }
 
+/** Secrets of the build by their ids. */
+export type GitSecrets = ReadonlyMap<string, Buffer>;
+
+/** BuildKit's secrets for git: GIT_AUTH_TOKEN and GIT_AUTH_HEADER, also with `.host` at their end. */
+function authorizationFor(remote: string, secrets: GitSecrets): string | undefined {
+  const [, host] = /^https?:\/\/([^/?#]+)/i.exec(remote) ?? [];
+  if (host === undefined) return undefined;
+  const find = (name: string) => (secrets.get(`${name}.${host}`) ?? secrets.get(name))?.toString('utf8').trim();
+  const token = find('GIT_AUTH_TOKEN');
+  return find('GIT_AUTH_HEADER') ?? (token === undefined ? undefined : basic('x-access-token', token));
+}
+
+/** In the environment, where other users of this machine cannot read it, and for this host alone. */
+function headersFor(remote: string, authorization: string | undefined): Record<string, string> {
+  if (authorization === undefined) return {};
+  const [origin] = /^https?:\/\/[^/?#]+/i.exec(remote) ?? [''];
+  return {
+    GIT_CONFIG_COUNT: '1',
+    GIT_CONFIG_KEY_0: `http.${origin}/.extraHeader`,
+    GIT_CONFIG_VALUE_0: `Authorization: ${authorization}`,
+  };
+}
+
 /** A checkout of a git repository, or of one folder of it. */
-export function gitOp(shop: Workshop, spec: GitSpec): Op<Value> {
+export function gitOp(shop: Workshop, spec: GitSpec, secrets: GitSecrets = new Map()): Op<Value> {
   return {
     heavy: false,
     key: () => null,
     lookup: async () => undefined,
     run: async (_, work): Promise<Outcome<Value>> => {
-      const { root, commit } = await checkout(shop, spec, work);
+      const { root, commit } = await checkout(shop, spec, work, secrets);
       const { subdir } = parseGitUrl(spec.url);
       const value: TreeValue = {
         kind: 'tree',
         id: digestOf(['git', commit, subdir, spec.keepGitDir]),
         source: { root, resetOwner: true },
-        label: spec.url,
+        label: splitCredentials(spec.url).bare,
       };
       return { result: value, show: commit.slice(0, 12) };
     },
@@ -61,13 +85,16 @@ export async function checkout(
   shop: Workshop,
   spec: GitSpec,
   work: Work,
+  secrets: GitSecrets = new Map(),
 ): Promise<{ readonly root: string; readonly folder: string; readonly commit: string }> {
-  const { remote, ref, subdir } = parseGitUrl(spec.url);
+  const { remote: given, ref, subdir } = parseGitUrl(spec.url);
+  // With the credentials in its URL the checkout would carry them into a layer.
+  const { bare: remote, authorization = authorizationFor(given, secrets) } = splitCredentials(given);
   refuseOption(remote);
   refuseOption(ref);
   const folder = await mkdtemp(join(shop.trees, 'git-'));
   try {
-    const git = (...args: string[]) => runGit(args, folder, shop.gitRoot, work);
+    const git = (...args: string[]) => runGit(args, folder, shop.gitRoot, work, headersFor(remote, authorization));
     await git('init', '--quiet', '.');
     await git('remote', 'add', 'origin', remote);
     const wanted = ref === '' ? 'HEAD' : ref;
@@ -131,7 +158,13 @@ const safeSettings = [
   ['advice.detachedHead', 'false'],
 ].flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 
-async function runGit(args: readonly string[], cwd: string, home: string, work: Work): Promise<string> {
+async function runGit(
+  args: readonly string[],
+  cwd: string,
+  home: string,
+  work: Work,
+  environment: Readonly<Record<string, string>>,
+): Promise<string> {
   mkdirSync(home, { recursive: true, mode: 0o700 });
   const child = spawn('git', [...safeSettings, ...args], {
     cwd,
@@ -143,6 +176,7 @@ async function runGit(args: readonly string[], cwd: string, home: string, work: 
       GIT_TERMINAL_PROMPT: '0',
       GIT_SSH_COMMAND: 'ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=accept-new',
       LC_ALL: 'C',
+      ...environment,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
     signal: work.signal,

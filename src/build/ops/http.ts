@@ -10,6 +10,7 @@ import type { DownloadRow as Download } from '../cache/downloads.ts';
 import { digestOf } from '../cache/keys.ts';
 import type { Op, Outcome, Work } from '../solver/vertex.ts';
 import type { TreeValue, Value } from '../value.ts';
+import { splitCredentials } from './url-credentials.ts';
 import type { Workshop } from './workshop.ts';
 
 export interface HttpSpec {
@@ -30,7 +31,7 @@ export function httpOp(shop: Workshop, spec: HttpSpec): Op<Value> {
     heavy: false,
     key: () => digestOf(['http', spec]),
     lookup: async (_, work) => {
-      const known = shop.downloads.find(spec.url);
+      const known = shop.downloads.find(downloadName(spec.url));
       if (!known || !existsSync(join(known.file, spec.filename))) return undefined;
       if (spec.checksum !== undefined) return spec.checksum === known.digest ? outcome(spec, known) : undefined;
       const answer = await ask(spec.url, validators(known), work);
@@ -57,20 +58,24 @@ function outcome(spec: HttpSpec, { digest, file, mtime }: Download): Outcome<Val
     kind: 'tree',
     id: digestOf(['http', digest, spec.filename, mtime]),
     source: { root: file, resetOwner: true },
-    label: spec.url,
+    label: splitCredentials(spec.url).bare,
   };
   return { result: value, show: digest.replace('sha256:', '').slice(0, 12) };
 }
 
+/** The name of what is kept: with credentials it is another file, and they are not told. */
+function downloadName(url: string): string {
+  const { bare, authorization } = splitCredentials(url);
+  return authorization === undefined ? url : `${bare} ${digestOf(['credentials', authorization])}`;
+}
+
 async function ask(url: string, headers: Record<string, string>, work: Work) {
-  let at = new URL(url);
-  const { username, password } = at;
+  const { bare: start, authorization } = splitCredentials(url);
+  const { origin } = new URL(start);
+  let at = new URL(start);
   for (let count = 0; count <= redirects; count++) {
-    const sameOrigin = at.origin === new URL(url).origin;
-    const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-    const authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
     // Credentials belong to the host that they were given for, and to no other.
-    const auth = username !== '' && sameOrigin ? { authorization } : {};
+    const auth = authorization !== undefined && at.origin === origin ? { authorization } : {};
     const bare = new URL(at);
     bare.username = '';
     bare.password = '';
@@ -119,7 +124,7 @@ async function fetchFile(shop: Workshop, spec: HttpSpec, work: Work): Promise<Do
     utimesSync(join(folder, spec.filename), mtime ?? 0, mtime ?? 0);
     const kept = join(shop.downloads.root, basename(folder));
     await rename(folder, kept);
-    const row = { url: spec.url, etag: header(answer.headers.etag), modified, digest, file: kept, mtime };
+    const row = { url: downloadName(spec.url), etag: header(answer.headers.etag), modified, digest, file: kept, mtime };
     return shop.downloads.keep(row);
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
