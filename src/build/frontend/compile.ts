@@ -25,7 +25,7 @@ import { runStep } from './run-step.ts';
 import { Scope } from './scope.ts';
 import type { FrontendSettings } from './settings.ts';
 import { emptyBase, StageState } from './stage-state.ts';
-import { findByName, findCopySource, findTarget, mountSources, type StageNode, scratch } from './stages.ts';
+import { findByName, findCopySource, findTarget, mountSources, type StageNode, scratch, withStages } from './stages.ts';
 
 /** Reads stages into vertices, each once and only those that are needed. */
 export class Compiler {
@@ -100,7 +100,9 @@ export class Compiler {
     const key = `${name} ${JSON.stringify(platform)}`;
     let promise = this.#externals.get(key);
     if (!promise) {
-      promise = this.settings.external(name, platform);
+      promise = this.settings.external(name, platform).catch((error: unknown) => {
+        throw withStages(error, name, this.nodes);
+      });
       promise.catch(() => undefined);
       this.#externals.set(key, promise);
     }

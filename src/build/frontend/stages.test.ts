@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { globalScope, parseDockerfile } from '../../dockerfile/index.ts';
+import { StrataError } from '../../errors/index.ts';
 import { parsePlatform } from '../../oci/index.ts';
 import { Scope } from './scope.ts';
-import { findCopySource, findTarget, readStages, refuseCycles } from './stages.ts';
+import { findCopySource, findTarget, readStages, refuseCycles, withStages } from './stages.ts';
 
 function stages(text: string, buildArgs: Record<string, string> = {}) {
   const dockerfile = parseDockerfile(text);
@@ -81,4 +82,17 @@ test('stages that need each other are refused, whatever they need each other for
   }
   const { dockerfile, nodes } = stages('FROM x AS a\nCOPY --from=b /f /f\nFROM x AS b\nFROM a\nCOPY --from=b /f /f\n');
   refuseCycles(dockerfile, nodes);
+});
+
+test('an image that cannot be had is answered with the stages that there are', () => {
+  const { nodes } = stages('FROM a AS build\nFROM b AS test\n');
+  const absent = new StrataError('not_found', 'biuld: not found', { code: 'base_not_found' });
+  assert.deepEqual(
+    ['biuld', 'nginx', 'team/app'].map((name) => (withStages(absent, name, nodes) as StrataError).hint),
+    [
+      'no stage is named "biuld"; stages here: build, test (did you mean build?)',
+      'no stage is named "nginx"; stages here: build, test',
+      undefined,
+    ],
+  );
 });

@@ -1,5 +1,5 @@
 import type { Dockerfile, Instruction, RunInstruction, Stage } from '../../dockerfile/index.ts';
-import { checkCopySource, expandWord, parseRunMounts, withExcerpt } from '../../dockerfile/index.ts';
+import { checkCopySource, expandWord, parseRunMounts, suggestion, withExcerpt } from '../../dockerfile/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { type Platform, parsePlatform } from '../../oci/index.ts';
 import { at } from './locate.ts';
@@ -100,11 +100,29 @@ export function findTarget(nodes: readonly StageNode[], target: string | undefin
   if (target === undefined || target === '') return nodes.at(-1)!;
   const node = findByName(nodes, target);
   if (node) return node;
-  const names = nodes.flatMap(({ stage }) => (stage.name === undefined ? [] : [stage.name]));
+  const names = namesOf(nodes);
   throw new StrataError('invalid_argument', `target stage ${JSON.stringify(target)} could not be found`, {
     code: 'target_not_found',
     ...(names.length > 0 && { hint: `stages here: ${names.join(', ')}` }),
   });
+}
+
+/** An image that cannot be had may be a stage's name written wrongly: says which stages there are. */
+export function withStages(error: unknown, name: string, nodes: readonly StageNode[]): unknown {
+  const names = namesOf(nodes);
+  if (!(error instanceof StrataError) || error.code !== 'base_not_found' || error.hint !== undefined) return error;
+  if (names.length === 0 || /[/:@]/.test(name)) return error;
+  const near = suggestion(name, names, false);
+  const hint = `no stage is named ${JSON.stringify(name)}; stages here: ${names.join(', ')}`;
+  return new StrataError(error.kind, error.message, {
+    code: error.code,
+    cause: error,
+    hint: near === undefined ? hint : `${hint} (did you mean ${near}?)`,
+  });
+}
+
+function namesOf(nodes: readonly StageNode[]): readonly string[] {
+  return nodes.flatMap(({ stage }) => (stage.name === undefined ? [] : [stage.name]));
 }
 
 /** `COPY --from`: a stage by number or name; undefined for an image or a named context. */
