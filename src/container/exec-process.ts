@@ -107,7 +107,7 @@ function createOutput(child: ChildProcess, complaint: () => string): Output {
     if (waiting > mostWaiting) for (const one of streams) one.pause();
     wake?.();
   };
-  const words = createFirstWords({ stdout: push('stdout'), stderr: push('stderr') });
+  const words = createFirstWords({ stdout: push('stdout'), stderr: push('stderr') }, complaint);
   (child.stdout as Readable).on('data', words.stdout);
   (child.stderr as Readable).on('data', words.stderr);
   child.once('close', () => {

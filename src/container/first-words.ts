@@ -12,10 +12,11 @@ export interface FirstWords {
 const heldMs = 50;
 const mostHeld = 4096;
 
-export function createFirstWords(sink: {
-  readonly stdout: (chunk: Uint8Array) => void;
-  readonly stderr: (chunk: Uint8Array) => void;
-}): FirstWords {
+/** `complaint` says what the runtime has complained of so far. */
+export function createFirstWords(
+  sink: { readonly stdout: (chunk: Uint8Array) => void; readonly stderr: (chunk: Uint8Array) => void },
+  complaint: () => string,
+): FirstWords {
   let held: Uint8Array | undefined;
   let timer: NodeJS.Timeout | undefined;
   let begun = false;
@@ -25,6 +26,11 @@ export function createFirstWords(sink: {
     if (held) sink.stderr(held);
     held = undefined;
   };
+  const isComplaint = (words: string) =>
+    held !== undefined && words !== '' && Buffer.from(held).toString().trim() === words.trim();
+  const hold = () => {
+    timer = setTimeout(() => (isComplaint(complaint()) ? hold() : release()), heldMs);
+  };
   return {
     stdout(chunk) {
       release();
@@ -33,15 +39,14 @@ export function createFirstWords(sink: {
     stderr(chunk) {
       if (!begun && !held && chunk.length <= mostHeld) {
         held = chunk;
-        timer = setTimeout(release, heldMs);
+        hold();
         return;
       }
       release();
       sink.stderr(chunk);
     },
-    end(complaint) {
-      const isComplaint = held && complaint !== '' && Buffer.from(held).toString().trim() === complaint.trim();
-      if (isComplaint) held = undefined;
+    end(words) {
+      if (isComplaint(words)) held = undefined;
       release();
     },
   };

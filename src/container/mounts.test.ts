@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startTestHost, type TestHost } from './testing/host.ts';
 import type { ContainerConfig, HostConfig } from './types.ts';
 
@@ -172,7 +173,8 @@ test('a link to the outside in the image is not followed when a volume is filled
 test('a running container shows what its process sees', async () => {
   const id = await host.create(['sh', '-c', 'echo x > /dev/shm/here; sleep 60'], { host: { Tmpfs: { '/t': '' } } });
   await host.containers.start(id);
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  const { pid } = host.containers.get(id).state;
+  while (!existsSync(`/proc/${pid}/root/dev/shm/here`)) await sleep(10);
   await host.containers.withRoot(id, async (root) => {
     assert.equal(readFileSync(join(root, 'dev/shm/here'), 'utf8'), 'x\n');
     writeFileSync(join(root, 't/from-outside'), '');

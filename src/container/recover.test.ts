@@ -39,10 +39,12 @@ test('a container goes on while the daemon is away, and its log is whole', async
 });
 
 test('an end that happened while the daemon was away is told with its code', async () => {
-  const id = await host.create(['sh', '-c', 'sleep 0.2; echo bye; exit 9']);
-  const gone = await host.create(['sleep', '0.2'], { host: { AutoRemove: true } });
+  const id = await host.create(['sh', '-c', 'sleep 0.5; echo bye; exit 9']);
+  const gone = await host.create(['sleep', '0.5'], { host: { AutoRemove: true } });
   for (const one of [id, gone]) await host.containers.start(one);
-  await host.without(async () => await sleep(500));
+  await host.without(async () => {
+    while (![id, gone].every((one) => existsSync(join(host.stateRoot, 'exits', one)))) await sleep(20);
+  });
   const { state } = host.containers.get(id);
   assert.deepEqual([state.status, state.exitCode], ['exited', 9]);
   assert.equal(await textOf(host.containers.logs(id, both)), 'bye\n');

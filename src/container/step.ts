@@ -166,7 +166,7 @@ async function runToEnd(
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
-  const words = createFirstWords(io);
+  const words = createFirstWords(io, () => readFileSync(log, { encoding: 'utf8', flag: 'a+' }));
   child.stdout!.on('data', words.stdout);
   child.stderr!.on('data', words.stderr);
   const ended = new Promise<{ readonly code: number | null; readonly signal: string | null }>((resolve, reject) => {
