@@ -42,25 +42,27 @@ const healthcheck: ArgumentRule = (rest, escapeToken) => {
   return { pieces: [type, ...pieces], ...(json ? { json } : {}) };
 };
 
-const argumentRules: Readonly<Record<string, ArgumentRule>> = {
-  add: list,
-  arg: (rest, escapeToken) => ({ pieces: quotedWords(rest, escapeToken) }),
-  cmd: commandLine,
-  copy: list,
-  entrypoint: commandLine,
-  env: (rest, escapeToken) => ({ pieces: keyValueTriples(rest, 'ENV', escapeToken) }),
-  expose: words,
-  from: words,
-  healthcheck,
-  label: (rest, escapeToken) => ({ pieces: keyValueTriples(rest, 'LABEL', escapeToken) }),
-  maintainer: text,
-  run: commandLine,
-  shell: commandLine,
-  stopsignal: text,
-  user: text,
-  volume: list,
-  workdir: text,
-};
+const argumentRules: ReadonlyMap<string, ArgumentRule> = new Map(
+  Object.entries({
+    add: list,
+    arg: (rest, escapeToken) => ({ pieces: quotedWords(rest, escapeToken) }),
+    cmd: commandLine,
+    copy: list,
+    entrypoint: commandLine,
+    env: (rest, escapeToken) => ({ pieces: keyValueTriples(rest, 'ENV', escapeToken) }),
+    expose: words,
+    from: words,
+    healthcheck,
+    label: (rest, escapeToken) => ({ pieces: keyValueTriples(rest, 'LABEL', escapeToken) }),
+    maintainer: text,
+    run: commandLine,
+    shell: commandLine,
+    stopsignal: text,
+    user: text,
+    volume: list,
+    workdir: text,
+  }),
+);
 
 export interface NodeContext {
   readonly escape: string;
@@ -88,23 +90,38 @@ const maxTriggers = 8;
 export function nodeParts(line: LogicalLine, context: NodeContext, from = 0, depth = 0): NodeParts {
   const { keyword, flags, rest } = splitCommand(line.text, from);
   const name = keyword.text.toLowerCase();
-  const token = (piece: Piece): Token => ({ text: piece.text, range: line.range(piece.start, piece.end) });
-  const common = {
-    keyword: token(keyword),
-    flags: flags.length === 0 ? none : flags.map(token),
+  // Whole objects at once: files of many thousand lines make many of them.
+  const made = (args: readonly Token[], json: boolean, child?: NodeParts): NodeParts => ({
+    keyword: tokenOf(line, keyword),
+    flags: tokensOf(line, flags),
+    args,
+    json,
+    ...(child && { child }),
     original: from === 0 ? line.text : line.text.slice(from),
     start: keyword.start,
     end: rest.end,
-  };
+  });
   if (name === 'onbuild') {
-    if (rest.text === '') return { ...common, args: [], json: false };
+    if (rest.text === '') return made([], false);
     if (depth === maxTriggers) throw new SyntaxFault("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
-    return { ...common, args: [], json: false, child: nodeParts(line, context, rest.start, depth + 1) };
+    return made([], false, nodeParts(line, context, rest.start, depth + 1));
   }
   // An unknown instruction has no arguments; it is reported when it is typed.
-  const rule = Object.hasOwn(argumentRules, name) ? argumentRules[name]! : undefined;
-  const { pieces, json = false } = rule ? rule(rest, context.escape) : { pieces: [] };
-  return { ...common, args: pieces.map(token), json };
+  const rule = argumentRules.get(name);
+  if (!rule) return made([], false);
+  const { pieces, json = false } = rule(rest, context.escape);
+  return made(tokensOf(line, pieces), json);
+}
+
+function tokenOf(line: LogicalLine, { text, start, end }: Piece): Token {
+  return { text, range: line.range(start, end) };
+}
+
+function tokensOf(line: LogicalLine, pieces: readonly Piece[]): readonly Token[] {
+  if (pieces.length === 0) return none;
+  const tokens = new Array<Token>(pieces.length);
+  for (let i = 0; i < pieces.length; i++) tokens[i] = tokenOf(line, pieces[i]!);
+  return tokens;
 }
 
 const heredocInstructions = new Set(['add', 'copy', 'run']);

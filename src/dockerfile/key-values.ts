@@ -12,7 +12,8 @@ export function keyValueTriples(rest: Piece, instruction: 'ENV' | 'LABEL', escap
   const words = quotedWords(rest, escapeToken);
   if (words.length === 0) return [];
   if (!words[0]!.text.includes('=')) return legacyTriple(rest, instruction);
-  return words.flatMap((word) => {
+  const triples: Piece[] = [];
+  for (const word of words) {
     const cut = word.text.indexOf('=');
     if (cut < 0) {
       throw new SyntaxFault(`Syntax error - can't find = in ${quote(word.text)}. Must be of the form: name=value`, {
@@ -20,12 +21,13 @@ export function keyValueTriples(rest: Piece, instruction: 'ENV' | 'LABEL', escap
       });
     }
     const at = word.start + cut;
-    return [
+    triples.push(
       { text: word.text.slice(0, cut), start: word.start, end: at },
       { text: word.text.slice(cut + 1), start: at + 1, end: Math.max(at + 1, word.end) },
       { text: '=', start: at, end: at + 1 },
-    ];
-  });
+    );
+  }
+  return triples;
 }
 
 function legacyTriple(rest: Piece, instruction: string): Piece[] {

@@ -103,8 +103,10 @@ class AstParser {
     const end = this.#lines[this.#at - 1]!;
     try {
       const parts = nodeParts(line, { escape: this.#escape, comments });
-      const marks = takesHeredocs(parts) ? heredocMarks(line.text) : [];
-      const heredocs = marks.length === 0 ? noHeredocs : marks.map((mark) => this.#heredoc(mark, first));
+      const heredocs =
+        line.text.includes('<<') && takesHeredocs(parts)
+          ? heredocMarks(line.text).map((mark) => this.#heredoc(mark, first))
+          : noHeredocs;
       this.#ast.push(startingAt(first, finishNode(parts, line, heredocs, comments)));
     } catch (error) {
       if (!(error instanceof Error)) throw error;
