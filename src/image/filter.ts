@@ -9,7 +9,9 @@ export function passes(image: Image, filter: ImageFilter, time: 'created' | 'use
   if (filter.labels && !hasLabels(image, filter.labels)) return false;
   return (
     !filter.references?.length ||
-    image.names.some((name) => filter.references!.some((pattern) => matchesReference(pattern, name)))
+    [...image.names, ...image.repoDigests].some((name) =>
+      filter.references!.some((pattern) => matchesReference(pattern, name)),
+    )
   );
 }
 

@@ -85,6 +85,17 @@ test('a listing by name shows the names that were asked for', async () => {
   assert.equal((await images.list({ references: ['nothing'] })).length, 0);
 });
 
+test('digests are names as well: listed and found where they were asked for', async () => {
+  const id = await build('app:1');
+  const digest = `registry.example/team/app@sha256:${'1'.repeat(64)}`;
+  await images.addRepoDigest(id as never, digest);
+  assert.deepEqual((await images.list({ references: ['app'] }))[0]!.repoDigests, []);
+  for (const pattern of ['registry.example/*/app', digest]) {
+    const [found] = await images.list({ references: [pattern] });
+    assert.deepEqual([found?.names, found?.repoDigests], [[], [digest]], pattern);
+  }
+});
+
 test('history has a row for each instruction, with the size where the bytes are', async () => {
   await build('app');
   const rows = await images.history('app');

@@ -13,5 +13,9 @@ export async function listImages(records: Records, filter: ImageFilter): Promise
   // As Docker: a listing by name shows the names that were asked for, not the image's others.
   if (references.length === 0) return wanted;
   const asked = (name: string) => references.some((pattern) => matchesReference(pattern, name));
-  return wanted.map((image) => ({ ...image, names: image.names.filter(asked) }));
+  return wanted.map((image) => ({
+    ...image,
+    names: image.names.filter(asked),
+    repoDigests: image.repoDigests.filter(asked),
+  }));
 }
