@@ -9,11 +9,12 @@ interface Upgrade {
 
 const upgrades = new WeakMap<IncomingMessage, Upgrade>();
 
-/** Only these change protocol; a client that merely offers `h2c` is answered as if it had not. */
+/** Only these change protocol; a client that merely offers `h2c` elsewhere is answered as if it had not. */
 export function wantsUpgrade(request: IncomingMessage): boolean {
   const protocol = request.headers.upgrade?.toLowerCase();
   const path = (request.url ?? '').split('?')[0]!;
   if (protocol === 'tcp') return request.method === 'POST' && /\/(attach|start)$/.test(path);
+  if (protocol === 'h2c') return request.method === 'POST' && /^(\/v[\d.]+)?\/grpc$/.test(path);
   if (protocol === 'websocket') return request.method === 'GET' && path.endsWith('/attach/ws');
   return false;
 }

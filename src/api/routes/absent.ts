@@ -12,17 +12,6 @@ export function addAbsentRoutes(app: FastifyInstance): void {
   app.all('/plugins/*', async () => {
     throw new StrataError('not_found', 'plugins are not supported by this engine');
   });
-  for (const path of ['/session', '/grpc']) {
-    app.post(path, async () => {
-      throw new StrataError(
-        'unsupported',
-        "BuildKit's own protocol is not spoken here; set DOCKER_BUILDKIT=0, or build with `strata build`",
-        {
-          code: 'buildkit_protocol',
-        },
-      );
-    });
-  }
 }
 
 async function noSwarm(): Promise<never> {

@@ -3,6 +3,7 @@ import { addImageVerbs } from '../image-verbs.ts';
 import type { ApiBackend } from '../types.ts';
 import { addAbsentRoutes } from './absent.ts';
 import { addBuildRoutes } from './build.ts';
+import { addBuildKitRoutes } from './buildkit.ts';
 import { addCommitRoute } from './commit.ts';
 import { addContainerArchiveRoutes } from './container-archive.ts';
 import { addContainerLifecycleRoutes } from './container-lifecycle.ts';
@@ -39,5 +40,6 @@ export function addRoutes(app: FastifyInstance, backend: ApiBackend): void {
   addNetworkRoutes(app, backend);
   addVolumeRoutes(app, backend);
   addStrataRoutes(app, backend);
+  addBuildKitRoutes(app);
   addAbsentRoutes(app);
 }

@@ -94,7 +94,7 @@ export function addVolumeRoutes(app: FastifyInstance, backend: Backend): void {
       Action: 'prune',
       Actor: { ID: '', Attributes: { reclaimed: String(reclaimed) } },
     });
-    sendJson(reply, { VolumesDeleted: deleted.length > 0 ? deleted : null, SpaceReclaimed: reclaimed });
+    sendJson(reply, { VolumesDeleted: deleted, SpaceReclaimed: reclaimed });
   });
 }
 

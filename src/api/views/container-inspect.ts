@@ -76,7 +76,7 @@ function stateView(state: ContainerState): Record<string, unknown> {
   };
 }
 
-/** Docker shows every field of HostConfig, given or not. */
+/** Docker shows every field of HostConfig, given or not, in this order; the undefined ones only where given. */
 const hostDefaults: Readonly<Record<string, unknown>> = {
   Binds: null,
   ContainerIDFile: '',
@@ -88,6 +88,7 @@ const hostDefaults: Readonly<Record<string, unknown>> = {
   VolumeDriver: '',
   VolumesFrom: null,
   ConsoleSize: [0, 0],
+  Annotations: undefined,
   CapAdd: null,
   CapDrop: null,
   CgroupnsMode: 'private',
@@ -105,9 +106,12 @@ const hostDefaults: Readonly<Record<string, unknown>> = {
   PublishAllPorts: false,
   ReadonlyRootfs: false,
   SecurityOpt: null,
+  StorageOpt: undefined,
+  Tmpfs: undefined,
   UTSMode: '',
   UsernsMode: '',
   ShmSize: 67108864,
+  Sysctls: undefined,
   Runtime: 'runc',
   Isolation: '',
   CpuShares: 0,
@@ -139,6 +143,7 @@ const hostDefaults: Readonly<Record<string, unknown>> = {
   CpuPercent: 0,
   IOMaximumIOps: 0,
   IOMaximumBandwidth: 0,
+  Mounts: undefined,
   MaskedPaths: [
     '/proc/asound',
     '/proc/acpi',
@@ -185,11 +190,13 @@ function configView(container: Container): Record<string, unknown> {
     AttachStdin: false,
     AttachStdout: false,
     AttachStderr: false,
+    ExposedPorts: undefined,
     Tty: false,
     OpenStdin: false,
     StdinOnce: false,
     Env: [],
     Cmd: null,
+    Healthcheck: undefined,
     Image: '',
     Volumes: null,
     WorkingDir: '',
@@ -197,6 +204,7 @@ function configView(container: Container): Record<string, unknown> {
     OnBuild: null,
     Labels: {},
     ...dropUndefined(given),
+    ...(Object.keys(given.ExposedPorts ?? {}).length === 0 && { ExposedPorts: undefined }),
   };
 }
 
@@ -251,12 +259,25 @@ export function endpointViews(
         endpoint,
         up,
         networks.find((network) => network.name === name || network.id === name),
+        namesIn(name, endpoint, container),
       ),
     ]),
   );
 }
 
-function endpointView(endpoint: EndpointSettings, up: boolean, network: Network | undefined): EndpointView {
+/** What the other containers of the network call it; the default networks have no names. */
+function namesIn(network: string, endpoint: EndpointSettings, container: Container): readonly string[] | null {
+  if (endpoint.DNSNames?.length) return endpoint.DNSNames;
+  if (['bridge', 'host', 'none', 'default'].includes(network) || network.startsWith('container:')) return null;
+  return [...new Set([container.name, ...(endpoint.Aliases ?? []), container.id.slice(0, 12)])];
+}
+
+function endpointView(
+  endpoint: EndpointSettings,
+  up: boolean,
+  network: Network | undefined,
+  names: readonly string[] | null,
+): EndpointView {
   const given = endpoint as EndpointSettings & Readonly<Record<string, unknown>>;
   return {
     IPAMConfig: given['IPAMConfig'] ?? null,
@@ -273,6 +294,6 @@ function endpointView(endpoint: EndpointSettings, up: boolean, network: Network 
     IPv6Gateway: '',
     GlobalIPv6Address: '',
     GlobalIPv6PrefixLen: 0,
-    DNSNames: given.DNSNames?.length ? given.DNSNames : null,
+    DNSNames: names,
   } as EndpointView;
 }

@@ -29,9 +29,14 @@ export function summarizeContainer(container: Container, facts: SummaryFacts): R
     State: container.state.status,
     Status: statusText(container.state),
     HostConfig: { NetworkMode: networkMode(container) },
-    NetworkSettings: { Networks: endpointViews(container, facts.networks) },
+    NetworkSettings: { Networks: unnamed(endpointViews(container, facts.networks)) },
     Mounts: mountViews(container),
   };
+}
+
+/** Lists leave the names out by which others know a container. */
+function unnamed(views: ReturnType<typeof endpointViews>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(views).map(([name, view]) => [name, { ...view, DNSNames: null }]));
 }
 
 function networkMode(container: Container): string {

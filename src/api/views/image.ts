@@ -57,7 +57,6 @@ export function inspectImage(
     DockerVersion: '',
     Author: config.author ?? '',
     ...(before(facts.version, 'VirtualSize') && { Container: '', VirtualSize: image.size }),
-    Config: imageConfigView(image),
     Architecture: config.architecture,
     ...(config.variant && { Variant: config.variant }),
     Os: config.os,
@@ -69,12 +68,13 @@ export function inspectImage(
       ...(config.rootfs.diff_ids.length > 0 && { Layers: config.rootfs.diff_ids }),
     },
     Metadata: { LastTagTime: image.taggedAt > 0 ? new Date(image.taggedAt).toISOString() : never },
+    Config: imageConfigView(image),
   };
 }
 
 function imageConfigView(image: Image): Record<string, unknown> {
   const given = Object.entries(image.config.config ?? {}).filter(([, value]) => value !== undefined);
-  return {
+  const all = {
     User: '',
     Env: null,
     Cmd: null,
@@ -85,6 +85,7 @@ function imageConfigView(image: Image): Record<string, unknown> {
     Labels: null,
     ...Object.fromEntries(given),
   };
+  return Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** `GET /images/{name}/history`. */

@@ -18,10 +18,18 @@ export function networkView(network: Network, containers: readonly Container[] =
     ConfigFrom: { Network: '' },
     ConfigOnly: false,
     Containers: Object.fromEntries(containers.flatMap((container) => endpointRow(network, container))),
-    Options: network.options,
+    Options: network.name === 'bridge' ? { ...bridgeDefaults, ...network.options } : network.options,
     Labels: network.labels,
   };
 }
+
+/** What holds for the default bridge; clients read these. */
+const bridgeDefaults = {
+  'com.docker.network.bridge.enable_icc': 'true',
+  'com.docker.network.bridge.enable_ip_masquerade': 'true',
+  'com.docker.network.bridge.host_binding_ipv4': '0.0.0.0',
+  'com.docker.network.driver.mtu': '1500',
+};
 
 function ipamConfig(network: Network): unknown {
   if (network.driver !== 'bridge') return null;

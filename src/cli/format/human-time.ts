@@ -1,3 +1,5 @@
+import { readlinkSync } from 'node:fs';
+
 /** Unix seconds of the year 1, which is what Go has for a time that is not set. */
 export const goZeroTime = -62135596800;
 
@@ -27,14 +29,13 @@ export function humanAgo(seconds: number, now: number = Date.now()): string {
 /** A moment as Go prints it, in the local zone: `2024-05-01 12:00:00 +0000 UTC`. */
 export function goTime(seconds: number): string {
   const date = new Date(seconds * 1000);
-  const { offset, name } = zoneOf(date);
-  return `${localDate(date)} ${localClock(date)} ${offset.replace(':', '')} ${name}`;
+  return `${localDate(date)} ${localClock(date)} ${offsetOf(date).replace(':', '')} ${zoneName(date)}`;
 }
 
 /** A moment of the local zone with its offset and no fraction: `2024-05-01T12:00:00Z`. */
 export function localRfc3339(seconds: number): string {
   const date = new Date(seconds * 1000);
-  const { offset } = zoneOf(date);
+  const offset = offsetOf(date);
   return `${localDate(date)}T${localClock(date)}${offset === '+00:00' ? 'Z' : offset}`;
 }
 
@@ -43,7 +44,7 @@ export function localRfc3339Nano(nanoseconds: bigint): string {
   const seconds = Number(nanoseconds / 1_000_000_000n);
   const date = new Date(seconds * 1000);
   const fraction = String(nanoseconds % 1_000_000_000n).padStart(9, '0');
-  const { offset } = zoneOf(date);
+  const offset = offsetOf(date);
   return `${localDate(date)}T${localClock(date)}.${fraction}${offset === '+00:00' ? 'Z' : offset}`;
 }
 
@@ -55,18 +56,35 @@ function localClock(date: Date): string {
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
-function zoneOf(date: Date): { readonly offset: string; readonly name: string } {
+/** Distance of the local zone from UTC: `+01:00`. */
+function offsetOf(date: Date): string {
   const minutes = -date.getTimezoneOffset();
-  const offset = `${minutes < 0 ? '-' : '+'}${two(Math.trunc(Math.abs(minutes) / 60))}:${two(Math.abs(minutes) % 60)}`;
-  if (
-    minutes === 0 &&
-    Intl.DateTimeFormat()
-      .resolvedOptions()
-      .timeZone.match(/^(UTC|Etc\/UTC|GMT)?$/)
-  )
-    return { offset, name: 'UTC' };
+  return `${minutes < 0 ? '-' : '+'}${two(Math.trunc(Math.abs(minutes) / 60))}:${two(Math.abs(minutes) % 60)}`;
+}
+
+/** Short name of the local zone, as Go has it: `CET`; the offset where it has none. */
+function zoneName(date: Date): string {
+  const offset = offsetOf(date);
+  // Most servers: the tables of Intl take longer to load than all the rest of a short command.
+  if (offset === '+00:00' && isUtc()) return 'UTC';
   const names = ['en-US', 'en-GB'].map((locale) => shortName(date, locale));
-  return { offset, name: names.find((name) => !/[+-]/.test(name)) ?? offset.replace(/:00$/, '').replace(':', '') };
+  return names.find((name) => !/[+-]/.test(name)) ?? offset.replace(/:00$/, '').replace(':', '');
+}
+
+function isUtc(): boolean {
+  const zone = process.env['TZ'];
+  return /(^|\/)(UTC|UCT|Etc\/Universal|Universal|Zulu)?$/.test(
+    zone === undefined ? systemZone() : zone.replace(/^:/, ''),
+  );
+}
+
+/** The file that says which zone this machine is in; empty where there is none, which means UTC. */
+function systemZone(): string {
+  try {
+    return readlinkSync('/etc/localtime');
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? '' : 'unknown';
+  }
 }
 
 function shortName(date: Date, locale: string): string {

@@ -58,10 +58,12 @@ export function guarded<T>(work: () => T): T {
 /** Fields in the order of their names, which is how `{{json .}}` prints them. */
 export function rowOf<Row>(kind: ListingKind<Row>, row: Row): object {
   const fields = kind.fields(row);
-  const values = Object.keys(fields)
-    .sort()
-    .map((name) => [name, fields[name]!()]);
-  return Object.assign(Object.fromEntries(values), { [goType]: kind.type });
+  const out = { [goType]: kind.type };
+  // A field is worked out only where the template names it.
+  for (const name of Object.keys(fields).sort()) {
+    Object.defineProperty(out, name, { enumerable: true, get: fields[name]! });
+  }
+  return out;
 }
 
 /** Labels have no heading of their own: the last word of the label's name is one. */
