@@ -9,11 +9,11 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /**
  * The first two lines are both shell and JavaScript: the shell finds the Node.js 26 that npm installed beside the
- * program (else the one on the PATH) and replaces itself; Node.js sees a string expression and a comment.
+ * program, below it or beside it (else the one on the PATH), and replaces itself; Node.js sees a string expression and a comment.
  */
 const launcher = [
   '#!/bin/sh',
-  `':' //; d=$(dirname "$(readlink -f "$0")")/../node_modules; case $(uname -m) in aarch64) a=arm64;; *) a=x64;; esac; n="$d/node-linux-$a/bin/node"; [ -x "$n" ] || n=node; NODE_COMPILE_CACHE="\${XDG_CACHE_HOME:-\${HOME:-/tmp}/.cache}/strata"; export NODE_COMPILE_CACHE; exec "$n" --disable-warning=ExperimentalWarning -- "$0" "$@"`,
+  `':' //; p=$0; [ -h "$p" ] && p=$(readlink -f "$p"); d=\${p%/*}/..; for n in "$d"/node_modules/node-linux-*/bin/node "$d"/../node-linux-*/bin/node node; do [ -x "$n" ] && break; done; c=\${XDG_CACHE_HOME:-\${HOME:+$HOME/.cache}}; [ -n "$c" ] && export NODE_COMPILE_CACHE="$c/strata"; exec "$n" --disable-warning=ExperimentalWarning -- "$0" "$@"`,
 ].join('\n');
 
 export async function buildProgram(out = join(root, 'dist', 'strata')): Promise<string> {

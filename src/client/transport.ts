@@ -98,6 +98,8 @@ async function open(
       ...options.headers,
     },
     ...(options.signal && { signal: options.signal }),
+    // Without it, node works one out for TLS, for which it compiles a large expression: 6 ms.
+    ...(endpoint.kind === 'unix' && { servername: '' }),
   };
   if (endpoint.kind === 'unix') return httpRequest({ ...settings, socketPath: endpoint.path });
   const address = { ...settings, host: endpoint.host, port: endpoint.port };
