@@ -24,6 +24,7 @@ import { logSize } from './log-file.ts';
 import { queryLogs } from './log-query.ts';
 import { collectMountPoints, type MountPoint } from './mount-points.ts';
 import { checkName, randomName } from './names.ts';
+import { createMembership } from './network-membership.ts';
 import { startTicks } from './process-start.ts';
 import { type ContainerRecord, freshState, hasProcess, isRunning, never, timestamp } from './record.ts';
 import { recoverContainers } from './recover.ts';
@@ -603,6 +604,7 @@ export function createContainers(options: ContainerOptions): Containers {
       }
       emit('update', store.change(record.id, { host })!);
     },
+    ...createMembership({ store, networks, turns, folderOf }),
     async prune({ until: before = Number.POSITIVE_INFINITY, labels = [] }) {
       const deleted: string[] = [];
       let reclaimed = 0;

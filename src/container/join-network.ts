@@ -1,5 +1,5 @@
 import { StrataError } from '../errors/index.ts';
-import type { EndpointSettings, Networks } from '../network/index.ts';
+import { type EndpointSettings, isInSubnet, type NetworkMember, type Networks } from '../network/index.ts';
 import { portsToPublish } from './configure.ts';
 import { type ContainerRecord, hasProcess } from './record.ts';
 import type { SpecInput } from './spec.ts';
@@ -33,10 +33,57 @@ export function requestedNetworks(
     return {};
   }
   const first = mode === 'default' ? 'bridge' : networks.get(mode).name;
-  const out: Record<string, EndpointSettings> = { [first]: endpoints[mode] ?? endpoints[first] ?? {} };
-  for (const [name, settings] of Object.entries(endpoints))
-    if (name !== mode && name !== first) out[networks.get(name).name] = settings;
+  const out: Record<string, EndpointSettings> = {
+    [first]: askedEndpoint(networks, first, endpoints[mode] ?? endpoints[first] ?? {}),
+  };
+  for (const [ref, settings] of Object.entries(endpoints)) {
+    if (ref === mode) continue;
+    const { name } = networks.get(ref);
+    if (name !== first || ref !== name) out[name] = askedEndpoint(networks, name, settings);
+  }
   return out;
+}
+
+/** What a request may say of an endpoint; `invalid_argument` where the network has no room for it. */
+export function askedEndpoint(networks: Networks, network: string, given: EndpointSettings): EndpointSettings {
+  const { MacAddress, IPAddress: _, Gateway: _1, IPPrefixLen: _2, NetworkID: _3, EndpointID: _4, ...asked } = given;
+  const problems = endpointProblems(networks, network, asked);
+  if (problems.length === 0) return { ...asked, ...(MacAddress && { wantedMacAddress: MacAddress }) };
+  const text = problems.length === 1 ? problems[0]! : problems.map((one) => `* ${one}`).join('\n');
+  throw new StrataError('invalid_argument', `invalid endpoint settings:\n${text}`, { code: 'invalid_endpoint' });
+}
+
+function endpointProblems(networks: Networks, network: string, asked: EndpointSettings): readonly string[] {
+  const ip = asked.IPAMConfig?.IPv4Address;
+  const isPredefined = ['bridge', 'host', 'none'].includes(network);
+  const isOutside =
+    ip !== undefined && ip !== '' && !networks.get(network).subnets.some(({ subnet }) => isInSubnet(ip, subnet));
+  return [
+    ...(isPredefined && ip ? ['user specified IP address is supported on user defined networks only'] : []),
+    ...(isOutside ? [`no configured subnet or ip-range contain the IP address ${ip}`] : []),
+    ...(isPredefined && asked.Aliases?.length
+      ? ['network-scoped alias is supported only for containers in user defined networks']
+      : []),
+  ];
+}
+
+/** Attaches a container that runs to one more network. */
+export async function joinOneMore(
+  record: ContainerRecord,
+  networks: Networks,
+  name: string,
+  asked: EndpointSettings,
+): Promise<EndpointSettings> {
+  return { ...asked, ...(await networks.join(record.id, record.name, memberOf(name, asked))) };
+}
+
+function memberOf(name: string, settings: EndpointSettings): NetworkMember {
+  return {
+    name,
+    aliases: settings.Aliases ?? [],
+    ...(settings.IPAMConfig?.IPv4Address && { ip: settings.IPAMConfig.IPv4Address }),
+    ...(settings.wantedMacAddress && { mac: settings.wantedMacAddress }),
+  };
 }
 
 /** Attaches a container that is about to start; `networks.disconnect` gives back what it takes. */
@@ -47,7 +94,8 @@ export async function joinNetwork(
 ): Promise<JoinedNetwork> {
   const { host, config } = record;
   const mode = host.NetworkMode || 'default';
-  if (mode === 'host' || mode === 'none' || config.NetworkDisabled)
+  const isAlone = mode === 'none' && Object.keys(record.networks).every((name) => name === 'none');
+  if (mode === 'host' || isAlone || config.NetworkDisabled)
     return { network: { kind: mode === 'host' ? 'host' : 'none' }, endpoints: { ...record.networks }, ports: {} };
   const shared = sharedNetwork(host);
   if (shared !== undefined) {
@@ -76,11 +124,7 @@ async function connect(record: ContainerRecord, networks: Networks): ReturnType<
     return await networks.connect({
       containerID: record.id,
       containerName: record.name,
-      networks: Object.entries(record.networks).map(([name, settings]) => ({
-        name,
-        aliases: settings.Aliases ?? [],
-        ...(settings.IPAMConfig?.IPv4Address && { ip: settings.IPAMConfig.IPv4Address }),
-      })),
+      networks: Object.entries(record.networks).map(([name, settings]) => memberOf(name, settings)),
       ports: portsToPublish(record.config, record.host),
       reusable: !canChangeNetwork(record.host),
     });

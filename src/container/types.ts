@@ -267,6 +267,9 @@ export interface Containers {
   ): Promise<{ readonly Titles: readonly string[]; readonly Processes: readonly (readonly string[])[] }>;
   stats(ref: string): Promise<Readonly<Record<string, unknown>>>;
   update(ref: string, host: Partial<HostConfig>): Promise<void>;
+  /** Attaches it to one more network, at once where it runs. */
+  connectNetwork(ref: string, network: string, endpoint: EndpointSettings): Promise<void>;
+  disconnectNetwork(ref: string, network: string): Promise<void>;
   prune(filter: {
     readonly until?: number;
     readonly labels?: readonly string[];

@@ -1,6 +1,6 @@
 import type { Database } from '../db/index.ts';
 import { StrataError } from '../errors/index.ts';
-import { formatAddress, hostAddresses, overlaps, parseAddress, parseSubnet } from './subnet.ts';
+import { formatAddress, hostAddresses, isInSubnet, parseAddress, parseSubnet } from './subnet.ts';
 import type { Network } from './types.ts';
 
 /**
@@ -16,10 +16,12 @@ export function takeAddress(db: Database, network: Network, sandbox: string, wan
   });
 }
 
+export function giveBackAddress(db: Database, network: Network, sandbox: string): void {
+  db.run('DELETE FROM addresses WHERE network = ? AND sandbox = ?', network.id, sandbox);
+}
+
 function checkedAddress(db: Database, network: Network, wanted: string): string {
-  const address = parseAddress(wanted);
-  const subnet = parseSubnet(network.subnets[0]!.subnet);
-  if (address === undefined || !overlaps({ base: address, prefix: 32 }, subnet))
+  if (!isInSubnet(wanted, network.subnets[0]!.subnet))
     throw new StrataError(
       'invalid_argument',
       `invalid address ${wanted}: it does not belong to any of this network's subnets`,

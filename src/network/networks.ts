@@ -114,6 +114,16 @@ export function createNetworks(options: NetworkOptions): Networks {
         } else await sandboxes.destroy(row);
       }
     },
+    async join(containerID, containerName, { name, ...member }) {
+      const network = await find(name);
+      const attach = { containerID, containerName, networks: [{ ...member, network }], ports: {} };
+      const [row] = sandboxes.ownedBy(containerID);
+      if (row) return await sandboxes.join(row, attach, store);
+      throw new StrataError('failed_precondition', `container ${containerID} has no network of its own`);
+    },
+    async leave(containerID, ref) {
+      for (const row of sandboxes.ownedBy(containerID)) await sandboxes.leave(row, store.get(ref), store);
+    },
     async lease() {
       const { path, endpoint } = await pool.take();
       return { sandbox: { path }, release: async () => pool.giveBack(path, endpoint) };

@@ -3,24 +3,27 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database } from '../db/index.ts';
 import { createNetworkNamespace, removeNetworkNamespace } from '../sys/index.ts';
-import { takeAddress } from './addresses.ts';
+import { giveBackAddress, takeAddress } from './addresses.ts';
 import { hardwareAddress } from './hardware-address.ts';
 import { createNetavark, type NetavarkAnswer, type NetavarkRequest } from './netavark.ts';
 import { choosePorts, type Published } from './ports.ts';
-import { newID } from './store.ts';
+import { routeOut } from './route-out.ts';
+import { type NetworkStore, newID } from './store.ts';
 import { parseSubnet } from './subnet.ts';
 import type { EndpointSettings, Network, PortBinding } from './types.ts';
+
+export interface Membership {
+  readonly network: Network;
+  readonly aliases: readonly string[];
+  readonly ip?: string;
+  readonly mac?: string;
+}
 
 /** What a sandbox is attached to. */
 export interface Attach {
   readonly containerID: string;
   readonly containerName: string;
-  readonly networks: readonly {
-    readonly network: Network;
-    readonly aliases: readonly string[];
-    readonly ip?: string;
-    readonly mac?: string;
-  }[];
+  readonly networks: readonly Membership[];
   readonly ports: Readonly<Record<string, readonly PortBinding[]>>;
 }
 
@@ -43,6 +46,9 @@ export interface SandboxRow {
  */
 export interface Sandboxes {
   make(owner: string, attach: Attach): Promise<Attached>;
+  /** Attaches a sandbox to one more network. */
+  join(row: SandboxRow, attach: Attach, networks: NetworkStore): Promise<EndpointSettings>;
+  leave(row: SandboxRow, network: Network, networks: NetworkStore): Promise<void>;
   destroy(row: SandboxRow): Promise<void>;
   find(path: string): SandboxRow | undefined;
   all(): readonly SandboxRow[];
@@ -74,6 +80,9 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
     return next;
   }
 
+  const save = (path: string, request: NetavarkRequest) =>
+    db.run('UPDATE sandboxes SET request = ? WHERE path = ?', JSON.stringify(request), path);
+
   const sandboxes: Sandboxes = {
     async make(owner, attach) {
       const path = join(folder, randomBytes(8).toString('hex'));
@@ -82,18 +91,62 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
         const published = await takePorts(path, attach.ports);
         const ips = attach.networks.map(({ network, ip }) => takeAddress(db, network, path, ip));
         const request = requestOf(attach, ips, published);
-        db.run('UPDATE sandboxes SET request = ? WHERE path = ?', JSON.stringify(request), path);
+        save(path, request);
         createNetworkNamespace(path);
-        return { path, published, endpoints: endpointsOf(attach, await netavark.setup(path, request)) };
+        const answer = attach.networks.length > 0 ? await netavark.setup(path, request) : {};
+        if (attach.networks.length !== 1) await routeOut(path, attach.networks, request);
+        return { path, published, endpoints: endpointsOf(attach, answer) };
       } catch (error) {
         await sandboxes.destroy(sandboxes.find(path)!);
         throw error;
       }
     },
+    async join({ path, request: text }, attach, networks) {
+      const before = JSON.parse(text) as NetavarkRequest;
+      const [{ network, ip }] = attach.networks as [Membership];
+      const ips = [takeAddress(db, network, path, ip)];
+      const added = {
+        ...requestOf(attach, ips, [], freeInterface(before)),
+        port_mappings: before.port_mappings,
+      };
+      const after = {
+        ...added,
+        networks: { ...before.networks, ...added.networks },
+        network_info: { ...before.network_info, ...added.network_info },
+      };
+      save(path, after);
+      try {
+        const answer = await netavark.setup(path, added);
+        await routeOut(path, members(after, networks), after);
+        return endpointsOf(attach, answer)[network.name]!;
+      } catch (error) {
+        await netavark.teardown(path, added).catch(() => undefined);
+        save(path, before);
+        giveBackAddress(db, network, path);
+        throw error;
+      }
+    },
+    async leave({ path, owner, request: text }, network, networks) {
+      const before = JSON.parse(text) as NetavarkRequest;
+      const only = <T>(all: Readonly<Record<string, T>>, keep: boolean) =>
+        Object.fromEntries(Object.entries(all).filter(([id]) => (id === network.id) === keep));
+      const part = (keep: boolean): NetavarkRequest => ({
+        ...before,
+        networks: only(before.networks, keep),
+        network_info: only(before.network_info, keep),
+      });
+      // No longer one for the pool.
+      const after = { ...part(false), container_id: owner };
+      await netavark.teardown(path, part(true));
+      save(path, after);
+      giveBackAddress(db, network, path);
+      await routeOut(path, members(after, networks), after);
+    },
     async destroy({ path, request: text }) {
       const request = JSON.parse(text) as NetavarkRequest;
       // It complains of what is half there, and takes the rest down all the same.
-      if (request.container_id && existsSync(path)) await netavark.teardown(path, request).catch(() => undefined);
+      if (Object.keys(request.networks ?? {}).length > 0 && existsSync(path))
+        await netavark.teardown(path, request).catch(() => undefined);
       removeNetworkNamespace(path);
       db.run('DELETE FROM sandboxes WHERE path = ?', path);
     },
@@ -122,7 +175,24 @@ export function isPooled({ request }: SandboxRow): boolean {
   return (JSON.parse(request) as NetavarkRequest).container_id?.startsWith('pool') ?? false;
 }
 
-function requestOf(attach: Attach, ips: readonly string[], published: readonly Published[]): NetavarkRequest {
+function freeInterface({ networks }: NetavarkRequest): number {
+  const taken = new Set(Object.values(networks).map((one) => one.interface_name));
+  let number = 0;
+  while (taken.has(`eth${number}`)) number++;
+  return number;
+}
+
+function members({ networks }: NetavarkRequest, store: NetworkStore): readonly Pick<Membership, 'network'>[] {
+  return Object.keys(networks).map((id) => ({ network: store.get(id) }));
+}
+
+/** `firstInterface`: number of the interface in the first of the networks. */
+function requestOf(
+  attach: Attach,
+  ips: readonly string[],
+  published: readonly Published[],
+  firstInterface = 0,
+): NetavarkRequest {
   const { containerID, containerName, networks } = attach;
   return {
     container_id: containerID,
@@ -139,7 +209,7 @@ function requestOf(attach: Attach, ips: readonly string[], published: readonly P
       networks.map(({ network, aliases, mac }, i) => [
         network.id,
         {
-          interface_name: `eth${i}`,
+          interface_name: `eth${firstInterface + i}`,
           static_ips: [ips[i]!],
           static_mac: mac || hardwareAddress(ips[i]!),
           ...(hasNames(network) && { aliases: dnsNames(attach, aliases) }),

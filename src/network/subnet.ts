@@ -38,6 +38,12 @@ export function overlaps(a: Subnet, b: Subnet): boolean {
   return (a.base & shared) === (b.base & shared);
 }
 
+/** Whether an IPv4 address, as text, belongs to a subnet such as `10.1.0.0/16`. */
+export function isInSubnet(ip: string, subnet: string): boolean {
+  const address = parseAddress(ip);
+  return address !== undefined && overlaps({ base: address, prefix: 32 }, parseSubnet(subnet));
+}
+
 /** The first host address: the gateway's, unless another was asked for. */
 export function firstAddress({ base }: Subnet): number {
   return base + 1;

@@ -17,6 +17,8 @@ export interface EndpointSettings {
   readonly DNSNames?: readonly string[];
   /** Address that the user asked for. */
   readonly IPAMConfig?: { readonly IPv4Address?: string };
+  /** Hardware address that the user asked for; not one of Docker's fields. */
+  readonly wantedMacAddress?: string;
 }
 
 export interface Network {
@@ -38,6 +40,17 @@ export interface Sandbox {
   readonly path: string;
 }
 
+/** How a container takes part in one network. */
+export interface NetworkMember {
+  /** Of the network. */
+  readonly name: string;
+  readonly aliases: readonly string[];
+  /** The address that the user asked for. */
+  readonly ip?: string;
+  /** The hardware address that the user asked for. */
+  readonly mac?: string;
+}
+
 export interface Networks {
   create(options: {
     readonly name: string;
@@ -55,7 +68,7 @@ export interface Networks {
   connect(options: {
     readonly containerID: string;
     readonly containerName: string;
-    readonly networks: readonly { readonly name: string; readonly aliases: readonly string[]; readonly ip?: string }[];
+    readonly networks: readonly NetworkMember[];
     readonly ports: Readonly<Record<string, readonly PortBinding[]>>;
     /** Nobody in it can change the namespace (no CAP_NET_ADMIN): it may come from the pool and go back to it. */
     readonly reusable?: boolean;
@@ -65,6 +78,10 @@ export interface Networks {
     readonly ports: Readonly<Record<string, readonly Required<PortBinding>[]>>;
   }>;
   disconnect(containerID: string): Promise<void>;
+  /** Attaches the namespace of a running container to one more network, with its published ports. */
+  join(containerID: string, containerName: string, member: NetworkMember): Promise<EndpointSettings>;
+  /** Takes the namespace of a running container off one of its networks. */
+  leave(containerID: string, network: string): Promise<void>;
   /** A ready namespace on the default bridge for one build step, from a warm pool. */
   lease(): Promise<{ readonly sandbox: Sandbox; release(): Promise<void> }>;
   /** Makes a namespace ready before it is asked for. */

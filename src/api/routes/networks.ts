@@ -81,15 +81,15 @@ export function addNetworkRoutes(app: FastifyInstance, backend: Backend): void {
   app.post<ById>('/networks/:id/connect', async (request, reply) => {
     const { Container, EndpointConfig } = await readJson(request, networkConnectRequest, { required: true });
     const { network, container } = pair(backend, request.params.id, Container);
-    await membership(backend).connectNetwork(container.id, network.name, (EndpointConfig ?? {}) as EndpointSettings);
+    await containers.connectNetwork(container.id, network.name, (EndpointConfig ?? {}) as EndpointSettings);
     publishNetwork(events, 'connect', network, { container: container.id });
     sendEmpty(reply, 200);
   });
 
   app.post<ById>('/networks/:id/disconnect', async (request, reply) => {
-    const { Container, Force } = await readJson(request, networkDisconnectRequest, { required: true });
+    const { Container } = await readJson(request, networkDisconnectRequest, { required: true });
     const { network, container } = pair(backend, request.params.id, Container);
-    await membership(backend).disconnectNetwork(container.id, network.name, Force ?? false);
+    await containers.disconnectNetwork(container.id, network.name);
     publishNetwork(events, 'disconnect', network, { container: container.id });
     sendEmpty(reply, 200);
   });
@@ -108,23 +108,6 @@ export function addNetworkRoutes(app: FastifyInstance, backend: Backend): void {
 function pair({ networks, containers }: Backend, id: string, container: string | undefined) {
   if (!container) throw new StrataError('invalid_argument', 'invalid name or ID supplied: ""');
   return { network: networks.get(id), container: containers.get(container) };
-}
-
-/** Joining and leaving a network after `create`. */
-export interface NetworkMembership {
-  connectNetwork(container: string, network: string, endpoint: EndpointSettings): Promise<void>;
-  disconnectNetwork(container: string, network: string, force: boolean): Promise<void>;
-}
-
-function membership({ containers }: Backend): NetworkMembership {
-  const candidate = containers as Partial<NetworkMembership>;
-  if (!candidate.connectNetwork || !candidate.disconnectNetwork) {
-    throw new StrataError(
-      'unsupported',
-      'a container joins its networks when it is created; create it again with this network',
-    );
-  }
-  return candidate as NetworkMembership;
 }
 
 function matches(network: Network, filters: Filters, { containers }: Backend): boolean {
