@@ -1,8 +1,7 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createRemover } from './remover.ts';
 
 /** Folders of layers below `root`: `<id>/d` is the diff, `<id>/w` the work folder while it is written. */
 export interface LayerFolders {
@@ -15,7 +14,7 @@ export interface LayerFolders {
   /** Gone from its name at once, from the disk in the background. */
   remove(id: string): void;
   ids(): readonly string[];
-  /** Waits for removals under way. */
+  /** Waits for removals under way; what cannot be removed is tried again at the next start. */
   settle(): Promise<void>;
 }
 
@@ -24,12 +23,8 @@ const trash = '.trash';
 export function createLayerFolders(root: string): LayerFolders {
   mkdirSync(join(root, trash), { recursive: true, mode: 0o700 });
   chmodSync(root, 0o700);
-  const removals = new Set<Promise<void>>();
-  const discard = (path: string) => {
-    const removal = removeTree(path).finally(() => removals.delete(removal));
-    removals.add(removal);
-  };
-  for (const name of readdirSync(join(root, trash))) discard(join(root, trash, name));
+  const remover = createRemover();
+  for (const name of readdirSync(join(root, trash))) remover.remove(join(root, trash, name));
   return {
     create() {
       // Short, since every layer's path is part of a mount's options.
@@ -54,19 +49,9 @@ export function createLayerFolders(root: string): LayerFolders {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
         throw error;
       }
-      discard(target);
+      remover.remove(target);
     },
     ids: () => readdirSync(root).filter((name) => name !== trash),
-    settle: async () => void (await Promise.allSettled(removals)),
+    settle: () => remover.settle(),
   };
-}
-
-/** What cannot be removed stays in the trash and is tried again at the next start. */
-async function removeTree(path: string): Promise<void> {
-  try {
-    await rm(path, { recursive: true, force: true, maxRetries: 2 });
-  } catch {
-    // Paths that are longer than the kernel takes at once: the program goes down step by step.
-    await new Promise<void>((done) => void execFile('rm', ['-rf', '--', path], () => done()));
-  }
 }
