@@ -72,7 +72,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   ],
   client: ['errors', 'oci', 'progress', 'build'],
   cli: ['errors', 'oci', 'progress', 'client', 'dockerfile', 'layer', 'registry', 'build', 'daemon'],
-  daemon: ['errors', 'engine', 'api', 'layer', 'registry'],
+  daemon: ['errors', 'sys', 'engine', 'api', 'layer', 'registry'],
 };
 
 /** The program itself is above all rooms. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { StrataError } from '../errors/index.ts';
 import { algorithm, type Digest, encoded, sha256 } from '../oci/index.ts';
+import { createSweeper } from '../sys/index.ts';
 import type { BlobInfo, Ingest } from './types.ts';
 
 // Plain descriptors: Node ends the process when a FileHandle that somebody forgot is collected.
@@ -77,6 +78,7 @@ export async function openIngest(parts: IngestParts): Promise<Ingest> {
     for await (const chunk of readIfThere(file)) other.update(chunk);
     return `${algorithm(expected)}:${other.digest('hex')}` as Digest;
   }
+  const sweep = createSweeper();
 
   return {
     get offset() {
@@ -86,6 +88,7 @@ export async function openIngest(parts: IngestParts): Promise<Ingest> {
       if (!isOpen) throw new Error('this ingest has ended');
       hash.update(chunk);
       size += chunk.length;
+      sweep(chunk.length);
       const step = writing.then(() => writeAll(fd, chunk));
       writing = step;
       await step;

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { createApi, sweepFailedSteps } from '../api/index.ts';
 import { createEngine, defaultConfigFile, type EngineConfig, loadConfig, mergeConfig } from '../engine/index.ts';
 import { formatError, StrataError, toStrataError } from '../errors/index.ts';
+import { returnFreedMemory } from '../sys/index.ts';
 
 export interface DaemonFlags {
   readonly config: EngineConfig;
@@ -109,6 +110,7 @@ function threadsOfBundle(): { readonly workerUrl?: URL } {
 async function serve(flags: DaemonFlags): Promise<void> {
   // Whatever a caller's umask was: layers carry exact modes, and state folders are private by their own mode.
   process.umask(0o022);
+  returnFreedMemory();
   mkdirSync(flags.config.stateRoot, { recursive: true, mode: 0o700 });
   const stop = Promise.withResolvers<void>();
   const log = (line: string) => void process.stderr.write(`strata daemon: ${line}\n`);

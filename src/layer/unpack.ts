@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants } from 'node:fs';
 import { StrataError } from '../errors/index.ts';
 import type { DiffID } from '../oci/index.ts';
-import { openat, statInRoot } from '../sys/index.ts';
+import { createSweeper, openat, statInRoot } from '../sys/index.ts';
 import { decompress } from './decompress.ts';
 import type { JobContext } from './jobs.ts';
 import { Allowance } from './limits.ts';
@@ -55,6 +55,7 @@ export async function feed(
   const parser = new TarParser(writer);
   let compressed = 0;
   let plain = 0;
+  const sweep = createSweeper();
   async function* counted() {
     for await (const chunk of context.source) {
       compressed += chunk.length;
@@ -67,6 +68,7 @@ export async function feed(
     allowance.expanded(plain, compressed);
     see(chunk);
     parser.push(chunk);
+    sweep(chunk.length);
   }
   parser.finish();
   writer.finish();

@@ -84,7 +84,12 @@ export class WorkerPool {
       return idle;
     }
     // Descriptors come from our own system calls: Node's book-keeping of them would warn about each.
-    const worker = new Worker(this.#url, { workerData: { room: workerRoom }, trackUnmanagedFds: false });
+    const worker = new Worker(this.#url, {
+      workerData: { room: workerRoom },
+      trackUnmanagedFds: false,
+      // Archives make much young garbage: collected in small portions, it takes little room.
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    });
     this.#all.add(worker);
     worker.once('exit', () => {
       this.#all.delete(worker);
