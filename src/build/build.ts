@@ -93,6 +93,9 @@ class Build {
     if (this.#request.call !== undefined && this.#request.call !== 'build') {
       const images = await this.#localBases(parseTolerant(file.text, { file: file.name }));
       const { platforms } = this.#platforms();
+      if (this.#request.call === 'outline') {
+        await this.#tellWarnings(parseDockerfile(file.text, { file: file.name }), file, platforms[0]!);
+      }
       return { report: answerCall(this.#request, file, this.#given, platforms[0]!, (name) => images.get(name)) };
     }
     const dockerfile = parseDockerfile(file.text, { file: file.name });
@@ -193,7 +196,7 @@ class Build {
         location: withExcerpt(location, dockerfile.lines),
       });
     }
-    if (error?.code === 'check_failed') throw error;
+    if (error?.code === 'check_failed' || error?.code === 'invalid_check') throw error;
   }
 
   #globals(dockerfile: Dockerfile, targetPlatform: Platform): Scope {

@@ -60,6 +60,8 @@ export interface BuildRequest {
   /** `network.host`, `security.insecure`. */
   readonly allow?: readonly string[];
   readonly call?: 'build' | 'check' | 'outline' | 'targets';
+  /** How the user names the Dockerfile; the answer of `call: 'check'` shows it. Default: as the context names it. */
+  readonly shownName?: string;
   readonly explain?: boolean;
   /** Keep the failed step's root and mounts so that a shell can be opened in it: the error's `cause` is a FailedStep. */
   readonly keepFailed?: boolean;
@@ -78,7 +80,13 @@ export interface BuildResult {
   /** For `--metadata-file`. */
   readonly metadata?: Readonly<Record<string, unknown>>;
   /** Text and JSON answer of a `call` other than build. */
-  readonly report?: { readonly text: string; readonly json: unknown; readonly failed: boolean };
+  readonly report?: {
+    readonly text: string;
+    readonly json: unknown;
+    readonly failed: boolean;
+    /** What would fail the build, beside either. */
+    readonly error?: string;
+  };
 }
 
 export interface CacheRecord {

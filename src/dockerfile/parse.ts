@@ -1,6 +1,6 @@
 /** The entry points: text to Dockerfile, strict and tolerant. */
 
-import { StrataError } from '../errors/index.ts';
+import { type SourceLocation, StrataError } from '../errors/index.ts';
 import { type LocatedFault, type ParsedText, parseAst } from './parse-ast.ts';
 import { parserWarnings } from './parser-warnings.ts';
 import { SyntaxFault } from './syntax-fault.ts';
@@ -171,9 +171,9 @@ function diagnostic({ fault, range }: LocatedFault, lines: readonly string[], sy
 const contextLines = 2;
 
 /** The place with the lines around it, for an error that is shown to a person. */
-export function withExcerpt(range: TextRange, lines: readonly string[]): TextRange {
+export function withExcerpt<Place extends SourceLocation>(range: Place, lines: readonly string[]): Place {
   const first = Math.max(1, range.line - contextLines);
-  const shown = lines.slice(first - 1, range.endLine + contextLines);
+  const shown = lines.slice(first - 1, (range.endLine ?? range.line) + contextLines);
   return { ...range, excerpt: { first, lines: shown } };
 }
 

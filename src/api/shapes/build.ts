@@ -81,5 +81,6 @@ export const buildRequest = object({
   call: text,
   explain: flag,
   keepFailed: flag,
+  shownName: text,
   auth: map(credentials),
 });

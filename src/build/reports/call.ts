@@ -11,6 +11,7 @@ import { StrataError } from '../../errors/index.ts';
 import type { Image } from '../../image/index.ts';
 import { hostPlatform, type Platform } from '../../oci/index.ts';
 import type { ReadDockerfile } from '../contexts/read-dockerfile.ts';
+import { baseReference } from '../frontend/externals.ts';
 import type { BuildRequest, BuildResult } from '../types.ts';
 import { checkAnswer } from './check.ts';
 import { outlineAnswer } from './outline.ts';
@@ -26,11 +27,15 @@ export function answerCall(
 ): NonNullable<BuildResult['report']> {
   const { name, text } = file;
   if (request.call === 'check') {
-    return checkAnswer(
-      checkText(text, { file: name, ...checkOptions(request, file, given, platform, image) }),
-      name,
-      text,
-    );
+    const options: CheckOptions = {
+      ...checkOptions(request, file, given, platform, image),
+      // A build is warned of what it meets; who asks is told of every stage, and of size, speed and secrets as well.
+      reachableOnly: false,
+      rules: 'all',
+      checkBaseName: baseReference,
+    };
+    const found = checkText(text, { file: name, ...options });
+    return checkAnswer(found, { name, shown: request.shownName ?? name, text });
   }
   const dockerfile = parseDockerfile(text, { file: name });
   if (request.call === 'targets') return targetsAnswer(dockerfile, text);

@@ -4,22 +4,30 @@ import type { BuildResult } from '../types.ts';
 
 type Report = NonNullable<BuildResult['report']>;
 
-/** The answer of `--call=check`, as buildx prints it and as `format=json` gives it. */
-export function checkAnswer({ warnings, error }: CheckReport, name: string, text: string): Report {
+/** The answer of `--call=check`, as buildx prints it and as `format=json` gives it. `shown`: the file as the user names it. */
+export function checkAnswer(
+  { warnings, error }: CheckReport,
+  { name, shown, text }: { readonly name: string; readonly shown: string; readonly text: string },
+): Report {
   const lines = text.split(/\r?\n/);
   const parts = [
-    headline(warnings.length),
-    ...warnings.map((warning) => warningText(warning, lines)),
-    ...(error ? [errorText(error)] : []),
+    ...(error && warnings.length === 0 ? [] : [headline(warnings.length)]),
+    ...warnings.map((warning) => warningText(warning, shown, lines)),
+    ...(error && warnings.length > 0 ? [''] : []),
   ];
   const json = {
-    warnings: warnings.map(warningJson),
+    warnings: warnings.length === 0 ? null : warnings.map(warningJson),
     sources: [{ filename: name, data: Buffer.from(text).toString('base64'), language: 'Dockerfile' }],
     ...(error && {
-      buildError: { message: error.message, ...(error.location && { location: rangesOf(error.location) }) },
+      buildError: { message: error.message, location: error.location ? rangesOf(error.location) : {} },
     }),
   };
-  return { text: parts.join('\n'), json, failed: warnings.length > 0 || error !== undefined };
+  return {
+    text: parts.join('\n'),
+    json,
+    failed: warnings.length > 0 || error !== undefined,
+    ...(error && { error: errorText(error, shown, lines) }),
+  };
 }
 
 function headline(count: number): string {
@@ -28,15 +36,16 @@ function headline(count: number): string {
   return `Check complete, ${what}\n`;
 }
 
-function warningText({ rule, url, message, location }: Warning, lines: readonly string[]): string {
-  return `WARNING: ${rule}${url === undefined ? '' : ` - ${url}`}\n${message}\n${placeText(withExcerpt(location, lines))}`;
+function warningText({ rule, url, message, location }: Warning, shown: string, lines: readonly string[]): string {
+  return `WARNING: ${rule}${url === undefined ? '' : ` - ${url}`}\n${message}\n${placeText(location, shown, lines)}`;
 }
 
-function errorText(error: StrataError): string {
-  return `ERROR: ${error.message}\n${error.location ? placeText(error.location) : ''}`;
+function errorText({ message, location }: StrataError, shown: string, lines: readonly string[]): string {
+  return `ERROR: ${message}\n${location ? placeText(location, shown, lines) : ''}`;
 }
 
-function placeText(at: SourceLocation): string {
+function placeText(place: SourceLocation, name: string, lines: readonly string[]): string {
+  const at = withExcerpt(place, lines);
   const last = at.endLine ?? at.line;
   const shown = (at.excerpt?.lines ?? []).map((text, index) => {
     const number = (at.excerpt?.first ?? 1) + index;
@@ -44,7 +53,7 @@ function placeText(at: SourceLocation): string {
     return `${String(number).padStart(4)} | ${mark} ${text}`;
   });
   const rule = '--------------------';
-  return [`${at.file}:${at.line}`, rule, ...shown, rule, ''].join('\n');
+  return [`${name}:${at.line}`, rule, ...shown, rule, ''].join('\n');
 }
 
 function warningJson({ rule, description, url, message, location }: Warning) {

@@ -168,5 +168,5 @@ function outlineText(
     ...needs('SECRET', secrets),
     ...needs('SSH', ssh),
   ];
-  return parts.join('\n');
+  return parts.map((part) => `${part}\n`).join('');
 }

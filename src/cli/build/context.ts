@@ -9,6 +9,8 @@ import { fault } from './fault.ts';
 export interface Sources {
   readonly context: ContextSource;
   readonly dockerfile?: NonNullable<BuildRequest['dockerfile']>;
+  /** The Dockerfile from where the user stands. */
+  readonly shownName?: string;
   /** Removes what was put aside for the build. */
   dispose(): void;
 }
@@ -25,10 +27,15 @@ export async function readSources(session: Session, given: string, file: string)
   }
   const context = sourceOf(given, session.cwd);
   const keep = () => {};
-  if (file === '') return { context, dispose: keep };
+  if (file === '') return { context, shownName: shownInside(context, given), dispose: keep };
   if (file === '-')
     return { context, dockerfile: { text: await readText(session), name: 'Dockerfile' }, dispose: keep };
-  return { context, dockerfile: { path: dockerfilePath(file, context, session.cwd) }, dispose: keep };
+  const path = dockerfilePath(file, context, session.cwd);
+  return { context, dockerfile: { path }, shownName: file, dispose: keep };
+}
+
+function shownInside(context: ContextSource, given: string): string {
+  return context.kind === 'local' ? join(given, 'Dockerfile') : 'Dockerfile';
 }
 
 /** A folder, or an address that the daemon fetches. */

@@ -51,6 +51,7 @@ export function buildRequest(
     ...many('cacheTo', readCaches(flags['cache-to'], cwd)),
     ...many('allow', commaSeparated(flags.allow)),
     ...(call !== 'build' && { call }),
+    ...(call === 'check' && sources.shownName !== undefined && { shownName: sources.shownName }),
     ...(flags.explain && { explain: true }),
     ...(flags['on-error'] === 'shell' && { keepFailed: true }),
   };

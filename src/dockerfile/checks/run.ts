@@ -33,6 +33,8 @@ export interface CheckOptions {
   readonly targetPlatform?: PlatformParts;
   /** The patterns of the context's .dockerignore, for CopyIgnoredFile. */
   readonly ignore?: Ignore;
+  /** Throws where a base image cannot have this name. Default: any name will do. */
+  readonly checkBaseName?: (name: string) => void;
   /** What is known of a base image; undefined where nothing is, which counts as an image without settings. */
   readonly imageConfig?: (reference: string, platform: string | undefined) => BaseImageConfig | undefined;
   /** `docker` (default): the rules of the reference. `all`: ours about size, speed and secrets as well. */
@@ -99,6 +101,7 @@ function runAll(dockerfile: TolerantDockerfile, options: CheckOptions, report: R
     for (const instruction of dockerfile.stages.flatMap((stage) => stage.instructions)) {
       located(dockerfile, instruction, () => checkCopySource(instruction, dockerfile.directives.escape));
     }
+    checkBaseNames(dockerfile, bases, options);
     checkStages(dockerfile, bases, globals, options, report);
   } catch (error) {
     return asUserError(error);
@@ -129,6 +132,18 @@ function scopeOptionsOf(options: CheckOptions): GlobalScopeOptions {
     buildArgs: options.buildArgs ?? {},
     ...(options.target === undefined ? {} : { target: options.target }),
   };
+}
+
+function checkBaseNames(
+  dockerfile: Dockerfile,
+  bases: readonly FromResult[],
+  { checkBaseName = () => {} }: CheckOptions,
+): void {
+  for (const stage of dockerfile.stages) {
+    const { base } = bases[stage.index]!;
+    if (base === 'scratch' || findBaseStage(dockerfile, base, stage.index)) continue;
+    located(dockerfile, stage, () => checkBaseName(base));
+  }
 }
 
 function checkStages(

@@ -111,7 +111,7 @@ async function present(
   session: Session,
   archives: readonly string[],
 ): Promise<number> {
-  const { stdout } = session;
+  const { stdout, stderr } = session;
   for (const file of archives) {
     for await (const chunk of createReadStream(file)) {
       stdout.write(chunk);
@@ -121,13 +121,8 @@ async function present(
   const { report, imageID } = result;
   if (report) {
     const json = flags.call.includes('format=json');
-    stdout.write(
-      json
-        ? `${JSON.stringify(report.json, null, 2)}\n`
-        : report.text.endsWith('\n')
-          ? report.text
-          : `${report.text}\n`,
-    );
+    stdout.write(json ? `${JSON.stringify(report.json, null, 2)}\n` : report.text);
+    if (report.error !== undefined) stderr.write(`${report.error}\n`);
     return report.failed ? 1 : 0;
   }
   if (imageID !== undefined) {
