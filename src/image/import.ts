@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import type { ByteStream, ContentStore } from '../content/index.ts';
 import { StrataError } from '../errors/index.ts';
 import { decompress } from '../layer/index.ts';
 import { type DiffID, hostPlatform, type ImageConfig, mediaTypes } from '../oci/index.ts';
 import type { Collector } from './collector.ts';
+import { createSpool } from './spool.ts';
 import type { Image, Images } from './types.ts';
 import type { LayerStore } from './unpack-layer.ts';
 
@@ -28,7 +28,7 @@ export async function importImage(source: ByteStream, parts: ImportParts, option
           code: 'invalid_archive',
         });
       const diffID = blob.digest as DiffID;
-      const snapshot = await layers.unpack(async () => await content.fetch(blob), {
+      const snapshot = await layers.unpack(async () => ({ file: await content.path(blob.digest), size: blob.size }), {
         parent: null,
         diffID,
         chainID: diffID,
@@ -53,15 +53,10 @@ export async function importImage(source: ByteStream, parts: ImportParts, option
 }
 
 async function spool(source: ByteStream, content: ContentStore, signal: AbortSignal | undefined) {
-  const ingest = await content.ingest(`import-${randomBytes(8).toString('hex')}`);
   try {
-    for await (const chunk of decompress(source, 'detect')) {
-      signal?.throwIfAborted();
-      await ingest.write(chunk);
-    }
-    return await ingest.commit({});
+    const { digest, size } = await createSpool(content).store(decompress(source, 'detect'), signal);
+    return { digest, size };
   } catch (error) {
-    await ingest.abort();
     if (signal?.aborted) throw new StrataError('cancelled', 'cancelled', { cause: error });
     throw error;
   }

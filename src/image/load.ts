@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import type { ByteStream, ContentStore } from '../content/index.ts';
 import { diskFullText, messageOf, StrataError } from '../errors/index.ts';
@@ -11,6 +11,7 @@ import { memberPath } from './archive-names.ts';
 import type { Collector } from './collector.ts';
 import { parseConfig } from './config.ts';
 import { layerTypes } from './layer-blobs.ts';
+import { createSpool } from './spool.ts';
 import type { Images, LoadedImage, NewImage } from './types.ts';
 import type { LayerStore } from './unpack-layer.ts';
 
@@ -89,6 +90,7 @@ async function spool(
 ): Promise<ReadonlyMap<string, Member>> {
   const members = new Map<string, Member>();
   const links = new Map<string, string>();
+  const kept = createSpool(content);
   let total = 0;
   for await (const { header, body } of readTar(tar)) {
     signal?.throwIfAborted();
@@ -101,7 +103,7 @@ async function spool(
     if (header.type !== 'file') continue;
     total += header.size;
     if (total > most.bytes) throw tooLarge(`more than ${most.bytes} bytes`);
-    const member = await store(body, content, signal);
+    const member = await kept.store(body, signal);
     stored.add(member.digest);
     members.set(path, member);
   }
@@ -111,22 +113,6 @@ async function spool(
     if (member) members.set(from, member);
   }
   return members;
-}
-
-async function store(body: ByteStream, content: ContentStore, signal: AbortSignal | undefined): Promise<Member> {
-  const ingest = await content.ingest(`load-${randomBytes(8).toString('hex')}`);
-  let head: Uint8Array = new Uint8Array(0);
-  try {
-    for await (const chunk of body) {
-      signal?.throwIfAborted();
-      if (head.length < 6) head = Buffer.concat([head, chunk.subarray(0, 8)]);
-      await ingest.write(chunk);
-    }
-    return { ...(await ingest.commit({})), head };
-  } catch (error) {
-    await ingest.abort();
-    throw error;
-  }
 }
 
 function tooLarge(what: string): StrataError {
@@ -148,7 +134,7 @@ async function unpackImage(
     const diffID = diffIDs[i]!;
     const blob = blobOf(found.layers[i]!);
     const id = diffID.slice(7, 19);
-    const unpacked = await layers.unpack(async () => await content.fetch(blob), {
+    const unpacked = await layers.unpack(async () => ({ file: await content.path(blob.digest), size: blob.size }), {
       parent,
       diffID,
       chainID,

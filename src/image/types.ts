@@ -6,6 +6,7 @@
  * pushing it again sends the same bytes; a built image gets its manifest when its layers are first compressed.
  */
 import type { ByteStream } from '../content/index.ts';
+import type { LayerSource } from '../layer/index.ts';
 import type {
   Compression,
   Descriptor,
@@ -162,7 +163,7 @@ export interface Images {
   }>;
   /** Unpacks one layer onto `parent` unless a snapshot with that chain is here. Used by pull and load. */
   unpackLayer(
-    source: () => Promise<ByteStream>,
+    source: () => Promise<LayerSource>,
     options: {
       readonly parent: SnapshotName | null;
       readonly diffID: Digest;

@@ -26,7 +26,7 @@ export async function extractArchive(
       keepKinds: options.noOverwriteDirNonDir ?? false,
     });
     try {
-      await feed(writer, options.compression, allowance, context, () => {});
+      await feed(writer, options.compression, allowance, context.source, () => context.check());
       return { entries: writer.entries };
     } finally {
       writer.close();

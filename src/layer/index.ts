@@ -10,7 +10,9 @@ export type { NewTarEntry } from './tar-write.ts';
 export { tarEnd, tarHeader, tarPadding, writeTar } from './tar-write.ts';
 export type {
   ExtractOptions,
+  LayerFile,
   LayerMeasure,
+  LayerSource,
   Layers,
   PackedBlob,
   PackOptions,

@@ -1,5 +1,5 @@
 import type { Compression } from '../oci/index.ts';
-import type { ExtractOptions, LayerMeasure, PackedBlob, UnpackOptions } from './types.ts';
+import type { ExtractOptions, LayerFile, LayerMeasure, PackedBlob, UnpackOptions } from './types.ts';
 
 interface PackPart {
   readonly folder: string;
@@ -15,6 +15,8 @@ export type Job =
   | {
       readonly kind: 'unpack';
       readonly folder: string;
+      /** Read this in place of what is handed over. */
+      readonly source?: LayerFile | undefined;
       readonly options: Omit<UnpackOptions, 'signal' | 'progress'>;
     }
   | { readonly kind: 'extract'; readonly root: string; readonly options: Omit<ExtractOptions, 'signal'> };
@@ -31,6 +33,8 @@ export interface JobResults {
 export interface JobContext {
   /** Bytes of the source, in order. Throws when the source failed or the job was cancelled. */
   readonly source: AsyncIterable<Uint8Array>;
+  /** Tells that so many bytes of a source of the job's own were read. */
+  tell(bytes: number): void;
   /** Hands a buffer (whole, it is gone afterwards) to the consumer; resolves when there is room for more. */
   output(bytes: Uint8Array): Promise<void>;
   /** Throws `cancelled` once the job is to stop. */

@@ -74,6 +74,10 @@ class RunningJob implements JobContext {
     }
   }
 
+  tell(bytes: number): void {
+    this.#send({ type: 'read', bytes });
+  }
+
   async output(bytes: Uint8Array): Promise<void> {
     this.#untaken += bytes.length;
     this.#send({ type: 'output', bytes }, [bytes.buffer as ArrayBuffer]);

@@ -6,6 +6,7 @@ import type { Compression } from '../oci/index.ts';
 import type {
   ExtractOptions,
   LayerMeasure,
+  LayerSource,
   Layers,
   PackedBlob,
   PackOptions,
@@ -54,10 +55,11 @@ function pack(
 
 function unpack(
   pool: WorkerPool,
-  source: ByteStream,
+  source: LayerSource,
   folder: string,
   { signal, progress, ...options }: UnpackOptions,
 ): Promise<LayerMeasure> {
+  if ('file' in source) return pool.run({ kind: 'unpack', folder, options, source }, { progress, signal });
   return pool.run({ kind: 'unpack', folder, options }, { source, progress, signal });
 }
 

@@ -19,7 +19,7 @@ export async function runJob(job: Job, context: JobContext): Promise<JobResults[
     case 'stream':
       return stream(job, context);
     case 'unpack':
-      return unpackLayer(job.folder, job.options, context);
+      return unpackLayer(job.folder, job.options, context, job.source);
     case 'extract':
       return extractArchive(job.root, job.options, context);
   }

@@ -59,6 +59,15 @@ export interface UnpackOptions extends UnpackLimits {
   readonly parents?: readonly string[];
 }
 
+/** A layer in a file that nobody changes: the thread that unpacks it reads it as well. */
+export interface LayerFile {
+  readonly file: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+export type LayerSource = ByteStream | LayerFile;
+
 export interface Layers {
   /** Computes the diffID of what {@link pack} would write, without writing it. */
   measure(diffDir: string, options?: PackOptions): Promise<LayerMeasure>;
@@ -67,7 +76,7 @@ export interface Layers {
   /** The uncompressed layer tar as a stream, for `save` and `export`. */
   stream(diffDir: string, options?: PackOptions): Readable;
   /** Decompresses, verifies and extracts into `diffDir` (exists, empty) as one stream; whiteouts become overlay's. */
-  unpack(source: ByteStream, diffDir: string, options: UnpackOptions): Promise<LayerMeasure>;
+  unpack(source: LayerSource, diffDir: string, options: UnpackOptions): Promise<LayerMeasure>;
   /**
    * Extracts an ordinary archive (ADD, import, `docker cp`) below `root`, an existing tree: every path is resolved
    * inside `root` by the kernel (openat2 RESOLVE_IN_ROOT), existing files are replaced, whiteouts are ordinary names.

@@ -4,16 +4,22 @@ import { StrataError } from '../errors/index.ts';
 import type { DiffID } from '../oci/index.ts';
 import { createSweeper, openat, statInRoot } from '../sys/index.ts';
 import { decompress } from './decompress.ts';
+import { readSource } from './file-source.ts';
 import type { JobContext } from './jobs.ts';
 import { Allowance } from './limits.ts';
 import { TarParser } from './tar-parser.ts';
 import { type Implied, TreeWriter } from './tree-writer.ts';
-import type { LayerMeasure, UnpackOptions } from './types.ts';
+import type { LayerFile, LayerMeasure, UnpackOptions } from './types.ts';
 
 const { O_DIRECTORY, O_RDONLY } = constants;
 
 /** Decompresses, hashes and extracts a layer in one pass. */
-export async function unpackLayer(folder: string, options: UnpackOptions, context: JobContext): Promise<LayerMeasure> {
+export async function unpackLayer(
+  folder: string,
+  options: UnpackOptions,
+  context: JobContext,
+  file?: LayerFile,
+): Promise<LayerMeasure> {
   const allowance = new Allowance(options);
   const root = openat(-100, folder, O_RDONLY | O_DIRECTORY);
   const lowers = (options.parents ?? []).map((path) => openat(-100, path, O_RDONLY | O_DIRECTORY));
@@ -28,7 +34,12 @@ export async function unpackLayer(folder: string, options: UnpackOptions, contex
   });
   try {
     const hash = createHash('sha256');
-    const tarSize = await feed(writer, options.compression, allowance, context, (chunk) => hash.update(chunk));
+    const own = file && readSource(file, options.compression === 'none', (bytes) => context.tell(bytes));
+    const source = own ?? context.source;
+    const tarSize = await feed(writer, options.compression, allowance, source, (chunk) => {
+      context.check();
+      hash.update(chunk);
+    });
     const diffID = `sha256:${hash.digest('hex')}` as DiffID;
     if (options.expect !== undefined && options.expect !== diffID) {
       throw new StrataError('data_loss', `wrong diff id calculated on extraction "${diffID}"`, {
@@ -49,7 +60,7 @@ export async function feed(
   writer: TreeWriter,
   compression: UnpackOptions['compression'] | 'bzip2' | 'xz',
   allowance: Allowance,
-  context: JobContext,
+  source: AsyncIterable<Uint8Array>,
   see: (chunk: Uint8Array) => void,
 ): Promise<number> {
   const parser = new TarParser(writer);
@@ -57,13 +68,12 @@ export async function feed(
   let plain = 0;
   const sweep = createSweeper();
   async function* counted() {
-    for await (const chunk of context.source) {
+    for await (const chunk of source) {
       compressed += chunk.length;
       yield chunk;
     }
   }
   for await (const chunk of decompress(counted(), compression)) {
-    context.check();
     plain += chunk.length;
     allowance.expanded(plain, compressed);
     see(chunk);

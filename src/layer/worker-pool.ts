@@ -159,6 +159,8 @@ class Feed {
   readonly #send: (message: ToWorker, transfer?: ArrayBuffer[]) => void;
   #source: AsyncIterator<Uint8Array> | undefined;
   #unread = 0;
+  /** Bytes that the job has read of a source of its own. */
+  #own = 0;
   #stopped = false;
   #wake: () => void = () => {};
 
@@ -176,6 +178,11 @@ class Feed {
   }
 
   read(bytes: number): void {
+    if (this.#source === undefined) {
+      this.#own += bytes;
+      this.#ports.progress?.(this.#own);
+      return;
+    }
     this.#unread -= bytes;
     this.#wake();
   }
