@@ -33,8 +33,9 @@ export function addImageTransferRoutes(app: FastifyInstance, verbs: ImageVerbs, 
   verbs.on('POST', 'push', (name, request, reply) => push(backend, name, request, reply));
 }
 
+/** A name without a tag means all tags of the repository: `docker pull --all-tags`; for one, the client gives `latest`. */
 function pullReference(name: string, tag: string): Reference {
-  if (tag === '') return withDefaultTag(parseReference(name));
+  if (tag === '') return parseReference(name);
   if (isDigest(tag)) return parseReference(`${name.split('@')[0]}@${tag}`);
   const { tag: _given, ...ref } = parseReference(name);
   return parseReference(`${familiarRepository(ref)}:${tag}`);
@@ -53,6 +54,7 @@ async function pull(backend: Backend, request: FastifyRequest, reply: FastifyRep
   try {
     await backend.transfers.pull(ref, {
       signal: messages.signal,
+      allTags: ref.tag === undefined && ref.digest === undefined,
       progress(event) {
         if (!messages.started && event.status.startsWith('Pulling from ')) {
           held.push(event);
