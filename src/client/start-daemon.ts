@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFi
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { StrataError } from '../errors/index.ts';
+import { messageOf, StrataError } from '../errors/index.ts';
 
 export interface StartOptions {
   readonly socketPath: string;
@@ -38,7 +38,7 @@ export async function ensureDaemon(options: StartOptions): Promise<void> {
       { code: 'not_root', hint: 'run the command with sudo once; or start it with `sudo strata daemon --group GROUP`' },
     );
   }
-  mkdirSync(options.stateRoot, { recursive: true, mode: 0o711 });
+  makeStateRoot(options.stateRoot);
   const until = performance.now() + (options.timeout ?? 30_000);
   const lock = join(options.stateRoot, 'starting.pid');
   while (!takeLock(lock)) {
@@ -51,6 +51,20 @@ export async function ensureDaemon(options: StartOptions): Promise<void> {
     if (!(await answersAt(options.socketPath))) await start(options, until);
   } finally {
     rmSync(lock, { force: true });
+  }
+}
+
+/** Never in the kernel's own file systems, in which node's recursive mkdir does not end. */
+function makeStateRoot(path: string): void {
+  try {
+    mkdirSync(path, { recursive: !/^\/(proc|sys)\//.test(path), mode: 0o711 });
+  } catch (cause) {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+    throw new StrataError('failed_precondition', `cannot make the folder ${path} for the daemon: ${messageOf(cause)}`, {
+      code: 'bad_root',
+      hint: 'set STRATA_STATE_ROOT to a folder that can be written to',
+      cause,
+    });
   }
 }
 

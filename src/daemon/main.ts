@@ -1,11 +1,11 @@
 /** `strata daemon`: the engine and its API in one process. */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createApi, sweepFailedSteps } from '../api/index.ts';
 import { createEngine, defaultConfigFile, type EngineConfig, loadConfig, mergeConfig } from '../engine/index.ts';
 import { formatError, StrataError, toStrataError } from '../errors/index.ts';
 import { returnFreedMemory } from '../sys/index.ts';
+import { prepareRoot, toRootError } from './roots.ts';
 
 export interface DaemonFlags {
   readonly config: EngineConfig;
@@ -111,17 +111,29 @@ async function serve(flags: DaemonFlags): Promise<void> {
   // Whatever a caller's umask was: layers carry exact modes, and state folders are private by their own mode.
   process.umask(0o022);
   returnFreedMemory();
-  mkdirSync(flags.config.stateRoot, { recursive: true, mode: 0o700 });
+  const { dataRoot, stateRoot } = flags.config;
+  const data = { what: 'data root', option: '--data-root', path: dataRoot, mode: 0o711 };
+  prepareRoot(data);
+  prepareRoot({ what: 'state root', option: '--state-root', path: stateRoot, mode: 0o700 });
   const stop = Promise.withResolvers<void>();
   const log = (line: string) => void process.stderr.write(`strata daemon: ${line}\n`);
-  const engine = await createEngine(flags.config, { ...threadsOfBundle(), log });
+  const engine = await createEngine(flags.config, { ...threadsOfBundle(), log }).catch((error: unknown) => {
+    throw toRootError(error, data);
+  });
   await sweepFailedSteps(engine);
   const api = createApi({ ...engine, shutdown: () => stop.resolve() });
-  await api.listen({
-    socketPath: flags.socketPath,
-    mode: flags.group === undefined ? 0o600 : 0o660,
-    ...(flags.group !== undefined && { group: flags.group }),
-  });
+  try {
+    await api.listen({
+      socketPath: flags.socketPath,
+      mode: flags.group === undefined ? 0o600 : 0o660,
+      ...(flags.group !== undefined && { group: flags.group }),
+    });
+  } catch (error) {
+    // Nobody can reach this engine: it must not stay behind.
+    await api.close();
+    await engine.close();
+    throw error;
+  }
   log(`listening on unix://${flags.socketPath}`);
   process.on('SIGTERM', () => stop.resolve());
   process.on('SIGINT', () => stop.resolve());
