@@ -8,6 +8,9 @@ export const command = defineCommand({
   flags: {},
   async run({ args }) {
     const { runDaemon } = await import('../../../daemon/main.ts');
-    return await runDaemon(args);
+    const code = await runDaemon(args);
+    // A start that failed halfway may have left threads and timers, which would keep the process for ever.
+    if (code !== 0) process.exit(code);
+    return code;
   },
 });
