@@ -24,8 +24,6 @@ export function assertSupportedHost(host: HostConfig): void {
   }
   if (given['UsernsMode'] && given['UsernsMode'] !== 'host')
     throw refuse(`invalid userns mode: ${given['UsernsMode']}`);
-  if (listed(given['Links']))
-    throw refuse('links are not supported: put both containers on one network and use their names');
 }
 
 function listed(value: unknown): boolean {

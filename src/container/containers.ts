@@ -20,6 +20,7 @@ import { joinNetwork, requestedNetworks } from './join-network.ts';
 import { hasLabels } from './label-filter.ts';
 import { launch } from './launch.ts';
 import { checkHostConfig, hostConfigWarnings, resourcesOf } from './limits.ts';
+import { checkLinks } from './links.ts';
 import { logSize } from './log-file.ts';
 import { queryLogs } from './log-query.ts';
 import { collectMountPoints, type MountPoint } from './mount-points.ts';
@@ -93,6 +94,7 @@ export function createContainers(options: ContainerOptions): Containers {
     store.refuseTaken(name);
     const { host } = spec;
     checkHostConfig(host);
+    checkLinks(host, store);
     const config = mergeConfig(spec.config, spec.image?.config ?? {}, id, host.NetworkMode ?? '');
     const [path = '', ...args] = commandOf(config);
     portsToPublish(config, host);

@@ -1,8 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Networks } from '../network/index.ts';
+import { linkLines } from './links.ts';
 import type { ContainerRecord } from './record.ts';
 import type { SpecMount } from './spec.ts';
+import type { ContainerStore } from './store.ts';
 
 /**
  * /etc/hosts, /etc/hostname and /etc/resolv.conf of a container: files beside its log, mounted over the image's own unless
@@ -12,6 +14,7 @@ export async function containerFiles(
   record: ContainerRecord,
   folders: { readonly own: string; readonly shared: string | undefined },
   networks: Networks,
+  store: ContainerStore,
 ): Promise<readonly SpecMount[]> {
   const taken = new Set(record.mounts.map(({ Destination }) => Destination));
   const access = record.host.ReadonlyRootfs ? 'ro' : 'rw';
@@ -29,7 +32,9 @@ export async function containerFiles(
   const files: Record<string, string> = {
     '/etc/hostname': `${record.config.Hostname}\n`,
     '/etc/resolv.conf': await resolvConf(record, networks),
-    ...(!host || record.host.ExtraHosts?.length ? { '/etc/hosts': hosts(record) } : {}),
+    ...(!host || record.host.ExtraHosts?.length
+      ? { '/etc/hosts': hosts(record, linkLines(record, record.networks, store)) }
+      : {}),
   };
   const mounts: SpecMount[] = [];
   for (const [destination, text] of Object.entries(files)) {
@@ -41,7 +46,7 @@ export async function containerFiles(
   return mounts;
 }
 
-function hosts(record: ContainerRecord): string {
+function hosts(record: ContainerRecord, links: readonly string[]): string {
   const { Hostname = '', Domainname = '' } = record.config;
   const lines = [
     '127.0.0.1\tlocalhost',
@@ -57,6 +62,7 @@ function hosts(record: ContainerRecord): string {
     const ip = entry.slice(at + 1);
     lines.push(`${ip === 'host-gateway' ? gateway : ip}\t${entry.slice(0, at)}`);
   }
+  lines.push(...links);
   const names = Domainname ? `${Hostname}.${Domainname} ${Hostname}` : Hostname;
   for (const { IPAddress } of Object.values(record.networks)) if (IPAddress) lines.push(`${IPAddress}\t${names}`);
   return `${lines.join('\n')}\n`;

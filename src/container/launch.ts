@@ -45,7 +45,12 @@ export async function launch(record: ContainerRecord, joined: JoinedNetwork, par
     own: parts.folderOf(id),
     shared: joined.shared === undefined ? undefined : parts.folderOf(joined.shared),
   };
-  const injected = await containerFiles({ ...record, networks: joined.endpoints }, folders, parts.networks);
+  const injected = await containerFiles(
+    { ...record, networks: joined.endpoints },
+    folders,
+    parts.networks,
+    parts.store,
+  );
   makeWorkingDir(root, config.WorkingDir || '/');
   // Where the user mounts something, Docker leaves a folder behind; where the engine does, nothing.
   makeStubs(root, mountTargets(record));

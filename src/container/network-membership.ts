@@ -24,7 +24,7 @@ export function createMembership({
 }: MembershipParts): Pick<Containers, 'connectNetwork' | 'disconnectNetwork'> {
   /** The names that the container resolves by and those of its networks are in files that are mounted. */
   async function rewriteFiles(id: string): Promise<void> {
-    await containerFiles(store.get(id), { own: folderOf(id), shared: undefined }, networks);
+    await containerFiles(store.get(id), { own: folderOf(id), shared: undefined }, networks, store);
   }
 
   return {

@@ -223,7 +223,12 @@ test('an internal network leads nowhere', async () => {
     NetworkMode: 'inner',
   });
   assert.equal(out, '0\n');
+  const id = await serve('among us', { NetworkMode: 'inner' }, {}, 'inmate');
+  assert.equal(await inside('nc -w 2 inmate 80 < /dev/null', { NetworkMode: 'inner' }), 'among us\n');
+  await host.containers.remove(id, { force: true });
+  const { bridge } = host.parts.networks.get('inner');
   await host.parts.networks.remove('inner');
+  assert.deepEqual(rules(bridge!), []);
 });
 
 test('none has loopback alone, host everything', async () => {
@@ -257,4 +262,13 @@ test('a namespace given back serves the next container, with nothing left of the
   const before = readdirSync(join(host.stateRoot, 'netns')).length;
   await inside('true', { CapAdd: ['NET_ADMIN'] });
   assert.ok(readdirSync(join(host.stateRoot, 'netns')).length <= before, 'one that could be changed is not used again');
+});
+
+test('a link gives another container a name, on the default bridge, too', async () => {
+  const id = await serve('linked', {}, {}, 'target');
+  assert.equal(await inside('nc -w 2 nick 80 < /dev/null', { Links: ['target:nick'] }), 'linked\n');
+  await assert.rejects(inside('true', { Links: ['nobody:x'] }), {
+    message: 'could not get container for nobody: No such container: nobody',
+  });
+  await host.containers.remove(id, { force: true });
 });

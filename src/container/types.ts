@@ -43,6 +43,8 @@ export interface HostConfig {
   readonly DnsSearch?: readonly string[];
   readonly DnsOptions?: readonly string[];
   readonly ExtraHosts?: readonly string[];
+  /** Other containers by names of this one's own: `container:alias`. */
+  readonly Links?: readonly string[];
   readonly RestartPolicy?: { readonly Name: string; readonly MaximumRetryCount?: number };
   readonly Memory?: number;
   readonly MemorySwap?: number;

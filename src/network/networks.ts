@@ -2,6 +2,7 @@ import type { Database } from '../db/index.ts';
 import { StrataError } from '../errors/index.ts';
 import { createDefaultBridge, type DefaultBridge } from './default-bridge.ts';
 import { deleteLink, freeSubnet, subnetsOf } from './free-subnet.ts';
+import { forgetInternalTraffic } from './internal-traffic.ts';
 import { createPool } from './pool.ts';
 import { portTable } from './ports.ts';
 import { hostResolvers } from './resolvers.ts';
@@ -79,6 +80,7 @@ export function createNetworks(options: NetworkOptions): Networks {
           { hint: 'stop the containers that use it first' },
         );
       store.delete(network.id);
+      await forgetInternalTraffic(network);
       await deleteLink(network.bridge!);
     },
     async prune({ labels = [] } = {}) {

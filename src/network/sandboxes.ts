@@ -5,6 +5,7 @@ import type { Database } from '../db/index.ts';
 import { createNetworkNamespace, removeNetworkNamespace } from '../sys/index.ts';
 import { giveBackAddress, takeAddress } from './addresses.ts';
 import { hardwareAddress } from './hardware-address.ts';
+import { passInternalTraffic } from './internal-traffic.ts';
 import { createNetavark, type NetavarkAnswer, type NetavarkRequest } from './netavark.ts';
 import { choosePorts, type Published } from './ports.ts';
 import { routeOut } from './route-out.ts';
@@ -93,6 +94,7 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
         const request = requestOf(attach, ips, published);
         save(path, request);
         createNetworkNamespace(path);
+        for (const { network } of attach.networks) await passInternalTraffic(network);
         const answer = attach.networks.length > 0 ? await netavark.setup(path, request) : {};
         if (attach.networks.length !== 1) await routeOut(path, attach.networks, request);
         return { path, published, endpoints: endpointsOf(attach, answer) };
@@ -116,6 +118,7 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
       };
       save(path, after);
       try {
+        await passInternalTraffic(network);
         const answer = await netavark.setup(path, added);
         await routeOut(path, members(after, networks), after);
         return endpointsOf(attach, answer)[network.name]!;

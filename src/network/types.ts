@@ -15,6 +15,8 @@ export interface EndpointSettings {
   readonly NetworkID?: string;
   readonly EndpointID?: string;
   readonly DNSNames?: readonly string[];
+  /** Other containers by names of this one's own: `container:alias`. */
+  readonly Links?: readonly string[];
   /** Address that the user asked for. */
   readonly IPAMConfig?: { readonly IPv4Address?: string };
   /** Hardware address that the user asked for; not one of Docker's fields. */
