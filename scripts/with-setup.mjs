@@ -47,6 +47,12 @@ const packages = [
     scripts: ['test', 'conformance'],
     unless: 'docker',
   },
+  {
+    name: 'docker-compose',
+    why: 'projects of several containers, in the tests',
+    scripts: ['test'],
+    unless: 'docker-compose',
+  },
   { name: 'zstd', why: 'zstd archives in the tests', scripts: ['test', 'conformance'] },
 ];
 

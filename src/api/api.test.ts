@@ -162,6 +162,8 @@ test('names with slashes reach the image', async () => {
 test('the fields of an image change with the version', async () => {
   assert.equal((await call('GET', '/v1.43/images/json')).json[0].VirtualSize, 7);
   assert.ok(!('VirtualSize' in (await call('GET', '/v1.44/images/json')).json[0]));
+  assert.equal((await call('GET', '/v1.44/images/busybox/json')).json.ContainerConfig.Volumes, null);
+  assert.ok(!('ContainerConfig' in (await call('GET', '/v1.45/images/busybox/json')).json));
 });
 
 test('a container of another platform is not made from the image', async () => {

@@ -44,6 +44,8 @@ export function assertSupported(version: string): void {
 const retired = {
   /** Equal to `Size` since layers are no longer shared between graph drivers. */
   VirtualSize: '1.44',
+  /** What the container of a build step was made of; empty for long, and still looked into by docker-compose 1. */
+  ContainerConfig: '1.45',
   /** `<none>:<none>` in place of empty name lists. */
   noneNames: '1.43',
 } as const;

@@ -56,7 +56,8 @@ export function inspectImage(
     ...(config.created !== undefined && { Created: config.created }),
     DockerVersion: '',
     Author: config.author ?? '',
-    ...(before(facts.version, 'VirtualSize') && { Container: '', VirtualSize: image.size }),
+    ...(before(facts.version, 'VirtualSize') && { VirtualSize: image.size }),
+    ...(before(facts.version, 'ContainerConfig') && { ContainerConfig: noConfig }),
     Architecture: config.architecture,
     ...(config.variant && { Variant: config.variant }),
     Os: config.os,
@@ -71,6 +72,27 @@ export function inspectImage(
     Config: imageConfigView(image),
   };
 }
+
+/** Go's empty ContainerConfig. */
+const noConfig = {
+  Hostname: '',
+  Domainname: '',
+  User: '',
+  AttachStdin: false,
+  AttachStdout: false,
+  AttachStderr: false,
+  Tty: false,
+  OpenStdin: false,
+  StdinOnce: false,
+  Env: null,
+  Cmd: null,
+  Image: '',
+  Volumes: null,
+  WorkingDir: '',
+  Entrypoint: null,
+  OnBuild: null,
+  Labels: null,
+};
 
 function imageConfigView(image: Image): Record<string, unknown> {
   const given = Object.entries(image.config.config ?? {}).filter(([, value]) => value !== undefined);
