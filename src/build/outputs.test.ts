@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Descriptor, Index, Manifest } from '../oci/index.ts';
@@ -184,6 +184,18 @@ test('folders and tars take the files of each platform', async () => {
       .sort(),
     ['linux_amd64/amd64', 'linux_arm64/arm64'],
   );
+});
+
+test('with SOURCE_DATE_EPOCH all files of a folder or a tar have that time', async () => {
+  const dir = host.context({ Dockerfile: 'FROM busybox\nCOPY f /d/f\nRUN echo > /d/new\n', f: 'file' });
+  utimesSync(join(dir, 'f'), 1_500_000_000, 1_500_000_000);
+  const buildArgs = { SOURCE_DATE_EPOCH: '1600000000' };
+  const dest = join(host.top, 'dated');
+  await host.build(dir, { buildArgs, outputs: [{ type: 'local', dest, attributes: {} }] });
+  await host.build(dir, { buildArgs, outputs: [{ type: 'tar', dest: `${dest}.tar`, attributes: {} }] });
+  for (const name of ['f', 'new']) assert.equal(statSync(join(dest, 'd', name)).mtimeMs, 1_600_000_000_000, name);
+  const listed = spawnSync('tar', ['--utc', '--full-time', '-tvf', `${dest}.tar`], { encoding: 'utf8' }).stdout;
+  for (const line of listed.trim().split('\n')) assert.match(line, / 2020-09-13 12:26:40 /);
 });
 
 test('with SOURCE_DATE_EPOCH and rewrite-timestamp two builders make the same bytes', async () => {

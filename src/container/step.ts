@@ -85,9 +85,8 @@ async function injectedMounts(step: Step, bundle: string, networks: Networks): P
     ...(options.length > 0 ? [`options ${options.join(' ')}`] : []),
   ];
   const hosts = [
-    '127.0.0.1\tlocalhost buildkitsandbox',
+    `127.0.0.1\tlocalhost ${step.hostname ?? 'buildkitsandbox'}`,
     '::1\tlocalhost ip6-localhost ip6-loopback',
-    ...(step.hostname ? [`127.0.0.1\t${step.hostname}`] : []),
     ...(step.extraHosts ?? []).map(({ host, ip }) => `${ip}\t${host}`),
   ];
   const files = { '/etc/resolv.conf': resolv, '/etc/hosts': hosts };
@@ -116,7 +115,7 @@ function specInput(
           destination: mount.target,
           type: 'tmpfs',
           source: 'tmpfs',
-          options: ['nosuid', 'nodev', ...(mount.source.size === undefined ? [] : [`size=${mount.source.size}`])],
+          options: ['nosuid', ...(mount.source.size === undefined ? [] : [`size=${mount.source.size}`])],
         },
   );
   return {

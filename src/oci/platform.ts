@@ -13,6 +13,13 @@ const architectures: Readonly<Record<string, Pick<Platform, 'architecture' | 'va
   ia32: { architecture: '386' },
 };
 
+/** Words that stand for an architecture when they stand alone; others may only follow an operating system. */
+const knownArchitectures: ReadonlySet<string> = new Set(
+  '386 amd64 arm arm64 armbe arm64be loong64 mips mipsle mips64 mips64le ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm'.split(
+    ' ',
+  ),
+);
+
 /** `os/architecture[/variant]`, in the form that containerd's `platforms` package normalises to. */
 export function parsePlatform(text: string): Platform {
   const parts = text.split('/');
@@ -26,6 +33,13 @@ export function parsePlatform(text: string): Platform {
   if (parts.length === 1) {
     const word = parts[0]!.toLowerCase();
     if (knownSystems.includes(word)) return normalise(word, hostPlatform().architecture, undefined);
+    if (!Object.hasOwn(architectures, word) && !knownArchitectures.has(word)) {
+      throw new StrataError(
+        'invalid_argument',
+        `${JSON.stringify(text)}: unknown operating system or architecture: invalid argument`,
+        { code: 'invalid_platform', hint: 'a platform is os/architecture[/variant], for example linux/amd64' },
+      );
+    }
     return normalise('linux', word, undefined);
   }
   return normalise(parts[0]!.toLowerCase(), parts[1]!.toLowerCase(), parts[2]?.toLowerCase());

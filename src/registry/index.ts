@@ -18,6 +18,7 @@ export { checkImageManifest, parseImageConfig } from './image-manifest.ts';
 export type { ListMember, ManifestLists } from './manifest-lists.ts';
 export { createManifestLists } from './manifest-lists.ts';
 export { registryMigrations } from './migrations.ts';
+export { networkError } from './network-error.ts';
 export type { RemoteDocument } from './remote-image.ts';
 export { inspectRemote } from './remote-image.ts';
 export { createTransfers } from './transfers.ts';

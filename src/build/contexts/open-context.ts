@@ -83,10 +83,24 @@ async function unpackOrKeep(shop: Workshop, file: string, dir: string, work: Wor
 async function httpContext(shop: Workshop, url: string, work: Work): Promise<OpenContext> {
   const filename = 'context';
   const op = httpOp(shop, { url, filename });
-  const { result } = (await op.lookup([], work)) ?? (await op.run([], work));
+  const { result } = await download(op, work);
   if (result.kind !== 'tree') throw new Error('a download is a tree');
   const file = join(result.source.root, filename);
   return ownFolder(shop, splitCredentials(url).bare, (dir) => unpackOrKeep(shop, file, dir, work));
+}
+
+async function download(op: ReturnType<typeof httpOp>, work: Work) {
+  try {
+    return (await op.lookup([], work)) ?? (await op.run([], work));
+  } catch (error) {
+    if (!(error instanceof StrataError) || error.kind === 'cancelled') throw error;
+    const { kind, message, code, hint } = error;
+    throw new StrataError(kind, `failed to read downloaded context: ${message}`, {
+      code,
+      cause: error,
+      ...(hint !== undefined && { hint }),
+    });
+  }
 }
 
 async function gitContext(shop: Workshop, url: string, work: Work, secrets?: GitSecrets): Promise<OpenContext> {

@@ -70,7 +70,10 @@ async function readOutside(path: string): Promise<string | undefined> {
 }
 
 function unreadable(path: string, cause: unknown): StrataError {
-  return new StrataError('invalid_argument', `failed to read dockerfile: ${basename(path)}: ${messageOf(cause)}`, {
+  const why = isErrno(cause, 'EISDIR')
+    ? `read ${basename(path)}: is a directory`
+    : `${basename(path)}: ${messageOf(cause)}`;
+  return new StrataError('invalid_argument', `failed to read dockerfile: ${why}`, {
     cause,
   });
 }

@@ -11,7 +11,7 @@ import { destinationOf, type Exporting } from './export.ts';
 
 /** Copies the files of the last stage into a folder; several platforms go to folders of their own. */
 export async function exportLocal(exporting: Exporting): Promise<BuildResult> {
-  const { plant, session, built, output } = exporting;
+  const { plant, session, built, output, epoch } = exporting;
   const dest = destinationOf(output);
   await session.step({ kind: 'export', name: 'exporting to client directory' }, async (work) => {
     // The daemon is root; what it makes belongs to whom the place belongs to.
@@ -28,6 +28,7 @@ export async function exportLocal(exporting: Exporting): Promise<BuildResult> {
             look: { chown: owner },
             target: { upper: folder, lowers: [], path: '/', contentsOnly: true },
             digest: false,
+            ...(epoch !== undefined && { epoch }),
           },
           work,
         ),
@@ -57,13 +58,13 @@ async function ownerOf(path: string): Promise<{ uid: number; gid: number }> {
 
 /** Writes the files of the last stage as one tar; several platforms are folders of it. */
 export async function exportTar(exporting: Exporting): Promise<BuildResult> {
-  const { plant, session, built, output } = exporting;
+  const { plant, session, built, output, epoch } = exporting;
   const dest = destinationOf(output);
   await session.step({ kind: 'export', name: 'exporting to client tarball' }, async ({ signal }) => {
     const unfinished = `${dest}.partial-${process.pid}`;
     const tar = (root: string) => plant.shop.layers.stream(root, { signal });
     try {
-      if (folderOf(exporting, built[0]!) === '') {
+      if (folderOf(exporting, built[0]!) === '' && epoch === undefined) {
         await withMount(plant.shop, built[0]!.root.snapshot, (root) =>
           pipeline(tar(root), createWriteStream(unfinished), { signal }),
         );
@@ -81,14 +82,18 @@ async function* inFolders(
   tar: (root: string) => AsyncIterable<Uint8Array>,
 ): AsyncGenerator<NewTarEntry> {
   const { snapshots } = exporting.plant.shop;
+  const { epoch } = exporting;
+  // As BuildKit: with SOURCE_DATE_EPOCH every file has that time, be it later or earlier.
+  const dated = epoch === undefined ? {} : { mtimeSeconds: epoch, mtimeNanoseconds: 0 };
   for (const stage of exporting.built) {
     const folder = folderOf(exporting, stage);
-    yield { header: { path: `${folder}/`, type: 'dir', mode: 0o755 } };
+    const prefix = folder === '' ? '' : `${folder}/`;
+    if (prefix !== '') yield { header: { path: prefix, type: 'dir', mode: 0o755, ...dated } };
     const mounted = await snapshots.mount(stage.root.snapshot);
     try {
       for await (const { header, body } of readTar(tar(mounted.target))) {
-        const link = header.type === 'hardlink' ? `${folder}/${header.link}` : header.link;
-        yield { header: { ...header, path: `${folder}/${header.path}`, link }, body };
+        const link = header.type === 'hardlink' ? `${prefix}${header.link}` : header.link;
+        yield { header: { ...header, path: `${prefix}${header.path}`, link, ...dated }, body };
       }
     } finally {
       await mounted.unmount();

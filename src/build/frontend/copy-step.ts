@@ -58,7 +58,7 @@ function checkChecksum(instruction: Copying): void {
   }
   const { kind } = classifySource(instruction.sources[0]!);
   if (kind === 'path') {
-    throw new StrataError('invalid_argument', "checksum can't be specified for non-HTTP(S) sources");
+    throw new StrataError('invalid_argument', 'checksum requires HTTP(S) or Git sources');
   }
   if (kind === 'http') checkDigest(instruction.checksum);
 }

@@ -1,6 +1,13 @@
 import type { Dockerfile, Instruction, RunInstruction, Stage } from '../../dockerfile/index.ts';
-import { checkCopySource, expandWord, parseRunMounts, suggestion, withExcerpt } from '../../dockerfile/index.ts';
-import { StrataError } from '../../errors/index.ts';
+import {
+  checkCopySource,
+  expandWord,
+  parseRunMounts,
+  suggestion,
+  withExcerpt,
+  withSuggestion,
+} from '../../dockerfile/index.ts';
+import { messageOf, StrataError } from '../../errors/index.ts';
 import { type Platform, parsePlatform } from '../../oci/index.ts';
 import { at } from './locate.ts';
 import type { Scope } from './scope.ts';
@@ -78,15 +85,17 @@ function readPlatform(text: string, globals: Scope, escapeToken: string): Platfo
   try {
     return parsePlatform(value);
   } catch (cause) {
-    throw new StrataError('invalid_argument', `failed to parse platform ${value}: ${platformFault(value)}`, { cause });
+    throw new StrataError('invalid_argument', `failed to parse platform ${value}: ${platformFault(value, cause)}`, {
+      cause,
+    });
   }
 }
 
-function platformFault(value: string): string {
+function platformFault(value: string, cause: unknown): string {
   const parts = value.split('/');
   const pattern = '^[A-Za-z0-9_.-]+$';
   const component = parts.length > 3 ? parts.slice(2).join('/') : parts.find((part) => !new RegExp(pattern).test(part));
-  if (component === undefined) return 'invalid argument';
+  if (component === undefined) return messageOf(cause);
   return `"${component}" is an invalid component of "${value}": platform specifier component must match "${pattern}": invalid argument`;
 }
 
@@ -101,7 +110,8 @@ export function findTarget(nodes: readonly StageNode[], target: string | undefin
   const node = findByName(nodes, target);
   if (node) return node;
   const names = namesOf(nodes);
-  throw new StrataError('invalid_argument', `target stage ${JSON.stringify(target)} could not be found`, {
+  const message = `target stage ${JSON.stringify(target)} could not be found`;
+  throw new StrataError('invalid_argument', withSuggestion(message, target, names, true), {
     code: 'target_not_found',
     ...(names.length > 0 && { hint: `stages here: ${names.join(', ')}` }),
   });

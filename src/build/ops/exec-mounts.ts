@@ -179,6 +179,8 @@ export class ExecMounts {
 
   async #ssh(one: Extract<ExecMount, { type: 'ssh' }>, { ssh }: ExecSecrets): Promise<void> {
     const socket = ssh.get(one.id);
+    // A program that looks for the agent says by itself that nobody answers there.
+    if (!this.env.some((line) => line.startsWith('SSH_AUTH_SOCK='))) this.env.push(`SSH_AUTH_SOCK=${one.target}`);
     if (socket === undefined) {
       if (!one.required) return;
       throw new StrataError('not_found', `unset ssh forward key ${one.id}`, {
@@ -192,7 +194,6 @@ export class ExecMounts {
     chownSync(path, one.owner.uid, one.owner.gid);
     chmodSync(path, one.owner.mode);
     this.mounts.push({ target: one.target, readonly: false, source: { kind: 'bind', path } });
-    if (!this.env.some((line) => line.startsWith('SSH_AUTH_SOCK='))) this.env.push(`SSH_AUTH_SOCK=${one.target}`);
   }
 
   #script(one: Extract<ExecMount, { type: 'script' }>): void {

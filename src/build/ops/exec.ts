@@ -1,5 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
-import { resolveUser } from '../../account/index.ts';
+import { type ResolvedUser, resolveUser } from '../../account/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { formatPlatform, hostPlatform, type Platform, platformMatches } from '../../oci/index.ts';
 import type { ActiveSnapshot } from '../../snapshot/index.ts';
@@ -134,7 +134,7 @@ async function execute(
   try {
     await mounts.open(spec.mounts, inputs, secrets);
     return await withMount(shop, active, async (root) => {
-      const user = resolveUser(root, spec.user);
+      const user = userOf(root, spec);
       const env = withHome([...spec.env, ...secrets.proxy, ...mounts.env], user.home);
       const { args, cwd, network, insecure, hostname, extraHosts, shmSize, ulimits, cgroupParent } = spec;
       const ended = await shop.executor.run(
@@ -161,6 +161,20 @@ async function execute(
   } finally {
     stdout.end();
     stderr.end();
+  }
+}
+
+function userOf(root: string, { user, args }: ExecSpec): ResolvedUser {
+  try {
+    return resolveUser(root, user);
+  } catch (error) {
+    if (!(error instanceof StrataError)) throw error;
+    const { kind, code, hint, message } = error;
+    throw new StrataError(kind, `process ${JSON.stringify(args.join(' '))} did not complete successfully: ${message}`, {
+      code,
+      cause: error,
+      ...(hint !== undefined && { hint }),
+    });
   }
 }
 

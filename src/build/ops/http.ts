@@ -5,7 +5,8 @@ import { basename, join } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { request } from 'undici';
-import { messageOf, StrataError } from '../../errors/index.ts';
+import { StrataError } from '../../errors/index.ts';
+import { networkError } from '../../registry/index.ts';
 import type { DownloadRow as Download } from '../cache/downloads.ts';
 import { digestOf } from '../cache/keys.ts';
 import type { Op, Outcome, Work } from '../solver/vertex.ts';
@@ -102,7 +103,12 @@ async function send(url: URL, headers: Record<string, string>, work: Work) {
     return await request(url, { method: 'GET', headers: { 'user-agent': 'strata', ...headers }, signal: work.signal });
   } catch (cause) {
     work.signal.throwIfAborted();
-    throw new StrataError('unavailable', `failed to do request: Get "${url}": ${messageOf(cause)}`, { cause });
+    const { code, message, hint } = networkError('GET', url, cause);
+    throw new StrataError('unavailable', `failed to load cache key: ${message}`, {
+      code,
+      cause,
+      ...(hint !== undefined && { hint }),
+    });
   }
 }
 
@@ -110,7 +116,9 @@ async function fetchFile(shop: Workshop, spec: HttpSpec, work: Work): Promise<Do
   const answer = await ask(spec.url, {}, work);
   if (answer.statusCode < 200 || answer.statusCode >= 300) {
     drop(answer.body);
-    throw new StrataError('not_found', `invalid response status ${answer.statusCode}`, { code: 'download_failed' });
+    throw new StrataError('not_found', `failed to load cache key: invalid response status ${answer.statusCode}`, {
+      code: 'download_failed',
+    });
   }
   const folder = await mkdtemp(join(shop.trees, 'download-'));
   try {
