@@ -13,7 +13,10 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stampFile = join(root, 'node_modules', '.strata-setup.json');
 
-/** Debian packages, and why each is needed. `scripts` limits a package to the scripts that use it. */
+/**
+ * Debian packages, and why each is needed. `scripts` limits a package to the scripts that use it, `unless` names a
+ * program that makes it needless, `before` is what the same thing is called in older releases.
+ */
 const packages = [
   { name: 'crun', why: 'starts containers and RUN steps' },
   { name: 'conmon', why: 'keeps a detached container’s output and exit code' },
@@ -42,7 +45,8 @@ const packages = [
   { name: 'dpkg-dev', why: 'fetches the source of nginx for the tests', scripts: ['test'] },
   { name: 'skopeo', why: 'a second client that the tests read images with', scripts: ['test'] },
   {
-    name: 'docker.io',
+    name: 'docker-cli',
+    before: 'docker.io',
     why: 'the real docker client, for the tests that drive Strata with it',
     scripts: ['test', 'conformance'],
     unless: 'docker',
@@ -96,7 +100,7 @@ function ensurePackages() {
       .filter((line) => line.endsWith(' installed'))
       .map((line) => line.split(' ')[0]) ?? fail('dpkg is not here: the set-up knows Debian 12 and 13.'),
   );
-  const missing = wanted.filter((p) => !have.has(p.name));
+  const missing = wanted.filter((p) => !have.has(p.name) && !have.has(p.before));
   if (missing.length === 0) return;
   say('setting up: Debian packages that this machine lacks:');
   for (const p of missing) say(`            ${p.name.padEnd(16)} ${p.why}`);
@@ -105,13 +109,20 @@ function ensurePackages() {
   say('            apt-get update …');
   run('apt-get', ['update', '-qq'], 'apt-get update failed', { env });
   say('            apt-get install …');
+  const names = missing.map((p) => (p.before && !isOffered(p.name) ? p.before : p.name));
   run(
     'apt-get',
-    ['install', '-y', '-qq', '--no-install-recommends', '-o', 'Dpkg::Use-Pty=0', ...missing.map((p) => p.name)],
+    ['install', '-y', '-qq', '--no-install-recommends', '-o', 'Dpkg::Use-Pty=0', ...names],
     'apt-get install failed',
     { env, quiet: true },
   );
   say(`            done in ${seconds(started)}`);
+}
+
+/** Whether this release of Debian has the package. */
+function isOffered(name) {
+  const { stdout } = spawnSync('apt-cache', ['policy', name], { encoding: 'utf8' });
+  return /^ {2}Candidate: (?!\(none\))/m.test(stdout ?? '');
 }
 
 function runScript() {
