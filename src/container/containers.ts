@@ -33,6 +33,7 @@ import { endRemains } from './remains.ts';
 import { createBackoff, shouldRestart } from './restart-policy.ts';
 import { withContainerRoot } from './root-view.ts';
 import { type RuntimeFacts, runRuntime } from './runtime.ts';
+import { settleHost } from './settle-host.ts';
 import { parseSignal } from './signals.ts';
 import { readStats } from './stats.ts';
 import { createContainerStore } from './store.ts';
@@ -92,8 +93,8 @@ export function createContainers(options: ContainerOptions): Containers {
     const name = spec.name?.replace(/^\//, '') || randomName(store.isTaken);
     checkName(name);
     store.refuseTaken(name);
-    const { host } = spec;
-    checkHostConfig(host);
+    checkHostConfig(spec.host);
+    const host = settleHost(spec.host, options.runtime());
     checkLinks(host, store);
     const config = mergeConfig(spec.config, spec.image?.config ?? {}, id, host.NetworkMode ?? '');
     const [path = '', ...args] = commandOf(config);
@@ -597,6 +598,12 @@ export function createContainers(options: ContainerOptions): Containers {
     async update(ref, changes) {
       const record = store.get(ref);
       const host = { ...record.host, ...changes };
+      const swap = changes.MemorySwap || record.host.MemorySwap || 0;
+      if (swap > 0 && (changes.Memory ?? 0) > swap)
+        throw new StrataError(
+          'conflict',
+          'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time',
+        );
       checkHostConfig(host);
       if (hasProcess(record)) {
         const resources = join(bundleOf(record.id), 'resources.json');

@@ -138,6 +138,7 @@ function specInput(
     ulimits: host.Ulimits ?? [],
     sysctls: host.Sysctls ?? {},
     resources: resourcesOf(host, facts),
+    hostCgroups: host.CgroupnsMode === 'host',
     cgroupsPath: `${host.CgroupParent || '/strata'}/${id}`,
     devices: deviceNodes(host),
     ...(host.OomScoreAdj && { oomScoreAdj: host.OomScoreAdj }),

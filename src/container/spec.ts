@@ -47,6 +47,8 @@ export interface SpecInput {
   readonly sysctls: Readonly<Record<string, string>>;
   readonly resources: object;
   readonly cgroupsPath: string;
+  /** Whether it sees the cgroups of the host. */
+  readonly hostCgroups: boolean;
   readonly oomScoreAdj?: number;
   readonly devices: readonly DeviceNode[];
 }
@@ -171,7 +173,7 @@ function namespaces(input: SpecInput, facts: RuntimeFacts): object[] {
   if (input.uts === 'own') list.push({ type: 'uts' });
   if (input.network.kind !== 'host')
     list.push({ type: 'network', ...(input.network.kind === 'path' && { path: input.network.path }) });
-  if (facts.cgroups === 'v2' && !input.privileged) list.push({ type: 'cgroup' });
+  if (facts.cgroups === 'v2' && !input.hostCgroups) list.push({ type: 'cgroup' });
   return list;
 }
 

@@ -147,6 +147,7 @@ function specInput(
     ulimits: step.ulimits ?? [],
     sysctls: {},
     resources: {},
+    hostCgroups: step.insecure,
     cgroupsPath: `${step.cgroupParent ?? '/strata'}/${id}`,
     devices: [],
   };

@@ -48,6 +48,7 @@ export interface HostConfig {
   readonly RestartPolicy?: { readonly Name: string; readonly MaximumRetryCount?: number };
   readonly Memory?: number;
   readonly MemorySwap?: number;
+  readonly MemorySwappiness?: number;
   readonly NanoCpus?: number;
   readonly CpuShares?: number;
   readonly CpuQuota?: number;
@@ -71,6 +72,8 @@ export interface HostConfig {
   readonly LogConfig?: { readonly Type: string; readonly Config?: Readonly<Record<string, string>> };
   readonly VolumesFrom?: readonly string[];
   readonly CgroupParent?: string;
+  /** `private` (version 2 of cgroups has namespaces) or `host`. */
+  readonly CgroupnsMode?: string;
 }
 
 /** Docker's ContainerConfig: an image's RuntimeConfig and what only a container has. */

@@ -168,7 +168,7 @@ export function hostConfigView(host: HostConfig): Record<string, unknown> {
     out['NetworkMode'] = 'bridge';
   if (!host.RestartPolicy?.Name) out['RestartPolicy'] = hostDefaults['RestartPolicy'];
   else out['RestartPolicy'] = { MaximumRetryCount: 0, ...host.RestartPolicy };
-  if (!host.LogConfig?.Type) out['LogConfig'] = hostDefaults['LogConfig'];
+  if (!host.LogConfig) out['LogConfig'] = hostDefaults['LogConfig'];
   if (!host.ShmSize) out['ShmSize'] = hostDefaults['ShmSize'];
   if (!host.IpcMode) out['IpcMode'] = hostDefaults['IpcMode'];
   if (host.PortBindings) out['PortBindings'] = withBothFields(host.PortBindings);
@@ -205,6 +205,7 @@ function configView(container: Container): Record<string, unknown> {
     Labels: {},
     ...dropUndefined(given),
     ...(Object.keys(given.ExposedPorts ?? {}).length === 0 && { ExposedPorts: undefined }),
+    ...(Object.keys(given.Volumes ?? {}).length === 0 && { Volumes: null }),
   };
 }
 

@@ -1,0 +1,28 @@
+import type { RuntimeFacts } from './runtime.ts';
+import type { HostConfig } from './types.ts';
+
+/** What Docker makes of the host configuration of a request before it keeps it: defaults that depend on others. */
+export function settleHost(
+  given: HostConfig,
+  facts: Pick<RuntimeFacts, 'cgroups' | 'controllers' | 'swapLimit'>,
+): HostConfig {
+  const { MemorySwappiness: swappiness, PidsLimit: pids, ...rest } = given;
+  const swap = memorySwap(given, facts);
+  return {
+    ...rest,
+    CgroupnsMode: given.CgroupnsMode || (facts.cgroups === 'v2' ? 'private' : 'host'),
+    ...(swap !== undefined && { MemorySwap: swap }),
+    ...(typeof swappiness === 'number' && swappiness >= 0 && { MemorySwappiness: swappiness }),
+    ...(typeof pids === 'number' && pids > 0 && { PidsLimit: pids }),
+    ...(given.LogConfig && { LogConfig: { ...given.LogConfig, Type: given.LogConfig.Type || 'json-file' } }),
+  };
+}
+
+/** As much swap as memory, where swap can be limited; -1 is no limit. */
+function memorySwap(
+  { Memory: memory, MemorySwap: swap }: HostConfig,
+  { controllers, swapLimit }: Pick<RuntimeFacts, 'controllers' | 'swapLimit'>,
+): number | undefined {
+  if (!memory || swap) return swap;
+  return controllers.has('memory') && !swapLimit ? -1 : memory * 2;
+}
