@@ -111,7 +111,7 @@ async function strata(base: string): Promise<BenchEngine> {
   run(program, ['load', '-q', '-i', base], env);
   return commandEngine(
     'Strata',
-    run(program, ['--version']).trim(),
+    run(program, ['--version']).trim().replace('Strata version ', ''),
     [program],
     env,
     () => void daemon.kill('SIGTERM'),

@@ -36,6 +36,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'container',
     'network',
   ],
+  buildkit: ['errors', 'oci', 'progress', 'dockerfile', 'layer', 'build'],
   engine: [
     'errors',
     'oci',
@@ -53,6 +54,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'progress',
   ],
   api: [
+    'buildkit',
     'errors',
     'oci',
     'sys',

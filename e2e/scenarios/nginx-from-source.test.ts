@@ -1,19 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import {
-  copyFileSync,
-  createReadStream,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, createReadStream, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { makeContext } from '../harness/context.ts';
+import { debianMirror } from '../harness/debian-mirror.ts';
 import { fetchText, startEngine, type TestEngine } from '../harness/engine.ts';
 import { freePort } from '../harness/ports.ts';
 
@@ -51,8 +43,7 @@ function nginxSource(): string {
     // apt removes from its folder of lists whatever is none.
     mkdirSync(join(cache, 'apt', 'lists'), { recursive: true });
     const sources = join(cache, 'apt', 'sources.list');
-    const uris = aptUris();
-    writeFileSync(sources, uris.map((uri) => `deb-src [trusted=yes] ${uri} bookworm main\n`).join(''));
+    writeFileSync(sources, `deb-src [trusted=yes] ${debianMirror()} bookworm main\n`);
     const options = [
       '-o',
       `Dir::Etc::SourceList=${sources}`,
@@ -72,19 +63,6 @@ function nginxSource(): string {
     }
   }
   return join(cache, found()!);
-}
-
-/** Where this machine gets Debian packages from: only there are sources sure to be reachable. */
-function aptUris(): string[] {
-  const texts = [
-    ...(existsSync('/etc/apt/sources.list') ? ['/etc/apt/sources.list'] : []),
-    ...readdirSync('/etc/apt/sources.list.d').map((name) => join('/etc/apt/sources.list.d', name)),
-  ]
-    .map((file) => readFileSync(file, 'utf8'))
-    .join('\n');
-  const uris = [...texts.matchAll(/^URIs:\s*(.+)$/gm)].flatMap((match) => match[1]!.split(/\s+/));
-  uris.push(...[...texts.matchAll(/^deb\s+(?:\[[^\]]*\]\s+)?(\S+)/gm)].map((match) => match[1]!));
-  return [...new Set(uris)].filter((uri) => /debian\/?$/.test(uri)).slice(0, 1);
 }
 
 const packages = 'gcc make libc6-dev libpcre2-dev zlib1g-dev';

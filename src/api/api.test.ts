@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
-import { connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -294,25 +292,6 @@ test('a client that offers h2c is answered as if it had not', async () => {
     'GET /_ping HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n',
   );
   assert.match(text, /^HTTP\/1\.1 200 OK/);
-});
-
-test('a call of the BuildKit protocol is answered with what to do instead', async () => {
-  const socketPath = await listen();
-  const request = httpRequest({
-    socketPath,
-    method: 'POST',
-    path: '/v1.51/grpc',
-    headers: { connection: 'Upgrade', upgrade: 'h2c' },
-  });
-  request.end();
-  const [, socket, head] = (await once(request, 'upgrade')) as [unknown, Socket, Buffer];
-  socket.unshift(head);
-  const session = connectHttp2('http://engine', { createConnection: () => socket });
-  const stream = session.request({ ':method': 'POST', ':path': '/moby.buildkit.v1.Control/Solve', te: 'trailers' });
-  const [headers] = (await once(stream, 'response')) as [Record<string, string>];
-  assert.equal(headers['grpc-status'], '12');
-  assert.match(decodeURI(headers['grpc-message'] ?? ''), /set DOCKER_BUILDKIT=0 and call `docker build`/);
-  session.destroy();
 });
 
 test('a lost client detaches and leaves the process alone', async () => {

@@ -14,7 +14,7 @@ export function wantsUpgrade(request: IncomingMessage): boolean {
   const protocol = request.headers.upgrade?.toLowerCase();
   const path = (request.url ?? '').split('?')[0]!;
   if (protocol === 'tcp') return request.method === 'POST' && /\/(attach|start)$/.test(path);
-  if (protocol === 'h2c') return request.method === 'POST' && /^(\/v[\d.]+)?\/grpc$/.test(path);
+  if (protocol === 'h2c') return request.method === 'POST' && /^(\/v[\d.]+)?\/(grpc|session)$/.test(path);
   if (protocol === 'websocket') return request.method === 'GET' && path.endsWith('/attach/ws');
   return false;
 }

@@ -1,51 +1,59 @@
-import { performServerHandshake } from 'node:http2';
+import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { BuildKit } from '../../buildkit/index.ts';
+import { version } from '../../engine/index.ts';
 import { StrataError } from '../../errors/index.ts';
+import { publishBuilt } from '../publish.ts';
+import type { ApiBackend } from '../types.ts';
 import { upgradeOf } from '../upgrade.ts';
 
-const advice =
-  "Strata does not speak BuildKit's own protocol: set DOCKER_BUILDKIT=0 and call `docker build`, or call `strata build` (the language and the results are BuildKit's in both)";
+type Backend = Pick<ApiBackend, 'builder' | 'config' | 'events' | 'layers'>;
 
-/** gRPC's status UNIMPLEMENTED. */
-const unimplemented = '12';
+/** The two connections of buildx: Engine API `POST /grpc` and `POST /session`. */
+export function addBuildKitRoutes(app: FastifyInstance, backend: Backend): void {
+  let buildkit: Promise<BuildKit> | undefined;
 
-/**
- * `docker build` with the buildx plugin asks for `/grpc` first. Where that is refused, it downloads a builder of its own
- * and leaves the image in there, out of the user's sight. So the connection is taken, and every call on it is answered
- * with what to do, which is the text that the user sees.
- */
-export function addBuildKitRoutes(app: FastifyInstance): void {
-  app.post('/grpc', async (request, reply) => {
-    const upgrade = upgradeOf(request.raw);
-    if (!upgrade) throw refusal();
-    reply.hijack();
-    upgrade.release();
-    upgrade.socket.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n');
-    refuseCalls(upgrade.socket);
-  });
-  app.post('/session', async () => {
-    throw refusal();
-  });
-}
-
-function refuseCalls(socket: Duplex): void {
-  const session = performServerHandshake(socket);
-  session.on('error', () => session.destroy());
-  session.on('stream', (stream) => {
-    stream.on('error', () => {});
-    stream.respond(
-      {
-        ':status': 200,
-        'content-type': 'application/grpc',
-        'grpc-status': unimplemented,
-        'grpc-message': encodeURI(advice),
-      },
-      { endStream: true },
+  /** Made when the first client asks: the protocol's libraries cost a start that nobody else needs. */
+  function open(): Promise<BuildKit> {
+    buildkit ??= import('../../buildkit/index.ts').then(({ createBuildKit }) =>
+      createBuildKit({
+        builder: backend.builder,
+        layers: backend.layers,
+        workRoot: join(backend.config.dataRoot, 'tmp', 'sessions'),
+        version,
+        onBuilt: (result) => publishBuilt(backend.events, result),
+      }),
     );
+    return buildkit;
+  }
+
+  app.addHook('onClose', async () => (await buildkit)?.close());
+
+  app.post('/grpc', async (request, reply) => {
+    const { serve } = await open();
+    serve(takeSocket(request, reply));
+  });
+
+  app.post('/session', async (request, reply) => {
+    const id = request.headers['x-docker-expose-session-uuid'];
+    if (typeof id !== 'string' || id === '' || id.length > 256)
+      throw new StrataError('invalid_argument', 'X-Docker-Expose-Session-Uuid is missing', { code: 'no_session_id' });
+    const { addSession } = await open();
+    addSession(id, takeSocket(request, reply));
   });
 }
 
-function refusal(): StrataError {
-  return new StrataError('unsupported', advice, { code: 'buildkit_protocol' });
+function takeSocket(request: FastifyRequest, reply: FastifyReply): Duplex {
+  const upgrade = upgradeOf(request.raw);
+  if (!upgrade)
+    throw new StrataError('invalid_argument', 'this path needs a connection that is upgraded to h2c', {
+      code: 'no_upgrade',
+    });
+  reply.hijack();
+  upgrade.release();
+  const { socket } = upgrade;
+  socket.on('error', () => socket.destroy());
+  socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n');
+  return socket;
 }

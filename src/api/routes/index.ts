@@ -32,6 +32,7 @@ export function addRoutes(app: FastifyInstance, backend: ApiBackend): void {
   addImageArchiveRoutes(app, verbs, backend);
   addCommitRoute(app, backend);
   addBuildRoutes(app, backend);
+  addBuildKitRoutes(app, backend);
   addContainerRoutes(app, backend);
   addContainerLifecycleRoutes(app, backend);
   addContainerStreamRoutes(app, backend);
@@ -40,6 +41,5 @@ export function addRoutes(app: FastifyInstance, backend: ApiBackend): void {
   addNetworkRoutes(app, backend);
   addVolumeRoutes(app, backend);
   addStrataRoutes(app, backend);
-  addBuildKitRoutes(app);
   addAbsentRoutes(app);
 }

@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { dockerPlugins } from '../harness/buildx.ts';
+import { makeContext } from '../harness/context.ts';
+import { fetchText, type Result, type RunOptions, startEngine, type TestEngine } from '../harness/engine.ts';
+import { freePort } from '../harness/ports.ts';
+
+let engine: TestEngine;
+let plugins: string;
+before(async () => {
+  plugins = dockerPlugins();
+  engine = await startEngine({ bases: ['busybox'] });
+});
+after(async () => await engine?.stop());
+
+/** The docker client with its plugins; its answer must come within a minute. */
+function docker(args: readonly string[], options: RunOptions = {}): Promise<Result> {
+  const env = {
+    DOCKER_CONFIG: plugins,
+    DOCKER_BUILDKIT: '',
+    BUILDX_CONFIG: join(engine.work, 'buildx'),
+    ...options.env,
+  };
+  return engine.docker(args, { timeoutMs: 60_000, ...options, env });
+}
+
+const build = (context: string, args: readonly string[] = [], options: RunOptions = {}) =>
+  docker(['build', '--progress=plain', ...args, context], options);
+
+test('docker build with buildx sends the context, shows the steps and names the image', async () => {
+  const context = makeContext(engine.work, {
+    Dockerfile: 'FROM busybox\nARG WHO=nobody\nCOPY . /ctx/\nRUN echo "hello $WHO"; ls -lR /ctx\nLABEL a=b\n',
+    '.dockerignore': 'hidden\n*.log\n',
+    hidden: 'x',
+    'a.log': 'x',
+    'folder/file ü': 'x'.repeat(300_000),
+  });
+  symlinkSync('folder', join(context, 'link'));
+  mkdirSync(join(context, 'empty'));
+  linkSync(join(context, 'folder/file ü'), join(context, 'folder/twin'));
+  const { output } = await build(context, ['-t', 'bx:1', '--build-arg', 'WHO=ann', '--label', 'c=d']);
+  assert.match(output, /transferring context: 300\.\d+kB/);
+  assert.match(output, /hello ann/);
+  assert.match(output, /naming to docker\.io\/library\/bx:1/);
+  assert.match(output, / 300000 .* file \?\?/);
+  assert.match(output, / 300000 .* twin/);
+  assert.match(output, /link -> folder/);
+  assert.match(output, /empty/);
+  assert.doesNotMatch(output, /hidden|a\.log/);
+  assert.doesNotMatch(output, /LABEL a=b/, 'instructions without work are no steps to buildx');
+  const { stdout } = await docker(['inspect', '--format', '{{json .Config.Labels}}', 'bx:1']);
+  assert.deepEqual(JSON.parse(stdout), { a: 'b', c: 'd' });
+
+  const again = await build(context, ['-t', 'bx:1', '--build-arg', 'WHO=ann', '--label', 'c=d']);
+  assert.match(again.output, /RUN echo.*\n#\d+ CACHED/);
+  assert.deepEqual(readdirSync(join(engine.dataRoot, 'tmp/sessions')), [], 'what the client sent is gone');
+});
+
+test('a failing step, a syntax error and an absent file are shown with their line', async () => {
+  const failing = makeContext(engine.work, { Dockerfile: 'FROM busybox\nRUN echo out; exit 7\n' });
+  const one = await build(failing, [], { accept: [1] });
+  assert.match(one.output, /Dockerfile:2\n-+\n +1 \|.*FROM busybox\n +2 \| >>> RUN echo out; exit 7/);
+  assert.match(
+    one.output,
+    /ERROR: failed to build: failed to solve: process "\/bin\/sh -c echo out; exit 7" did not complete successfully: exit code: 7\n/,
+  );
+  const typo = makeContext(engine.work, { Dockerfile: 'FROM busybox\n\n\nCPOY a b\n' });
+  const two = await build(typo, [], { accept: [1] });
+  assert.match(two.output, /Dockerfile:4\n[\s\S]*4 \| >>> CPOY a b/);
+  assert.match(two.output, /unknown instruction: CPOY \(did you mean COPY\?\)/);
+  const three = await build(join(engine.work, 'nowhere'), [], { accept: [1] });
+  assert.match(three.output, /path ".*nowhere" not found/);
+  const four = await build(failing, ['-f', join(failing, 'Absent')], { accept: [1] });
+  assert.match(four.output, /failed to read dockerfile: open Absent: no such file or directory/);
+});
+
+test('secrets, agents, named contexts and standard input come from the client', async () => {
+  const context = makeContext(engine.work, {
+    Dockerfile: `FROM busybox
+RUN --mount=type=secret,id=token sha256sum /run/secrets/token | cut -c1-8; [ $(wc -c < /run/secrets/token) = 9 ]
+RUN --mount=type=secret,id=env,env=WORD [ \${#WORD} = 9 ]
+RUN --mount=type=ssh [ -S $SSH_AUTH_SOCK ]
+COPY --from=more extra /
+`,
+    token: 'topsecret',
+  });
+  const more = makeContext(engine.work, { extra: 'x' });
+  const agent = createServer((connection) =>
+    connection.on('data', (data) => connection.end(`agent says ${String(data)}`)).on('error', () => {}),
+  );
+  const socket = join(engine.work, 'agent.sock');
+  await new Promise<void>((resolve) => agent.listen(socket, resolve));
+  try {
+    const args = ['--secret', `id=token,src=${join(context, 'token')}`, '--secret', 'id=env,env=MY_WORD'];
+    const { output } = await build(
+      context,
+      [...args, '--ssh', `default=${socket}`, '--build-context', `more=${more}`],
+      {
+        env: { MY_WORD: 'whispered' },
+      },
+    );
+    assert.doesNotMatch(output, /topsecret|whispered/);
+  } finally {
+    agent.close();
+  }
+  const fromStdin = await build('-', [], { input: 'FROM busybox\nRUN echo from standard input\n' });
+  assert.match(fromStdin.output, /from standard input/);
+  const archive = spawnSync('tar', ['-c', 'extra'], { cwd: more });
+  const tar = spawnSync('tar', ['-c', 'Dockerfile', 'extra'], {
+    cwd: makeContext(engine.work, { Dockerfile: 'FROM busybox\nCOPY extra /\nRUN cat /extra\n', extra: 'packed' }),
+  });
+  assert.equal(archive.status, 0);
+  assert.match((await build('-', [], { input: tar.stdout })).output, /packed/);
+});
+
+test('results go to a folder, to an archive, to files about them', async () => {
+  const context = makeContext(engine.work, {
+    Dockerfile: 'FROM scratch\nCOPY a /deep/a\nCOPY b /\n',
+    a: 'first',
+    b: 'second',
+  });
+  const [folder, archive] = [join(engine.work, 'out'), join(engine.work, 'out.tar')];
+  await build(context, ['-o', folder]);
+  assert.deepEqual(readdirSync(folder, { recursive: true }).sort(), ['b', 'deep', 'deep/a']);
+  assert.equal(readFileSync(join(folder, 'deep/a'), 'utf8'), 'first');
+  await build(context, ['-o', `type=tar,dest=${archive}`]);
+  assert.match(spawnSync('tar', ['-tf', archive], { encoding: 'utf8' }).stdout, /deep\/a/);
+  const [idFile, metadata] = [join(engine.work, 'iid'), join(engine.work, 'metadata.json')];
+  const { stdout } = await docker([
+    'build',
+    '-q',
+    '-t',
+    'bx:2',
+    '--iidfile',
+    idFile,
+    '--metadata-file',
+    metadata,
+    context,
+  ]);
+  const id = readFileSync(idFile, 'utf8');
+  assert.equal(stdout.trim(), id);
+  assert.equal(JSON.parse(readFileSync(metadata, 'utf8'))['containerimage.config.digest'], id);
+  assert.equal((await docker(['inspect', '--format', '{{.Id}}', 'bx:2'])).stdout.trim(), id);
+});
+
+test('warnings, checks, outlines and targets are answered', async () => {
+  const context = makeContext(engine.work, {
+    Dockerfile: 'FROM busybox AS first\nARG B=2\n\n# the second\nfrom busybox AS second\nENV a b\n',
+  });
+  assert.match((await build(context)).output, /warnings? found[\s\S]*LegacyKeyValueFormat/);
+  const check = await build(context, ['--check'], { accept: [1] });
+  assert.match(check.output, /Check complete, \d warnings? ha(s|ve) been found!/);
+  assert.match((await build(context, ['--call=targets'])).output, /first\s*\n[\s\S]*second \(default\)/);
+  assert.match((await build(context, ['--call=outline', '--target=first'])).output, /B +2/);
+});
+
+test('a build that the client gives up ends here, too', async () => {
+  const context = makeContext(engine.work, { Dockerfile: 'FROM busybox\nRUN echo begun; sleep 4242\n' });
+  const stop = new AbortController();
+  const building = build(context, [], { accept: 'any', signal: stop.signal });
+  while (spawnSync('pgrep', ['-f', '^sleep 4242']).status !== 0) await new Promise((wake) => setTimeout(wake, 50));
+  stop.abort();
+  assert.notEqual((await building).code, 0);
+  for (let tries = 0; spawnSync('pgrep', ['-f', '^sleep 4242']).status === 0; tries++) {
+    assert.ok(tries < 100, 'the step is still running');
+    await new Promise((wake) => setTimeout(wake, 50));
+  }
+});
+
+test('buildx knows the builder, its cache and how to prune it', async () => {
+  assert.match((await docker(['buildx', 'ls'])).stdout, /default +running +\d+\.\d+\.\d+ +linux\//);
+  assert.match((await docker(['buildx', 'du'])).stdout, /Total:\s+[\d.]+[kM]?B/);
+  assert.match((await docker(['buildx', 'prune', '-af'])).stdout, /Total:\s+[\d.]+[kM]?B/);
+});
+
+test('docker compose builds, runs, asks and takes down a project', async () => {
+  const port = await freePort();
+  const project = makeContext(engine.work, {
+    'compose.yml': `services:
+  web:
+    build: .
+    ports: ["127.0.0.1:${port}:80"]
+    depends_on: [db]
+  db:
+    image: busybox
+    command: ["sleep", "300"]
+    volumes: ["data:/data"]
+volumes:
+  data:
+`,
+    Dockerfile:
+      'FROM busybox\nRUN mkdir /w && echo composed > /w/index.html\nCMD ["httpd", "-f", "-p", "80", "-h", "/w"]\n',
+  });
+  const compose = (...args: string[]) => docker(['compose', '-p', 'strata-e2e', ...args], { cwd: project });
+  try {
+    await compose('up', '-d', '--build');
+    assert.equal(await fetchText(`http://127.0.0.1:${port}/`), 'composed\n');
+    assert.equal(
+      (await compose('exec', '-T', 'web', 'sh', '-c', 'ping -c1 -w5 db >/dev/null && echo reached')).stdout,
+      'reached\n',
+    );
+    assert.match((await compose('ps', '--format', '{{.Service}} {{.State}}')).stdout, /db running\nweb running/);
+  } finally {
+    await compose('down', '-v', '-t', '0');
+  }
+  assert.equal((await docker(['ps', '-aq'])).stdout, '');
+  assert.ok(existsSync(project));
+  writeFileSync(join(project, 'done'), '');
+});

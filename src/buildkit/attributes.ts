@@ -1,0 +1,125 @@
+import type { BuildRequest, OutputSpec } from '../build/index.ts';
+import { StrataError } from '../errors/index.ts';
+
+/** What buildx asks of the Dockerfile frontend, and of the exporters. */
+export interface Asked {
+  readonly options: Readonly<Record<string, string>>;
+  readonly exporters: readonly { readonly type: string; readonly attrs: Readonly<Record<string, string>> }[];
+  readonly cacheImports: readonly { readonly type: string; readonly attrs: Readonly<Record<string, string>> }[];
+  readonly cacheExports: readonly { readonly type: string; readonly attrs: Readonly<Record<string, string>> }[];
+  readonly entitlements: readonly string[];
+}
+
+/** Subrequests of the frontend by the name that clients ask for them with. */
+const calls: Readonly<Record<string, NonNullable<BuildRequest['call']>>> = {
+  'frontend.lint': 'check',
+  'frontend.outline': 'outline',
+  'frontend.targets': 'targets',
+};
+
+/** The request without its contexts: options of the frontend in the words of this engine. */
+export function requestOf(asked: Asked): Omit<BuildRequest, 'context'> {
+  const { options } = asked;
+  const pick = (prefix: string) => prefixed(options, prefix);
+  const text = (name: string) => options[name] || undefined;
+  const noCache = options['no-cache'];
+  const call = callOf(text('requestid'));
+  return {
+    ...some('buildArgs', pick('build-arg:')),
+    ...some('labels', pick('label:')),
+    ...some('annotations', annotations(asked)),
+    ...one('target', text('target')),
+    ...one('network', text('force-network-mode')),
+    ...one('cgroupParent', text('cgroup-parent')),
+    ...one('shmSize', text('shm-size') === undefined ? undefined : Number(text('shm-size'))),
+    ...many('platforms', list(text('platform'))),
+    ...many('extraHosts', list(text('add-hosts'))),
+    ...many('ulimits', list(text('ulimit')).map(readUlimit)),
+    ...(noCache === '' && { noCache: true }),
+    ...many('noCacheFilter', list(noCache)),
+    ...(text('image-resolve-mode') === 'pull' && { pull: true }),
+    ...many('allow', asked.entitlements),
+    ...many('cacheFrom', asked.cacheImports.map(flat)),
+    ...many('cacheTo', asked.cacheExports.map(flat)),
+    ...many(
+      'tags',
+      asked.exporters.filter(({ type }) => isImage(type)).flatMap(({ attrs }) => list(attrs['name'])),
+    ),
+    ...one('call', call),
+  };
+}
+
+/** Where an exporter's result goes; `toClient` for what is sent over the session. */
+export interface Destination {
+  readonly output: OutputSpec;
+  readonly toClient: boolean;
+}
+
+export function destinationsOf({ exporters }: Asked): readonly Destination[] {
+  if (exporters.length === 0) return [{ output: { type: 'cacheonly', attributes: {} }, toClient: false }];
+  return exporters.map(({ type, attrs }) => {
+    if (isImage(type)) {
+      const { name: _, ...attributes } = attrs;
+      return { output: { type: 'image', attributes }, toClient: false };
+    }
+    if (type === 'local' || type === 'tar' || type === 'oci' || type === 'docker')
+      return { output: { type, attributes: attrs }, toClient: true };
+    throw new StrataError('unsupported', `exporter ${JSON.stringify(type)} could not be found`);
+  });
+}
+
+/** `moby` is what clients call the engine's own image store. */
+function isImage(type: string): boolean {
+  return type === 'moby' || type === 'image';
+}
+
+function callOf(id: string | undefined): BuildRequest['call'] {
+  if (id === undefined) return undefined;
+  const call = calls[id];
+  if (call) return call;
+  throw new StrataError('unsupported', `unknown subrequest ${id}`);
+}
+
+function annotations({ exporters }: Asked): Record<string, string> {
+  const all: Record<string, string> = {};
+  for (const { attrs } of exporters)
+    for (const [key, value] of Object.entries(attrs)) {
+      const match = /^annotation(?:-[a-z-]+)?(?:\[.*\])?\.(.+)$/.exec(key);
+      if (match) all[match[1]!] = value;
+    }
+  return all;
+}
+
+function readUlimit(text: string): { Name: string; Soft: number; Hard: number } {
+  const match = /^([a-z]+)=(-?\d+)(?::(-?\d+))?$/.exec(text);
+  if (!match) throw new StrataError('invalid_argument', `invalid ulimit: ${JSON.stringify(text)}`);
+  return { Name: match[1]!, Soft: Number(match[2]), Hard: Number(match[3] ?? match[2]) };
+}
+
+function prefixed(options: Readonly<Record<string, string>>, prefix: string): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(options).flatMap(([key, value]) =>
+      key.startsWith(prefix) ? [[key.slice(prefix.length), value]] : [],
+    ),
+  );
+}
+
+function list(text: string | undefined): string[] {
+  return text === undefined || text === '' ? [] : text.split(',');
+}
+
+function flat(entry: { readonly type: string; readonly attrs: Readonly<Record<string, string>> }) {
+  return { type: entry.type, ...entry.attrs };
+}
+
+function one<K extends string, V>(name: K, value: V | undefined): { readonly [P in K]?: V } {
+  return (value === undefined ? {} : { [name]: value }) as { readonly [P in K]?: V };
+}
+
+function many<K extends string, V>(name: K, values: readonly V[]): { readonly [P in K]?: readonly V[] } {
+  return (values.length > 0 ? { [name]: values } : {}) as { readonly [P in K]?: readonly V[] };
+}
+
+function some<K extends string, V extends object>(name: K, values: V): { readonly [P in K]?: V } {
+  return (Object.keys(values).length > 0 ? { [name]: values } : {}) as { readonly [P in K]?: V };
+}

@@ -1,0 +1,88 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Builder, BuildRequest, BuildResult } from '../build/index.ts';
+import { StrataError } from '../errors/index.ts';
+import type { Layers } from '../layer/index.ts';
+import type { BuildEvent } from '../progress/index.ts';
+import { type Asked, destinationsOf, requestOf } from './attributes.ts';
+import { borrow } from './borrowed.ts';
+import { type Contexts, fetchContexts } from './contexts.ts';
+import { sendFile, sendFolder } from './send-files.ts';
+import type { ClientSession } from './session.ts';
+
+export interface JobParts {
+  readonly builder: Pick<Builder, 'build'>;
+  readonly layers: Pick<Layers, 'extract'>;
+  /** Files of builds come below this folder; it is made, and belongs to this room. */
+  readonly workRoot: string;
+  /** Told of every image that was made. */
+  readonly onBuilt: (result: BuildResult) => void;
+}
+
+/** One build for a client: its files come over the session, the result goes where its exporters say. */
+export async function runJob(
+  parts: JobParts,
+  session: ClientSession,
+  asked: Asked,
+  to: { readonly progress: (event: BuildEvent) => void; readonly signal: AbortSignal },
+): Promise<BuildResult> {
+  const { signal } = to;
+  const folder = join(parts.workRoot, randomBytes(8).toString('hex'));
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  try {
+    const wanted = requestOf(asked);
+    const contexts = await loading(to, (progress) =>
+      fetchContexts({ layers: parts.layers, folder, session, signal, progress }, asked.options),
+    );
+    const tags = wanted.tags ?? [];
+    const borrowed = await borrow(session, contexts.dockerfile ?? '', { folder, tags, signal });
+    try {
+      const places = destinationsOf(asked).map(({ output, toClient }, i) => {
+        const dest = toClient ? join(folder, `output${i}`) : undefined;
+        return { toClient, output: dest === undefined ? output : { ...output, dest } };
+      });
+      const request: BuildRequest = {
+        ...wanted,
+        ...contexts.request,
+        ...borrowed.request,
+        ...(wanted.call === undefined && { outputs: places.map(({ output }) => output) }),
+      };
+      const result = await parts.builder.build(request, to);
+      parts.onBuilt(result);
+      for (const { toClient, output } of places) {
+        if (!toClient || wanted.call !== undefined) continue;
+        if (output.type === 'local') await sendFolder(session, output.dest!, signal);
+        else await sendFile(session, output.dest!, signal);
+      }
+      return result;
+    } finally {
+      borrowed.close();
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** The transfer as a step of its own, as people know it: what came, and how much. */
+async function loading(
+  to: { readonly progress: (event: BuildEvent) => void; readonly signal: AbortSignal },
+  fetch: (progress: (what: string, bytes: number, done: boolean) => void) => Promise<Contexts>,
+): Promise<Contexts> {
+  const id = `sha256:${randomBytes(32).toString('hex')}`;
+  const begun = new Set<string>();
+  to.progress({ type: 'vertex', id, kind: 'internal', name: '[internal] load files from client' });
+  to.progress({ type: 'started', id, at: Date.now() });
+  try {
+    const contexts = await fetch((status, current, done) => {
+      begun.add(status);
+      to.progress({ type: 'status', id, status: `${status}:`, current, unit: 'bytes', at: Date.now(), done });
+    });
+    to.progress({ type: 'completed', id, at: Date.now(), cached: false });
+    return contexts;
+  } catch (error) {
+    const message = error instanceof StrataError ? error.message : String(error);
+    to.progress({ type: 'failed', id, at: Date.now(), message });
+    throw error;
+  }
+}

@@ -1,0 +1,98 @@
+import type { BuildResult } from '../build/index.ts';
+import { StrataError } from '../errors/index.ts';
+import type { BuildEvent } from '../progress/index.ts';
+import { createStatusRenderer } from './status.ts';
+import type { SolveRequest, StatusResponse } from './wire/control_pb.ts';
+
+/** A `Control.Solve` under way, by its ref: what watches it, and what the client's own frontend run does for it. */
+export class Job {
+  readonly ref: string;
+  /** The request of `Control.Solve`, once it came. */
+  readonly request = Promise.withResolvers<SolveRequest>();
+  /** Settles with what the client's `LLBBridge.Return` says. */
+  readonly returned = Promise.withResolvers<void>();
+  readonly stop = new AbortController();
+  result: BuildResult | undefined;
+  /** Why the frontend run failed, whole: the client gives back a part of it. */
+  failure: unknown;
+  #statuses: StatusResponse[] = [];
+  #wake = new Set<() => void>();
+  #ended = false;
+  readonly #render = createStatusRenderer();
+
+  constructor(ref: string) {
+    this.ref = ref;
+    this.returned.promise.catch(() => undefined);
+    this.request.promise.catch(() => undefined);
+  }
+
+  push(event: BuildEvent): void {
+    const status = this.#render(event);
+    if (!status) return;
+    this.#statuses.push(status);
+    for (const wake of this.#wake) wake();
+  }
+
+  end(): void {
+    this.#ended = true;
+    for (const wake of this.#wake) wake();
+  }
+
+  /** All that was told from the beginning on, until the job ends. */
+  async *statuses(signal: AbortSignal): AsyncGenerator<StatusResponse> {
+    for (let next = 0; !signal.aborted; ) {
+      const status = this.#statuses[next];
+      if (status) {
+        next++;
+        yield status;
+      } else if (this.#ended) return;
+      else await this.#change(signal);
+    }
+  }
+
+  async #change(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        this.#wake.delete(wake);
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      this.#wake.add(wake);
+      signal.addEventListener('abort', wake, { once: true });
+    });
+  }
+}
+
+/** Jobs by ref. Status and the gateway may ask for one a moment before its Solve arrives. */
+export class Jobs {
+  readonly #jobs = new Map<string, Job>();
+
+  get(ref: string): Job {
+    if (ref === '') throw new StrataError('invalid_argument', 'no such job: the ref is empty');
+    let job = this.#jobs.get(ref);
+    if (!job) {
+      job = new Job(ref);
+      this.#jobs.set(ref, job);
+      const late = setTimeout(() => this.#giveUp(ref), 10_000);
+      late.unref();
+      void job.request.promise.finally(() => clearTimeout(late)).catch(() => undefined);
+    }
+    return job;
+  }
+
+  remove(job: Job): void {
+    job.end();
+    this.#jobs.delete(job.ref);
+  }
+
+  #giveUp(ref: string): void {
+    const job = this.#jobs.get(ref);
+    if (!job) return;
+    job.request.reject(new StrataError('not_found', `no such job ${ref}`));
+    this.remove(job);
+  }
+
+  close(): void {
+    for (const job of this.#jobs.values()) job.stop.abort();
+  }
+}
