@@ -24,12 +24,11 @@ import { exportAll } from './exporters/export.ts';
 import { exportCaches } from './exporters/export-cache.ts';
 import { namesOf } from './exporters/names.ts';
 import { Compiler } from './frontend/compile.ts';
-import { baseReference, imageRoot } from './frontend/externals.ts';
-import { at } from './frontend/locate.ts';
+import { imageRoot } from './frontend/externals.ts';
 import type { BuildVertex, CompiledStage, External } from './frontend/plan.ts';
 import { givenArguments, Scope } from './frontend/scope.ts';
 import type { FrontendSettings } from './frontend/settings.ts';
-import { findTarget, readStages, refuseCycles, type StageNode } from './frontend/stages.ts';
+import { verifiedStages } from './frontend/verify.ts';
 import { importCaches } from './import-caches.ts';
 import { contextVertex, findNamedContext, openNamedContext } from './named-contexts.ts';
 import type { ExecSecrets } from './ops/exec-spec.ts';
@@ -236,10 +235,7 @@ class Build {
   ): Promise<{ readonly stage: CompiledStage; readonly stages: readonly CompiledStage[] }> {
     const request = this.#request;
     const globals = this.#globals(dockerfile, platform);
-    const nodes = readStages(dockerfile, globals);
-    const target = findTarget(nodes, request.target);
-    refuseCycles(dockerfile, nodes);
-    this.#refuseBadNames(dockerfile, nodes);
+    const { nodes, target } = verifiedStages(dockerfile, globals, request);
     let contextSource: BuildVertex | undefined;
     const settings: FrontendSettings = {
       shop: this.#plant.shop,
@@ -277,14 +273,6 @@ class Build {
       ignore: file.ignore,
     });
     return { stage, stages };
-  }
-
-  /** Names of bases are read even where nothing needs them. */
-  #refuseBadNames(dockerfile: Dockerfile, nodes: readonly StageNode[]): void {
-    for (const { base, stage } of nodes) {
-      if (base.kind !== 'external' || findNamedContext(this.#request, base.name)) continue;
-      at(dockerfile, stage.from.location, () => baseReference(base.name));
-    }
   }
 
   async #external(name: string, platform: Platform, isExplicit: boolean): Promise<External> {

@@ -128,6 +128,20 @@ test('a base image that cannot have its name is an error, said before what its s
   assert.doesNotMatch(text, /JSONArgs/);
 });
 
+test('what only the stages together or filled-in variables show is an error of the check', async () => {
+  const errors = {
+    'FROM busybox AS a\nCOPY --from=a /x /x\n': 'circular dependency detected on stage: a',
+    'FROM busybox\nCOPY --from=b /x /x\nFROM busybox AS b\n':
+      'cannot copy from stage "b", it needs to be defined before current stage "stage-0"',
+    'FROM busybox\nARG M=999\nCOPY --chmod=$M /x /x\n':
+      "invalid chmod parameter: '999'. it should be octal string and between 0 and 07777",
+    'FROM busybox\nADD --checksum=sha256 http://localhost/x /x\n': 'invalid checksum digest format',
+  };
+  for (const [text, message] of Object.entries(errors)) {
+    assert.equal((await ask('check', text)).error?.split('\n')[0], `ERROR: ${message}`);
+  }
+});
+
 test('a directive that nobody understands fails the check, the outline and the build', async () => {
   const text = '# check=nope=1\nFROM busybox\n';
   const message = 'failed to parse check options: invalid check option "nope"';
@@ -170,6 +184,7 @@ git       true
   );
   assert.equal(failed, false);
   assert.equal((await ask('outline', 'FROM busybox\n')).text, '');
+  assert.equal((await ask('outline', 'FROM busybox AS one\n')).text, 'TARGET: one\n\n');
 });
 
 test('targets lists the stages, the last one as the default', async () => {

@@ -1,4 +1,4 @@
-import { type AddInstruction, type CopyInstruction, parseChmod } from '../../dockerfile/index.ts';
+import { type AddInstruction, type CopyInstruction, type Instruction, parseChmod } from '../../dockerfile/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { splitWildcards } from '../files/wildcards.ts';
 import { type CopyAction, type CopySpec, copyOp } from '../ops/copy.ts';
@@ -49,6 +49,13 @@ function chmodOf(chmod: string | undefined): Pick<CopySpec, 'mode' | 'modeWords'
   if (chmod === undefined || chmod === '') return {};
   const change = parseChmod(chmod);
   return /^[0-7]+$/.test(chmod) ? { mode: change(0, false) } : { modeWords: chmod };
+}
+
+/** Refuses a mode or a checksum that cannot be meant. */
+export function verifyCopy(instruction: Instruction): void {
+  if (instruction.kind !== 'copy' && instruction.kind !== 'add') return;
+  chmodOf(instruction.chmod);
+  checkChecksum(instruction);
 }
 
 function checkChecksum(instruction: Copying): void {

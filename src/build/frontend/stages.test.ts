@@ -4,7 +4,7 @@ import { globalScope, parseDockerfile } from '../../dockerfile/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { parsePlatform } from '../../oci/index.ts';
 import { Scope } from './scope.ts';
-import { findCopySource, findTarget, readStages, refuseCycles, withStages } from './stages.ts';
+import { findCopySource, findTarget, readStages, refuseCycles, refuseLaterStages, withStages } from './stages.ts';
 
 function stages(text: string, buildArgs: Record<string, string> = {}) {
   const dockerfile = parseDockerfile(text);
@@ -68,6 +68,22 @@ test('COPY --from goes by number or name, also to a stage below', () => {
   assert.equal(findCopySource(nodes, 'Later')?.index, 1);
   assert.equal(findCopySource(nodes, 'nginx'), undefined);
   assert.throws(() => findCopySource(nodes, '7'), /invalid stage index 7/);
+});
+
+test('nothing is taken from a stage further down, in any stage that the target needs', () => {
+  const copying = stages('FROM a AS one\nFROM b AS two\nCOPY --from=later /f /f\nFROM c AS later\nFROM two\n');
+  const refuse = (target: string | undefined) =>
+    refuseLaterStages(copying.dockerfile, copying.nodes, target ? findTarget(copying.nodes, target) : undefined);
+  assert.throws(() => refuseLaterStages(copying.dockerfile, copying.nodes, copying.nodes.at(-1)), {
+    message: 'cannot copy from stage "later", it needs to be defined before current stage "two"',
+  });
+  refuse('one');
+  refuse('later');
+  assert.throws(() => refuse(undefined), /cannot copy from stage "later"/);
+  const mounting = stages('FROM a AS one\nRUN --mount=from=b,target=/b true\nFROM a AS b\n');
+  assert.throws(() => refuseLaterStages(mounting.dockerfile, mounting.nodes), {
+    message: 'cannot mount from stage "b" to "/b", stage needs to be defined before current command',
+  });
 });
 
 test('stages that need each other are refused, whatever they need each other for', () => {

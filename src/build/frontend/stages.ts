@@ -160,10 +160,52 @@ function dependencies(nodes: readonly StageNode[], node: StageNode): { to: Stage
 
 /** `from` of the mounts; it cannot hold variables, and anything wrong is told when the step is read. */
 export function mountSources(run: RunInstruction): string[] {
+  return mountsOf(run).flatMap(({ from }) => (from === undefined ? [] : [from]));
+}
+
+function mountsOf(run: RunInstruction): ReturnType<typeof parseRunMounts> {
   try {
-    return parseRunMounts(run.mountSpecs).flatMap(({ from }) => (from === undefined ? [] : [from]));
+    return parseRunMounts(run.mountSpecs);
   } catch {
     return [];
+  }
+}
+
+/** Refuses to take anything from a stage further down, as the reference does. Without a target every stage counts. */
+export function refuseLaterStages(dockerfile: Dockerfile, nodes: readonly StageNode[], target?: StageNode): void {
+  const open = target ? [target] : [...nodes];
+  const seen = new Set(open);
+  for (const node of open) {
+    for (const instruction of node.stage.instructions) {
+      at(dockerfile, instruction.location, () => refuseLater(nodes, node, instruction));
+    }
+    for (const { to } of at(dockerfile, node.stage.location, () => dependencies(nodes, node))) {
+      if (!seen.has(to)) open.push(to);
+      seen.add(to);
+    }
+  }
+}
+
+function refuseLater(nodes: readonly StageNode[], node: StageNode, instruction: Instruction): void {
+  const isLater = (source: StageNode | undefined) => source !== undefined && source.index > node.index;
+  if (
+    instruction.kind === 'copy' &&
+    instruction.from !== undefined &&
+    isLater(findCopySource(nodes, instruction.from))
+  ) {
+    const [from, here] = [JSON.stringify(instruction.from), JSON.stringify(node.label)];
+    throw new StrataError(
+      'invalid_argument',
+      `cannot copy from stage ${from}, it needs to be defined before current stage ${here}`,
+    );
+  }
+  if (instruction.kind !== 'run') return;
+  for (const { from, target = '' } of mountsOf(instruction)) {
+    if (from === undefined || !isLater(findByName(nodes, from))) continue;
+    throw new StrataError(
+      'invalid_argument',
+      `cannot mount from stage ${JSON.stringify(from)} to ${JSON.stringify(target)}, stage needs to be defined before current command`,
+    );
   }
 }
 

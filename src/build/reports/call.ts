@@ -3,6 +3,7 @@ import {
   type CheckOptions,
   checkText,
   createIgnore,
+  type Dockerfile,
   globalScope,
   parseDockerfile,
   type Stage,
@@ -11,7 +12,9 @@ import { StrataError } from '../../errors/index.ts';
 import type { Image } from '../../image/index.ts';
 import { hostPlatform, type Platform } from '../../oci/index.ts';
 import type { ReadDockerfile } from '../contexts/read-dockerfile.ts';
-import { baseReference } from '../frontend/externals.ts';
+import { verifyCopy } from '../frontend/copy-step.ts';
+import { Scope } from '../frontend/scope.ts';
+import { verifiedStages } from '../frontend/verify.ts';
 import type { BuildRequest, BuildResult } from '../types.ts';
 import { checkAnswer } from './check.ts';
 import { outlineAnswer } from './outline.ts';
@@ -26,13 +29,24 @@ export function answerCall(
   image: (name: string) => Image | undefined,
 ): NonNullable<BuildResult['report']> {
   const { name, text } = file;
+  const scope = (dockerfile: Dockerfile) =>
+    new Scope(
+      globalScope(dockerfile, {
+        buildPlatform: hostPlatform(),
+        targetPlatform: platform,
+        buildArgs: given,
+        ...(request.target && { target: request.target }),
+      }),
+    );
   if (request.call === 'check') {
+    const reach = request.target ? 'target' : 'all';
     const options: CheckOptions = {
       ...checkOptions(request, file, given, platform, image),
       // A build is warned of what it meets; who asks is told of every stage, and of size, speed and secrets as well.
       reachableOnly: false,
       rules: 'all',
-      checkBaseName: baseReference,
+      verifyStages: (dockerfile) => void verifiedStages(dockerfile, scope(dockerfile), request, reach),
+      verifyInstruction: verifyCopy,
     };
     const found = checkText(text, { file: name, ...options });
     return checkAnswer(found, { name, shown: request.shownName ?? name, text });

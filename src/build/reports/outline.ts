@@ -145,15 +145,15 @@ function outlineText(
   ssh: readonly Need[],
 ): string {
   const head = [
-    ...(target.name === undefined ? [] : [`TARGET:      ${target.name}`]),
-    ...(description === '' ? [] : [`DESCRIPTION: ${description}`]),
+    ...(target.name === undefined ? [] : [['TARGET:', target.name]]),
+    ...(description === '' ? [] : [['DESCRIPTION:', description]]),
   ];
   const needs = (title: string, items: readonly Need[]) =>
     items.length === 0
       ? []
       : [table([[title, 'REQUIRED'], ...items.map(({ name, required }) => [name, required ? 'true' : ''])], 3)];
   const parts = [
-    ...(head.length === 0 ? [] : [`${head.join('\n')}\n`]),
+    ...(head.length === 0 ? [] : [table(head)]),
     ...(args.length === 0
       ? []
       : [

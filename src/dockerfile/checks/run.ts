@@ -5,7 +5,7 @@ import type { Ignore } from '../ignore.ts';
 import { locateFault, parseInReferenceOrder } from '../parse.ts';
 import { type BuildArgs, type GlobalScopeOptions, globalScope, type PlatformParts } from '../scope.ts';
 import { checkCopySource, findBaseStage } from '../stage-dependencies.ts';
-import type { Dockerfile, Stage, TolerantDockerfile, Warning } from '../types.ts';
+import type { Dockerfile, Instruction, Stage, TolerantDockerfile, Warning } from '../types.ts';
 import { checkDefaultBases, checkFromArguments, type FromResult } from './base-checks.ts';
 import { type CheckConfig, parseCheckDirective } from './config.ts';
 import { checkCasing, checkFaultyNode, checkInstructions, checkStageNames } from './parse-checks.ts';
@@ -33,8 +33,10 @@ export interface CheckOptions {
   readonly targetPlatform?: PlatformParts;
   /** The patterns of the context's .dockerignore, for CopyIgnoredFile. */
   readonly ignore?: Ignore;
-  /** Throws where a base image cannot have this name. Default: any name will do. */
-  readonly checkBaseName?: (name: string) => void;
+  /** Throws what is wrong with the stages beyond their text; asked once the FROM lines are understood. */
+  readonly verifyStages?: (dockerfile: Dockerfile) => void;
+  /** Throws what is wrong with an instruction whose variables are filled in. */
+  readonly verifyInstruction?: (instruction: Instruction) => void;
   /** What is known of a base image; undefined where nothing is, which counts as an image without settings. */
   readonly imageConfig?: (reference: string, platform: string | undefined) => BaseImageConfig | undefined;
   /** `docker` (default): the rules of the reference. `all`: ours about size, speed and secrets as well. */
@@ -101,7 +103,7 @@ function runAll(dockerfile: TolerantDockerfile, options: CheckOptions, report: R
     for (const instruction of dockerfile.stages.flatMap((stage) => stage.instructions)) {
       located(dockerfile, instruction, () => checkCopySource(instruction, dockerfile.directives.escape));
     }
-    checkBaseNames(dockerfile, bases, options);
+    options.verifyStages?.(dockerfile);
     checkStages(dockerfile, bases, globals, options, report);
   } catch (error) {
     return asUserError(error);
@@ -134,18 +136,6 @@ function scopeOptionsOf(options: CheckOptions): GlobalScopeOptions {
   };
 }
 
-function checkBaseNames(
-  dockerfile: Dockerfile,
-  bases: readonly FromResult[],
-  { checkBaseName = () => {} }: CheckOptions,
-): void {
-  for (const stage of dockerfile.stages) {
-    const { base } = bases[stage.index]!;
-    if (base === 'scratch' || findBaseStage(dockerfile, base, stage.index)) continue;
-    located(dockerfile, stage, () => checkBaseName(base));
-  }
-}
-
 function checkStages(
   dockerfile: Dockerfile,
   bases: readonly FromResult[],
@@ -158,6 +148,7 @@ function checkStages(
     globals,
     buildArgs: options.buildArgs ?? {},
     ignore: options.ignore,
+    ...(options.verifyInstruction && { verify: options.verifyInstruction }),
     report,
   };
   const wanted = reachableStages(dockerfile, bases, options);

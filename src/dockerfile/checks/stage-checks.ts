@@ -70,6 +70,7 @@ export interface StageCheckContext {
   readonly globals: ReadonlyMap<string, string>;
   readonly buildArgs: BuildArgs;
   readonly ignore?: Ignore | undefined;
+  readonly verify?: (instruction: Instruction) => void;
   readonly report: Report;
 }
 
@@ -96,6 +97,7 @@ export function checkInstruction(instruction: Instruction, state: StageState, co
     escape: context.escape,
     onExpand: (result) => reportUndefined(result, instruction, state, context.report),
   });
+  context.verify?.(expanded);
   apply(expanded, state, context);
 }
 
