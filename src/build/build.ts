@@ -259,6 +259,7 @@ class Build {
         );
         return contextSource;
       },
+      isContext: (name) => findNamedContext(request, name) !== undefined,
       external: (name, wanted) => this.#external(name, wanted, isExplicit || wanted !== platform),
       vertexID: () => this.#session.vertexID(),
       ...(request.keepFailed && { keep: (kept: KeptRoot) => void this.#kept.push(kept) }),

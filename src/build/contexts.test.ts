@@ -163,6 +163,19 @@ test('a named context can be an image of an OCI layout, by tag, by digest or alo
   await assert.rejects(from(), { kind: 'data_loss', code: 'digest_mismatch' });
 });
 
+test('a named context takes the place of a stage of its name', async () => {
+  const extra = host.context({ f: 'of the context' });
+  const dir = host.context({
+    Dockerfile: 'FROM busybox AS made\nRUN exit 1\nFROM made\nCOPY --from=made /f /g\nCOPY --from=0 /f /h\n',
+  });
+  const { result } = await host.build(dir, { namedContexts: { made: { kind: 'local', dir: extra } } });
+  for (const name of ['f', 'g', 'h']) assert.equal(await read(result, name), 'of the context');
+  const image = { made: { kind: 'image', name: 'busybox' } } as const;
+  await host.build(host.context({ Dockerfile: 'FROM scratch AS made\nRUN exit 1\nFROM made\nRUN true\n' }), {
+    namedContexts: image,
+  });
+});
+
 test('a named context can be another target of the file', async () => {
   const dir = host.context({
     Dockerfile: 'FROM busybox AS one\nRUN echo one > /n\nFROM base AS two\nCOPY --from=base /n /m\n',

@@ -93,7 +93,7 @@ async function injectedMounts(step: Step, bundle: string, networks: Networks): P
   return Object.entries(files).map(([destination, lines]) => {
     const source = join(bundle, destination.slice('/etc/'.length));
     writeFileSync(source, `${lines.join('\n')}\n`, { mode: 0o644 });
-    return { destination, type: 'bind', source, options: ['bind', 'rw'] };
+    return { destination, type: 'bind', source, options: ['bind', 'ro'] };
   });
 }
 

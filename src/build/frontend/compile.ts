@@ -110,10 +110,10 @@ export class Compiler {
   }
 
   async #compile(node: StageNode): Promise<CompiledStage> {
-    this.#prefetch(node);
+    if (!this.#isReplaced(node)) this.#prefetch(node);
     const { base, triggers, isImage } = await this.#base(node);
     const state = new StageState(base);
-    const instructions = [...triggers, ...node.stage.instructions];
+    const instructions = this.#isReplaced(node) ? [] : [...triggers, ...node.stage.instructions];
     const total = instructions.filter(isStep).length + (isImage ? 1 : 0);
     const names = new StepNames(this.settings.platformLabel, node.label, total);
     this.#from(state, node, names, isImage);
@@ -146,12 +146,17 @@ export class Compiler {
     await action();
   }
 
+  #isReplaced({ stage }: StageNode): boolean {
+    return stage.name !== undefined && this.settings.isContext(stage.name);
+  }
+
   async #base(node: StageNode) {
     const { dockerfile, targetPlatform } = this.settings;
     const range = node.stage.from.location;
     const platform = node.platform ?? targetPlatform;
     try {
-      if (node.base.kind === 'scratch') {
+      const name = this.#isReplaced(node) ? node.stage.name! : node.base.kind === 'external' ? node.base.name : '';
+      if (name === '' && node.base.kind === 'scratch') {
         const vertex = {
           event: { id: '', kind: 'source', name: scratch } as const,
           inputs: [],
@@ -159,11 +164,11 @@ export class Compiler {
         };
         return { base: emptyBase(vertex, emptyDraft(targetPlatform), targetPlatform), triggers: [], isImage: false };
       }
-      if (node.base.kind === 'stage') {
+      if (name === '' && node.base.kind === 'stage') {
         const base = await this.stage(node.base.node);
         return { base, triggers: readTriggers(base.draft.config.OnBuild ?? []), isImage: false };
       }
-      const external = await this.#external(node.base.name, platform);
+      const external = await this.#external(name, platform);
       if (external.kind === 'tree') {
         const files = contextRoot(this, external.vertex, '/', '/');
         const base = emptyBase(files, emptyDraft(targetPlatform), targetPlatform);

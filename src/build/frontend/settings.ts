@@ -26,6 +26,8 @@ export interface FrontendSettings {
   /** Names this Dockerfile from build to build. */
   readonly project: string;
   readonly context: () => BuildVertex;
+  /** Whether a named context is called so: it takes the place of a stage of that name. */
+  readonly isContext: (name: string) => boolean;
   /** Finds or pulls an image, or opens a named context. */
   readonly external: (name: string, platform: Platform) => Promise<External>;
   /** A new id for a vertex. */

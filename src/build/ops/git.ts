@@ -199,7 +199,7 @@ async function runGit(
   work.signal.throwIfAborted();
   if (code === 0) return Buffer.concat(out).toString('utf8');
   const said = withoutSecrets(Buffer.concat(errors).toString('utf8')).trim();
-  throw new StrataError('unavailable', `failed to fetch remote: git ${args[0]} stderr:\n${said}`, {
+  throw new StrataError('unavailable', `failed to load cache key: git ${args[0]}: git stderr:\n${said}`, {
     code: 'git_failed',
   });
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { NamedContext } from '../../build/index.ts';
 import { sourceOf } from './context.ts';
@@ -9,7 +10,11 @@ export function readNamedContexts(specs: readonly string[], cwd: string): Record
     specs.map((spec) => {
       const at = spec.indexOf('=');
       if (at <= 0) throw fault(`invalid context value: ${spec}, expected key=value`);
-      return [spec.slice(0, at), contextOf(spec.slice(at + 1), cwd)];
+      const [name, value] = [spec.slice(0, at), spec.slice(at + 1)];
+      const context = contextOf(value, cwd);
+      if (context.kind === 'local' && !existsSync(context.dir))
+        throw fault(`failed to get build context ${name}: stat ${value}: no such file or directory`);
+      return [name, context];
     }),
   );
 }
