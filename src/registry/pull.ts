@@ -193,9 +193,15 @@ async function withLayers(
   use: (top: SnapshotName | null) => Promise<Image>,
 ): Promise<Image> {
   const wanted = stackOf(ref, manifest, config, options);
-  const tellers = wanted.map(({ blob }) => {
+  const here = await Promise.all(
+    wanted.map(
+      async ({ blob, chainID }) =>
+        parts.snapshots.findByChain(chainID) !== undefined && (await parts.content.stat(blob.digest)) !== undefined,
+    ),
+  );
+  const tellers = wanted.map(({ blob }, i) => {
     const id = blob.digest.slice(7, 19);
-    options.progress?.({ id, status: 'Pulling fs layer' });
+    if (!here[i]) options.progress?.({ id, status: 'Pulling fs layer' });
     return (event: object) => options.progress?.({ id, ...(event as { status: string }) });
   });
   const stop = new AbortController();
