@@ -74,6 +74,20 @@ some/Dockerfile:13
   assert.equal(failed, true);
 });
 
+test('the text goes by place, the JSON by the order in which things were found', async () => {
+  const { text, json } = await ask('check', 'from busybox\nMAINTAINER me\nCOPY x y\n');
+  const rules = ['ConsistentInstructionCasing', 'MaintainerDeprecated'];
+  assert.deepEqual(
+    [...text.matchAll(/^WARNING: (\w+)/gm)].map(([, rule]) => rule),
+    rules,
+  );
+  const { warnings } = json as { warnings: readonly { ruleName: string }[] };
+  assert.deepEqual(
+    warnings.map(({ ruleName }) => ruleName),
+    rules.toReversed(),
+  );
+});
+
 test('check of a target tells of what the target needs', async () => {
   const { text, failed } = await ask('check', dockerfile, { target: 'base' });
   assert.equal(text, 'Check complete, no warnings found.\n');

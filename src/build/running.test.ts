@@ -43,6 +43,13 @@ test('a failing RUN is told with its command, its exit code, its place and its l
   assert.deepEqual([error.cause.kept, error.exitCode], [undefined, 42]);
 });
 
+test('a device that a step cannot do without is refused, one that it can is left out', async () => {
+  const wanting = (device: string) => host.context({ Dockerfile: `FROM busybox\nRUN --device=${device} true\n` });
+  const error = await failureOf(host.build(wanting('vendor.com/x=y,required')));
+  assert.deepEqual([error.message, error.location?.line], ['required device "vendor.com/x=y" is not registered', 2]);
+  await host.build(wanting('vendor.com/x=y'));
+});
+
 test('nothing of a failed step is left, unless it is asked for', async () => {
   const dir = host.context({ Dockerfile: 'FROM busybox\nENV A=b\nWORKDIR /w\nRUN echo trace > /t; exit 1\n' });
   await failureOf(host.build(dir));

@@ -32,6 +32,7 @@ export async function runStep(
   for (const [index, mount] of (instruction.mounts ?? []).entries()) {
     mounts.push(await execMount(compiler, state, instruction, mount, index, inputs));
   }
+  refuseDevices(instruction);
   const hostname = given['BUILDKIT_SANDBOX_HOSTNAME'];
   const spec: ExecSpec = {
     args: runArguments(instruction, state.shell),
@@ -67,6 +68,16 @@ function networkOf(
   if (wanted === 'none' || wanted === 'host') return wanted;
   throw new StrataError('invalid_argument', `network mode ${JSON.stringify(wanted)} not supported by buildkit`, {
     hint: 'a build runs on the network default, none or host',
+  });
+}
+
+/** A device that is not required may be missing, and no device is offered to steps. */
+function refuseDevices({ devices }: RunInstruction): void {
+  const required = devices.find((device) => device.required);
+  if (!required) return;
+  throw new StrataError('failed_precondition', `required device ${JSON.stringify(required.name)} is not registered`, {
+    code: 'no_device',
+    hint: 'steps of a build get no devices here',
   });
 }
 

@@ -12,7 +12,10 @@ export function checkAnswer(
   const lines = text.split(/\r?\n/);
   const parts = [
     ...(error && warnings.length === 0 ? [] : [headline(warnings.length)]),
-    ...warnings.map((warning) => warningText(warning, shown, lines)),
+    // By place; the JSON keeps the order in which they were found.
+    ...warnings
+      .toSorted((a, b) => a.location.line - b.location.line)
+      .map((warning) => warningText(warning, shown, lines)),
     ...(error && warnings.length > 0 ? [''] : []),
   ];
   const json = {

@@ -3,8 +3,8 @@ import { parseUlimits } from '../create/limits.ts';
 import type { FlagValues } from '../flags/flag.ts';
 import { commaSeparated, keyValueMap } from '../flags/lists.ts';
 import type { Session } from '../session.ts';
+import { parseCall } from './call.ts';
 import type { Sources } from './context.ts';
-import { fault } from './fault.ts';
 import type { buildFlags } from './flags.ts';
 import { readNamedContexts } from './named-contexts.ts';
 import { type Output, readCaches } from './outputs.ts';
@@ -20,9 +20,7 @@ export function buildRequest(
   outputs: readonly Output[],
 ): BuildRequest {
   const { cwd, env } = session;
-  const call = flags.check ? 'check' : (flags.call.split(',')[0] as NonNullable<BuildRequest['call']>);
-  if (!['build', 'check', 'outline', 'targets'].includes(call))
-    throw fault(`method ${JSON.stringify(call)} is not supported`);
+  const { method: call } = parseCall(flags.call, flags.check);
   return {
     context: sources.context,
     ...(sources.dockerfile && { dockerfile: sources.dockerfile }),

@@ -6,6 +6,7 @@ import type { Client } from '../../../client/index.ts';
 import { StrataError } from '../../../errors/index.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../../oci/index.ts';
 import type { BuildEvent } from '../../../progress/index.ts';
+import { parseCall } from '../../build/call.ts';
 import { readSources } from '../../build/context.ts';
 import { hasTerminal, shellInFailedStep } from '../../build/failed-step.ts';
 import { tellFailure } from '../../build/failure.ts';
@@ -120,10 +121,10 @@ async function present(
   }
   const { report, imageID } = result;
   if (report) {
-    const json = flags.call.includes('format=json');
+    const { json, ignoreStatus } = parseCall(flags.call, flags.check);
     stdout.write(json ? `${JSON.stringify(report.json, null, 2)}\n` : report.text);
     if (report.error !== undefined) stderr.write(`${report.error}\n`);
-    return report.failed ? 1 : 0;
+    return report.error !== undefined || (report.failed && !ignoreStatus) ? 1 : 0;
   }
   if (imageID !== undefined) {
     if (flags.iidfile) writeFileSync(flags.iidfile, imageID);
