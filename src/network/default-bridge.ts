@@ -1,4 +1,5 @@
 import { freeSubnet } from './free-subnet.ts';
+import { refuseForeign } from './own-bridge.ts';
 import { emptyNetwork, type NetworkStore } from './store.ts';
 import { firstAddress, formatAddress, formatSubnet, parseSubnet } from './subnet.ts';
 import type { Network } from './types.ts';
@@ -15,6 +16,8 @@ export function createDefaultBridge(store: NetworkStore, wanted: DefaultBridge):
 
   async function make(): Promise<Network> {
     const known = store.byName('bridge');
+    // One of an earlier engine may have no mark: it is known by its row, or by a name like the usual one.
+    if (!known && !wanted.name.startsWith('strata')) refuseForeign(wanted.name);
     const subnet = formatSubnet(await chooseSubnet(known));
     return store.save({
       ...(known ?? { ...emptyNetwork('bridge'), created: new Date().toISOString() }),

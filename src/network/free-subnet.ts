@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { StrataError } from '../errors/index.ts';
+import { isOwnBridge } from './own-bridge.ts';
 import { overlaps, parseSubnet, privateSubnets, type Subnet } from './subnet.ts';
 import type { Network } from './types.ts';
 
@@ -29,7 +30,8 @@ async function routes(): Promise<readonly Subnet[]> {
   });
 }
 
-/** Takes a bridge away; one that is not there is no error. */
-export async function deleteLink(name: string): Promise<void> {
+/** Takes a bridge away; one that is not there is no error, and one that no engine made stays. */
+export async function deleteBridge(name: string): Promise<void> {
+  if (!isOwnBridge(name)) return;
   await execFileAsync('ip', ['link', 'delete', name], { env: hostEnvironment }).catch(() => undefined);
 }

@@ -1,8 +1,9 @@
 import type { Database } from '../db/index.ts';
 import { StrataError } from '../errors/index.ts';
 import { createDefaultBridge, type DefaultBridge } from './default-bridge.ts';
-import { deleteLink, freeSubnet, subnetsOf } from './free-subnet.ts';
+import { deleteBridge, freeSubnet, subnetsOf } from './free-subnet.ts';
 import { forgetInternalTraffic } from './internal-traffic.ts';
+import { checkBridgeName } from './own-bridge.ts';
 import { createPool } from './pool.ts';
 import { portTable } from './ports.ts';
 import { hostResolvers } from './resolvers.ts';
@@ -46,7 +47,9 @@ export function createNetworks(options: NetworkOptions): Networks {
           hint: 'bridge is',
         });
       const wanted = subnets?.[0];
-      await defaultBridge();
+      await defaultBridge().catch(() => undefined);
+      const bridge = driverOptions['com.docker.network.bridge.name'];
+      if (bridge !== undefined) checkBridgeName(bridge, store);
       const subnet = wanted ? parseSubnet(wanted.subnet) : await freeSubnet(store.all());
       if (subnetsOf(store.all()).some((other) => overlaps(other, subnet)))
         throw new StrataError(
@@ -64,7 +67,7 @@ export function createNetworks(options: NetworkOptions): Networks {
         labels,
         options: driverOptions,
         subnets: [{ subnet: formatSubnet(subnet), gateway: wanted?.gateway ?? formatAddress(firstAddress(subnet)) }],
-        bridge: driverOptions['com.docker.network.bridge.name'] ?? `br-${id.slice(0, 12)}`,
+        bridge: bridge ?? `br-${id.slice(0, 12)}`,
       });
     },
     get: store.get,
@@ -81,7 +84,7 @@ export function createNetworks(options: NetworkOptions): Networks {
         );
       store.delete(network.id);
       await forgetInternalTraffic(network);
-      await deleteLink(network.bridge!);
+      await deleteBridge(network.bridge!);
     },
     async prune({ labels = [] } = {}) {
       const unused = store
@@ -132,7 +135,8 @@ export function createNetworks(options: NetworkOptions): Networks {
     },
     prewarm: pool.prewarm,
     async recover(known) {
-      await defaultBridge();
+      // Whoever needs it is told what is wrong with it; the engine is of use without it, too.
+      await defaultBridge().catch(() => undefined);
       for (const row of sandboxes.all()) {
         const isKept = row.owner !== 'pool' && known.has(row.owner);
         if (!isKept) await sandboxes.destroy(row);
