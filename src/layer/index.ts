@@ -16,6 +16,7 @@ export type {
   Layers,
   PackedBlob,
   PackOptions,
+  Unpacked,
   UnpackLimits,
   UnpackOptions,
 } from './types.ts';

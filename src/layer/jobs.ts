@@ -1,5 +1,5 @@
 import type { Compression } from '../oci/index.ts';
-import type { ExtractOptions, LayerFile, LayerMeasure, PackedBlob, UnpackOptions } from './types.ts';
+import type { ExtractOptions, LayerFile, LayerMeasure, PackedBlob, Unpacked, UnpackOptions } from './types.ts';
 
 interface PackPart {
   readonly folder: string;
@@ -25,7 +25,7 @@ export interface JobResults {
   measure: LayerMeasure;
   pack: PackedBlob;
   stream: LayerMeasure;
-  unpack: LayerMeasure;
+  unpack: Unpacked;
   extract: { readonly entries: number };
 }
 

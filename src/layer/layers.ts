@@ -5,11 +5,11 @@ import { StrataError } from '../errors/index.ts';
 import type { Compression } from '../oci/index.ts';
 import type {
   ExtractOptions,
-  LayerMeasure,
   LayerSource,
   Layers,
   PackedBlob,
   PackOptions,
+  Unpacked,
   UnpackLimits,
   UnpackOptions,
 } from './types.ts';
@@ -58,7 +58,7 @@ function unpack(
   source: LayerSource,
   folder: string,
   { signal, progress, ...options }: UnpackOptions,
-): Promise<LayerMeasure> {
+): Promise<Unpacked> {
   if ('file' in source) return pool.run({ kind: 'unpack', folder, options, source }, { progress, signal });
   return pool.run({ kind: 'unpack', folder, options }, { source, progress, signal });
 }

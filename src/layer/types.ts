@@ -59,6 +59,15 @@ export interface UnpackOptions extends UnpackLimits {
   readonly parents?: readonly string[];
 }
 
+/** What an unpacking found out. */
+export interface Unpacked extends LayerMeasure {
+  /**
+   * `parents` were not given, and folders had to be made that the layer has no entry for: on other layers these would
+   * look like what they cover.
+   */
+  readonly hasImplied: boolean;
+}
+
 /** A layer in a file that nobody changes: the thread that unpacks it reads it as well. */
 export interface LayerFile {
   readonly file: string;
@@ -76,7 +85,7 @@ export interface Layers {
   /** The uncompressed layer tar as a stream, for `save` and `export`. */
   stream(diffDir: string, options?: PackOptions): Readable;
   /** Decompresses, verifies and extracts into `diffDir` (exists, empty) as one stream; whiteouts become overlay's. */
-  unpack(source: LayerSource, diffDir: string, options: UnpackOptions): Promise<LayerMeasure>;
+  unpack(source: LayerSource, diffDir: string, options: UnpackOptions): Promise<Unpacked>;
   /**
    * Extracts an ordinary archive (ADD, import, `docker cp`) below `root`, an existing tree: every path is resolved
    * inside `root` by the kernel (openat2 RESOLVE_IN_ROOT), existing files are replaced, whiteouts are ordinary names.

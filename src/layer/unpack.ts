@@ -9,7 +9,7 @@ import type { JobContext } from './jobs.ts';
 import { Allowance } from './limits.ts';
 import { TarParser } from './tar-parser.ts';
 import { type Implied, TreeWriter } from './tree-writer.ts';
-import type { LayerFile, LayerMeasure, UnpackOptions } from './types.ts';
+import type { LayerFile, Unpacked, UnpackOptions } from './types.ts';
 
 const { O_DIRECTORY, O_RDONLY } = constants;
 
@@ -19,10 +19,11 @@ export async function unpackLayer(
   options: UnpackOptions,
   context: JobContext,
   file?: LayerFile,
-): Promise<LayerMeasure> {
+): Promise<Unpacked> {
   const allowance = new Allowance(options);
   const root = openat(-100, folder, O_RDONLY | O_DIRECTORY);
   const lowers = (options.parents ?? []).map((path) => openat(-100, path, O_RDONLY | O_DIRECTORY));
+  let hasImplied = false;
   const writer = new TreeWriter({
     root,
     start: '',
@@ -30,7 +31,10 @@ export async function unpackLayer(
     whiteouts: true,
     userXattrs: true,
     keepKinds: false,
-    ...(lowers.length > 0 && { impliedFolder: (path: string) => coveredFolder(lowers, path) }),
+    impliedFolder(path: string) {
+      hasImplied ||= options.parents === undefined;
+      return coveredFolder(lowers, path);
+    },
   });
   try {
     const hash = createHash('sha256');
@@ -47,7 +51,7 @@ export async function unpackLayer(
         hint: `the image names ${options.expect} for this layer`,
       });
     }
-    return { diffID, tarSize, contentSize: writer.contentSize, entries: writer.entries };
+    return { diffID, tarSize, contentSize: writer.contentSize, entries: writer.entries, hasImplied };
   } finally {
     writer.close();
     closeSync(root);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { ByteStream, Ingest } from '../content/index.ts';
 import { StrataError } from '../errors/index.ts';
-import type { LayerMeasure } from '../layer/index.ts';
+import type { LayerSource, Unpacked, UnpackOptions } from '../layer/index.ts';
 import { type ChainID, type Descriptor, type DiffID, layerCompression, type Reference } from '../oci/index.ts';
 import type { TransferEvent } from '../progress/index.ts';
 import type { ActiveSnapshot, SnapshotName } from '../snapshot/index.ts';
@@ -83,6 +83,12 @@ export function createLayerPuller(parts: TransferParts): LayerPuller {
         const measure = await slots.run(() => fill(layer, active, hasBlob, signal, tell), { signal, waiting });
         const parent = below ? (await below).snapshot : null;
         if (signal.aborted) throw new StrataError('cancelled', 'cancelled');
+        if (measure.hasImplied && parent !== null) {
+          await discard(active);
+          const name = await slots.run(() => again(layer, parent, signal), { signal });
+          tell({ status: 'Pull complete' });
+          return { snapshot: name, madeSnapshot: true, madeBlob: !hasBlob };
+        }
         const { name } = await snapshots.commit({ ...active, parent }, { measure });
         tell({ status: 'Pull complete' });
         return { snapshot: name, madeSnapshot: true, madeBlob: !hasBlob };
@@ -93,6 +99,21 @@ export function createLayerPuller(parts: TransferParts): LayerPuller {
       }
     } catch (error) {
       throw layerError(error, layer.blob.digest);
+    }
+  }
+
+  /** Folders that the layer has no entry for look like those below, which had to be there first. */
+  async function again(layer: WantedLayer, parent: SnapshotName, signal: AbortSignal): Promise<SnapshotName> {
+    const { digest, size } = layer.blob;
+    const active = await snapshots.prepare(parent);
+    try {
+      const parents = snapshots.stack(parent).map(({ diffDir }) => diffDir);
+      const source = { file: await content.path(digest), size };
+      const measure = await unpack(layer, source, active, { signal, parents: parents.reverse() });
+      return (await snapshots.commit(active, { measure })).name;
+    } catch (error) {
+      await discard(active);
+      throw error;
     }
   }
 
@@ -115,16 +136,19 @@ export function createLayerPuller(parts: TransferParts): LayerPuller {
     hasBlob: boolean,
     signal: AbortSignal,
     tell: (event: LayerEvent) => void,
-  ): Promise<LayerMeasure> {
+  ): Promise<Unpacked> {
     const total = layer.blob.size;
     if (hasBlob) {
       const source = await content.fetch(layer.blob, { signal });
-      return await unpack(layer, source, active, signal, paced('Extracting', total, tell));
+      return await unpack(layer, source, active, { signal, progress: paced('Extracting', total, tell) });
     }
     const incoming = await receive(layer, signal, tell);
     try {
-      const measure = await unpack(layer, incoming.stream, active, signal, (read) => {
-        if (incoming.ended) tell({ status: 'Extracting', current: read, total });
+      const measure = await unpack(layer, incoming.stream, active, {
+        signal,
+        progress: (read) => {
+          if (incoming.ended) tell({ status: 'Extracting', current: read, total });
+        },
       });
       await incoming.keep();
       return measure;
@@ -159,17 +183,15 @@ export function createLayerPuller(parts: TransferParts): LayerPuller {
 
   async function unpack(
     layer: WantedLayer,
-    source: ByteStream,
+    source: LayerSource,
     active: ActiveSnapshot,
-    signal: AbortSignal,
-    progress: (bytes: number) => void,
-  ): Promise<LayerMeasure> {
+    options: Partial<Pick<UnpackOptions, 'signal' | 'progress' | 'parents'>>,
+  ): Promise<Unpacked> {
     return await layers.unpack(source, active.diffDir, {
       ...parts.limits,
       compression: layerCompression(layer.blob.mediaType)!,
       expect: layer.diffID,
-      signal,
-      progress,
+      ...options,
     });
   }
 
