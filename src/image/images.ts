@@ -36,7 +36,7 @@ export function createImages(options: ImageOptions): Images {
   const blobs = createLayerBlobs(options);
   const index = createLayoutIndex(content, records);
   const collector = createCollector({ db, content, snapshots, records, blobs, onRemove: index.forget });
-  const layerStore = createLayerStore({ snapshots, layers, blobs, collector });
+  const layerStore = createLayerStore({ snapshots, layers, blobs, collector, content });
 
   /** Blobs that go with the image where nobody else has them. */
   function blobsOf({ id, manifest, snapshot }: ImageRow): readonly Digest[] {

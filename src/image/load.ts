@@ -10,6 +10,7 @@ import { type ArchivedImage, findImages, type Member } from './archive-images.ts
 import { memberPath } from './archive-names.ts';
 import type { Collector } from './collector.ts';
 import { parseConfig } from './config.ts';
+import type { EarlyLayers } from './early-layers.ts';
 import { layerTypes } from './layer-blobs.ts';
 import { createSpool } from './spool.ts';
 import type { Images, LoadedImage, NewImage } from './types.ts';
@@ -41,9 +42,10 @@ export async function loadArchive(
   options: LoadOptions,
 ): Promise<readonly LoadedImage[]> {
   return await parts.collector.during(async () => {
+    const early = parts.layers.early(options.signal);
     const brought = { blobs: new Set<Digest>(), snapshots: new Set<SnapshotName>() };
     try {
-      const members = await spool(decompress(source, 'detect'), parts.content, brought.blobs, options.signal);
+      const members = await spool(decompress(source, 'detect'), parts.content, early, brought.blobs, options.signal);
       const found = await findImages({ members, content: parts.content });
       if (found.length === 0) {
         throw new StrataError('invalid_argument', 'the archive holds no image', {
@@ -52,13 +54,14 @@ export async function loadArchive(
         });
       }
       const ready: NewImage[] = [];
-      for (const image of found) ready.push(await unpackImage(image, parts, brought.snapshots, options));
+      for (const image of found) ready.push(await unpackImage(image, parts, early, brought.snapshots, options));
       const loaded: LoadedImage[] = [];
       for (const image of ready) loaded.push(...(await nameImage(image, parts)));
       return loaded;
     } catch (error) {
       throw archiveError(error, options.signal);
     } finally {
+      await early.discard();
       // What no image has taken goes: after a failure the store is as it was.
       await parts.collector.offer(brought);
     }
@@ -85,6 +88,7 @@ function archiveError(error: unknown, signal: AbortSignal | undefined): unknown 
 async function spool(
   tar: ByteStream,
   content: ContentStore,
+  early: EarlyLayers,
   stored: Set<Digest>,
   signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<string, Member>> {
@@ -103,7 +107,9 @@ async function spool(
     if (header.type !== 'file') continue;
     total += header.size;
     if (total > most.bytes) throw tooLarge(`more than ${most.bytes} bytes`);
-    const member = await kept.store(body, signal);
+    const isEarly = await early.suits(path, header.size);
+    const member = await kept.store(isEarly ? early.watch(body) : body, signal);
+    if (isEarly) early.name(member.digest);
     stored.add(member.digest);
     members.set(path, member);
   }
@@ -123,6 +129,7 @@ function tooLarge(what: string): StrataError {
 async function unpackImage(
   found: ArchivedImage,
   { content, layers }: LoadParts,
+  early: EarlyLayers,
   brought: Set<SnapshotName>,
   { signal, progress }: LoadOptions,
 ): Promise<NewImage> {
@@ -139,6 +146,7 @@ async function unpackImage(
       diffID,
       chainID,
       mediaType: blob.mediaType,
+      early: () => early.claim(blob.digest, diffID),
       ...(signal && { signal }),
       progress: (current) => progress?.({ id, status: 'Loading layer', current, total: blob.size }),
     });

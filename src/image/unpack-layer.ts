@@ -1,8 +1,10 @@
+import type { ContentStore } from '../content/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { Layers } from '../layer/index.ts';
 import { type ChainID, type Descriptor, type DiffID, type Digest, layerCompression } from '../oci/index.ts';
 import type { SnapshotName, Snapshots } from '../snapshot/index.ts';
 import type { Collector } from './collector.ts';
+import { createEarlyLayers, type EarlyLayer, type EarlyLayers } from './early-layers.ts';
 import { createJointWork } from './joint-work.ts';
 import type { LayerBlobs } from './layer-blobs.ts';
 import type { Images } from './types.ts';
@@ -15,7 +17,10 @@ export interface UnpackedLayer {
   readonly size: number;
 }
 
-type UnpackLayerOptions = Parameters<Images['unpackLayer']>[1];
+type UnpackLayerOptions = Parameters<Images['unpackLayer']>[1] & {
+  /** The layer's contents, where they are unpacked already: taken in place of the source. */
+  readonly early?: () => Promise<EarlyLayer | undefined>;
+};
 
 /** Layers as they come in: from blobs to snapshots. */
 export interface LayerStore {
@@ -23,6 +28,8 @@ export interface LayerStore {
   /** Whether this blob was found to be this layer before. */
   isKnown(diffID: DiffID, digest: Digest): boolean;
   record(diffID: DiffID, blob: Descriptor): void;
+  /** For an archive that is coming in. */
+  early(signal: AbortSignal | undefined): EarlyLayers;
 }
 
 export function createLayerStore(parts: {
@@ -30,6 +37,7 @@ export function createLayerStore(parts: {
   readonly layers: Layers;
   readonly blobs: LayerBlobs;
   readonly collector: Collector;
+  readonly content: ContentStore;
 }): LayerStore {
   const { snapshots, layers, blobs, collector } = parts;
   /** By chain: two loads of one base unpack it once. */
@@ -52,6 +60,14 @@ export function createLayerStore(parts: {
       let isVerified = false;
       const name = await unpacking.join(chain, options.signal, async (signal) => {
         isVerified = true;
+        const early = await options.early?.();
+        // Folders that the layer only implies look like those below, which were not known then.
+        if (early && (parent === null || !early.measure.hasImplied)) {
+          const made = await snapshots.commit({ ...early.active, parent }, { measure: early.measure });
+          collector.pin(made.name);
+          return made.name;
+        }
+        if (early) await snapshots.discard(early.active.key);
         const active = await snapshots.prepare(parent);
         try {
           const measure = await layers.unpack(await source(), active.diffDir, {
@@ -80,5 +96,6 @@ export function createLayerStore(parts: {
     },
     isKnown: (diffID, digest) => blobs.known(diffID).some((blob) => blob.digest === digest),
     record: blobs.record,
+    early: (signal) => createEarlyLayers(parts, signal),
   };
 }
