@@ -164,6 +164,28 @@ test('a container restarts with what it had', async () => {
   });
 });
 
+test('containers of a network call each other by name', async () => {
+  const { GenericContainer, Network } = library;
+  const network = await new Network().start();
+  try {
+    const server = new GenericContainer('busybox')
+      .withCommand(['sh', '-c', 'mkdir -p /www; echo inside >> /www/index.html; exec httpd -f -p 8080 -h /www'])
+      .withExposedPorts(8080)
+      .withNetwork(network)
+      .withNetworkAliases('server')
+      .start();
+    await using(server, async (container) => {
+      const client = new GenericContainer('busybox').withCommand(['sleep', '60']).withNetwork(network).start();
+      await using(client, async (other) => {
+        assert.equal((await other.exec(['wget', '-qO-', 'http://server:8080/'])).output, 'inside\n');
+      });
+      assert.equal(await page(container), 'inside\n');
+    });
+  } finally {
+    await network.stop();
+  }
+});
+
 test('a running container becomes an image, and a reused one is found again', async () => {
   const { GenericContainer } = library;
   const started = new GenericContainer('busybox').withCommand(['sleep', '60']).start();
