@@ -50,6 +50,7 @@ export interface Netavark {
   teardown(path: string, request: NetavarkRequest): Promise<void>;
 }
 
+const systemPath = '/usr/sbin:/usr/bin:/sbin:/bin';
 const folders = ['/usr/lib/podman', '/usr/libexec/podman', '/usr/local/libexec/podman', '/usr/local/lib/podman'];
 
 /** Podman's network program; calls are made one after another, since it keeps its firewall rules without a lock of its own. */
@@ -57,6 +58,10 @@ export function createNetavark(configDir: string): Netavark {
   let last: Promise<unknown> = Promise.resolve();
   mkdirSync(configDir, { recursive: true, mode: 0o700 });
   const program = find('netavark');
+  // Docker's own tables let nothing pass that they do not know. Rules in a table of nftables beside them cannot change
+  // that, rules in the same tables can: so newer versions, which prefer nftables, are told to use iptables, too.
+  const hasIptables = systemPath.split(':').some((folder) => existsSync(`${folder}/iptables`));
+  const firewall = hasIptables ? { NETAVARK_FW: 'iptables' } : {};
 
   function call(verb: 'setup' | 'teardown', path: string, request: NetavarkRequest): Promise<string> {
     const next = last.then(() => execute(verb, path, request));
@@ -77,7 +82,7 @@ export function createNetavark(configDir: string): Netavark {
       const child = execFile(
         program,
         args,
-        { env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', TMPDIR: configDir }, timeout: 60_000, maxBuffer: 1 << 20 },
+        { env: { PATH: systemPath, TMPDIR: configDir, ...firewall }, timeout: 60_000, maxBuffer: 1 << 20 },
         (error, stdout, stderr) => {
           if (!error) return resolve(stdout);
           reject(
