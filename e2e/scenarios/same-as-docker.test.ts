@@ -79,8 +79,8 @@ after(async () => {
   await engine?.stop();
 });
 
-/** All lines take minutes; every third is a sample that still sees each kind of mistake. */
-const stride = process.env['STRATA_TEST_ALL'] === '1' ? 1 : 3;
+/** All lines take minutes; every fifth is a sample that still sees each kind of mistake. */
+const stride = process.env['STRATA_TEST_ALL'] === '1' ? 1 : 5;
 
 function agree(title: string, lines: string, { inOrder = false } = {}): void {
   test(title, { skip, timeout: 900_000 }, async () => {
@@ -344,7 +344,6 @@ agree(
   run --rm -p 1.2.3.4.5:80:80 busybox true
   run --rm -p 8000-8002:80-81 busybox true
   run --rm -p 80/nosuch busybox true
-  run --rm -p 127.0.0.1:47381:80 busybox true
   run --rm --expose x busybox true
   run --rm -e =x busybox true
   run --rm -l =x busybox true

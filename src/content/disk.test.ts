@@ -87,6 +87,19 @@ test('other bytes than announced are refused and leave nothing', async () => {
   assert.deepEqual([blobs(), unfinished()], [[], []]);
 });
 
+test('a reader that has left before it began to read gets an error, and nobody else does', async () => {
+  const target = await store.put(hello, type);
+  const reader = new AbortController();
+  const stream = await store.fetch(target, { signal: reader.signal });
+  reader.abort();
+  // Long enough for an error that nobody listens to.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await assert.rejects(async () => {
+    for await (const _ of stream);
+  }, /abort/i);
+  await assert.rejects(store.fetch(target, { signal: reader.signal }), /abort/i);
+});
+
 test('content may be asked for by its sha512 digest', async () => {
   const digest = parseDigest(`sha512:${createHash('sha512').update(hello).digest('hex')}`);
   await (await write('a', hello)).commit({ digest, size: hello.length });

@@ -95,11 +95,15 @@ export async function createContentStore(options: ContentOptions): Promise<Conte
     async fetch(target, { signal, offset = 0 } = {}) {
       const { size } = await required(target.digest);
       if (size !== target.size) throw damaged(target.digest);
-      const stream = createReadStream(pathOf(target.digest), {
+      signal?.throwIfAborted();
+      const file = createReadStream(pathOf(target.digest), {
         highWaterMark: 1 << 20,
         start: offset,
         ...(signal && { signal }),
-      }) as unknown as ByteStream;
+      });
+      // Whoever reads it gets the error; before that nobody listens, and an error that nobody hears ends the process.
+      file.on('error', () => {});
+      const stream = file as unknown as ByteStream;
       return offset === 0 ? verified(stream, target) : stream;
     },
     async ingest(ref, { resume = false } = {}) {
