@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { NamedContext } from '../../build/index.ts';
-import { sourceOf } from './context.ts';
+import { isAddress, sourceOf } from './context.ts';
 import { fault } from './fault.ts';
 
 /** Reads `--build-context name=value`. */
@@ -11,15 +11,12 @@ export function readNamedContexts(specs: readonly string[], cwd: string): Record
       const at = spec.indexOf('=');
       if (at <= 0) throw fault(`invalid context value: ${spec}, expected key=value`);
       const [name, value] = [spec.slice(0, at), spec.slice(at + 1)];
-      const context = contextOf(value, cwd);
-      if (context.kind === 'local' && !existsSync(context.dir))
-        throw fault(`failed to get build context ${name}: stat ${value}: no such file or directory`);
-      return [name, context];
+      return [name, contextOf(name, value, cwd)];
     }),
   );
 }
 
-function contextOf(value: string, cwd: string): NamedContext {
+function contextOf(name: string, value: string, cwd: string): NamedContext {
   const [, scheme, rest = ''] = /^(docker-image|oci-layout|target):(?:\/\/)?(.*)$/.exec(value) ?? [];
   switch (scheme) {
     case 'docker-image':
@@ -31,6 +28,8 @@ function contextOf(value: string, cwd: string): NamedContext {
       return { kind: 'oci-layout', dir: resolve(cwd, dir), ...(reference !== undefined && { reference }) };
     }
     default:
+      if (!isAddress(value) && !existsSync(resolve(cwd, value)))
+        throw fault(`failed to get build context ${name}: stat ${value}: no such file or directory`);
       return sourceOf(value, cwd);
   }
 }
