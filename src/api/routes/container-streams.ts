@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import type { LogOptions } from '../../container/index.ts';
+import type { Container, LogOptions } from '../../container/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { serveAttachment } from '../hijack.ts';
 import { stampedLines } from '../log-lines.ts';
@@ -12,6 +12,7 @@ import { sampler } from '../stats-sampler.ts';
 import { openStream } from '../stream-reply.ts';
 import { parseMoment } from '../time.ts';
 import type { ApiBackend } from '../types.ts';
+import { serveWebSocket } from '../websocket.ts';
 
 type Backend = Pick<ApiBackend, 'containers'>;
 type ById = { Params: { id: string } };
@@ -42,32 +43,42 @@ export function addContainerStreamRoutes(app: FastifyInstance, { containers }: B
     return reply;
   });
 
-  app.post<ById>('/containers/:id/attach', async (request, reply) => {
-    const query = queryOf(request);
-    const container = containers.get(request.params.id);
-    if (container.state.status === 'paused') {
+  function attachable(id: string): Container {
+    const container = containers.get(id);
+    const { status } = container.state;
+    if (status === 'paused')
       throw new StrataError('conflict', `container ${container.id} is paused, unpause the container before attach`);
-    }
-    if (container.state.status === 'restarting') {
+    if (status === 'restarting')
       throw new StrataError('conflict', `container ${container.id} is restarting, wait until the container is running`);
-    }
-    const stdin = query.flag('stdin') && (container.config.OpenStdin ?? false);
-    const attachment = await containers.attach(container.id, {
+    return container;
+  }
+
+  const attach = async (container: Container, query: Query, stdin: boolean) =>
+    await containers.attach(container.id, {
       stdin,
       stdout: query.flag('stdout'),
       stderr: query.flag('stderr'),
       replay: query.flag('logs'),
       stream: query.flag('stream'),
     });
+  const takesInput = (container: Container, query: Query) =>
+    query.flag('stdin') && (container.config.OpenStdin ?? false);
+
+  app.post<ById>('/containers/:id/attach', async (request, reply) => {
+    const query = queryOf(request);
+    const container = attachable(request.params.id);
+    const stdin = takesInput(container, query);
+    const attachment = await attach(container, query, stdin);
     await serveAttachment(request, reply, attachment, { tty: container.config.Tty ?? false, stdin });
     return reply;
   });
 
-  app.get<ById>('/containers/:id/attach/ws', async () => {
-    throw new StrataError(
-      'unsupported',
-      'attaching over a WebSocket is not supported; use POST /containers/{id}/attach',
-    );
+  app.get<ById>('/containers/:id/attach/ws', async (request, reply) => {
+    const query = queryOf(request);
+    const container = attachable(request.params.id);
+    const stdin = takesInput(container, query);
+    await serveWebSocket(request, reply, () => attach(container, query, stdin), { stdin });
+    return reply;
   });
 
   app.get<ById>('/containers/:id/stats', async (request, reply) => {
