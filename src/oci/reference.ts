@@ -48,7 +48,6 @@ export function parseReference(text: string): Reference {
   if (colon > rest.lastIndexOf('/')) {
     tag = rest.slice(colon + 1);
     rest = rest.slice(0, colon);
-    if (!tagPattern.test(tag)) throw invalid('invalid reference format', `"${tag}" is not a valid tag`);
   }
   const slash = rest.indexOf('/');
   const first = slash < 0 ? '' : rest.slice(0, slash);
@@ -57,11 +56,15 @@ export function parseReference(text: string): Reference {
   let path = isDomain ? rest.slice(slash + 1) : rest;
   if (domain === 'index.docker.io') domain = defaultDomain;
   if (domain === defaultDomain && path !== '' && !path.includes('/')) path = officialPrefix + path;
-  if (path.toLowerCase() !== path) {
+  const name = path.split(':')[0]!;
+  if (name.toLowerCase() !== name) {
     throw invalid(
-      `invalid reference format: repository name (${path}) must be lowercase`,
+      `invalid reference format: repository name (${name}) must be lowercase`,
       `try ${JSON.stringify(text.toLowerCase())}`,
     );
+  }
+  if (tag !== undefined && !tagPattern.test(tag)) {
+    throw invalid('invalid reference format', `"${tag}" is not a valid tag`);
   }
   if (!domainPattern.test(domain) || !pathPattern.test(path)) throw invalid('invalid reference format');
   if (domain.length + path.length + 1 > 255) throw invalid('repository name must not be more than 255 characters');

@@ -46,8 +46,12 @@ test('a platform is expanded, normalised and held against the grammar', () => {
     ['amd64', 'arm64'],
   );
   assert.throws(
+    () => stages('FROM --platform=a/b/c/d/e x\n'),
+    /failed to parse platform a\/b\/c\/d\/e: "d\/e" is an invalid component/,
+  );
+  assert.throws(
     () => stages('FROM --platform=a/b/c/d x\n'),
-    /failed to parse platform a\/b\/c\/d: "c\/d" is an invalid component/,
+    /failed to parse platform a\/b\/c\/d: "a\/b\/c\/d": cannot parse platform specifier: invalid argument/,
   );
   assert.throws(() => stages('FROM --platform=$NONE x\n'), /empty platform value from expression \$NONE/);
 });

@@ -94,8 +94,12 @@ function readPlatform(text: string, globals: Scope, escapeToken: string): Platfo
 function platformFault(value: string, cause: unknown): string {
   const parts = value.split('/');
   const pattern = '^[A-Za-z0-9_.-]+$';
-  const component = parts.length > 3 ? parts.slice(2).join('/') : parts.find((part) => !new RegExp(pattern).test(part));
-  if (component === undefined) return messageOf(cause);
+  // Whatever stands behind the third slash is one component.
+  const components = [...parts.slice(0, 3), ...(parts.length > 3 ? [parts.slice(3).join('/')] : [])];
+  const component = components.find((part) => !new RegExp(pattern).test(part));
+  if (component === undefined) {
+    return parts.length > 3 ? `"${value}": cannot parse platform specifier: invalid argument` : messageOf(cause);
+  }
   return `"${component}" is an invalid component of "${value}": platform specifier component must match "${pattern}": invalid argument`;
 }
 
