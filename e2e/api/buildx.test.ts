@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -58,6 +67,30 @@ test('docker build with buildx sends the context, shows the steps and names the 
   const again = await build(context, ['-t', 'bx:1', '--build-arg', 'WHO=ann', '--label', 'c=d']);
   assert.match(again.output, /RUN echo.*\n#\d+ CACHED/);
   assert.deepEqual(readdirSync(join(engine.dataRoot, 'tmp/sessions')), [], 'what the client sent is gone');
+});
+
+test('the next build of a folder sends only what changed, and sees what went', async () => {
+  const context = makeContext(engine.work, {
+    Dockerfile: 'FROM busybox\nCOPY . /ctx/\nRUN cd /ctx; find . -type f | sort; cat small folder/* | md5sum\n',
+    big: 'x'.repeat(3_000_000),
+    small: 'one',
+    gone: 'x',
+    'folder/a': 'a',
+  });
+  const sent = async () => {
+    const { output } = await build(context);
+    const [, amount, unit] = [...output.matchAll(/transferring context: ([\d.]+)(B|kB|MB)/g)].at(-1) ?? [];
+    return { output, bytes: Number(amount) * { B: 1, kB: 1e3, MB: 1e6 }[unit as 'B']! };
+  };
+  assert.ok((await sent()).bytes > 2_900_000);
+  writeFileSync(join(context, 'small'), 'two');
+  rmSync(join(context, 'gone'));
+  rmSync(join(context, 'folder'), { recursive: true });
+  writeFileSync(join(context, 'folder'), 'now a file');
+  const { output, bytes } = await sent();
+  assert.ok(bytes < 1000, `${bytes} bytes`);
+  assert.match(output, /\.\/big\n.*\.\/folder\n.*\.\/small\n/);
+  assert.doesNotMatch(output, /\.\/gone|folder\/a/);
 });
 
 test('a failing step, a syntax error and an absent file are shown with their line', async () => {

@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { copyFile, mkdir, readFile, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -22,6 +22,8 @@ export interface Contexts {
 export interface ContextParts {
   readonly layers: Pick<Layers, 'extract'>;
   readonly folder: string;
+  /** A folder that may hold what the client sent last under this name. */
+  readonly keep: (name: string) => Promise<string>;
   readonly session: ClientSession;
   readonly signal: AbortSignal;
   readonly progress: (what: string, bytes: number, done: boolean) => void;
@@ -51,7 +53,8 @@ export async function fetchContexts(parts: ContextParts, options: Readonly<Recor
 }
 
 async function fetchDockerfile(parts: ContextParts, name: string, filename: string) {
-  const dir = await newFolder(parts, 'dockerfile');
+  const dir = join(parts.folder, 'dockerfile');
+  await mkdir(dir);
   const wanted = [
     filename,
     `${filename}.dockerignore`,
@@ -85,7 +88,7 @@ async function mainContext(
 
 /** What .dockerignore leaves out stays with the client; the file itself comes along, for the builder to apply. */
 async function fetchFolder(parts: ContextParts, name: string, ignoreFile: string | undefined): Promise<ContextSource> {
-  const dir = await newFolder(parts, 'context');
+  const dir = await parts.keep(name);
   const ignore = ignoreFile === undefined ? undefined : await text(ignoreFile);
   const exclude = ignore === undefined ? [] : readIgnoreFile(ignore);
   await receive(parts, dir, { name, exclude }, 'transferring context');
@@ -157,15 +160,6 @@ async function receive(
   const { layers, session, signal } = parts;
   await receiveFiles(session, wanted, { layers, dir, signal, progress });
   parts.progress(what, bytes, true);
-}
-
-async function newFolder(parts: ContextParts, name: string): Promise<string> {
-  for (let i = 0; ; i++) {
-    const dir = join(parts.folder, `${name}${i}`);
-    if (await stat(dir).catch(() => undefined)) continue;
-    await mkdir(dir, { mode: 0o755 });
-    return dir;
-  }
 }
 
 async function text(path: string): Promise<string | undefined> {

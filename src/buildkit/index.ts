@@ -2,6 +2,7 @@ import { createServer } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import type { Jobs } from './jobs.ts';
+import { createKeptFolders } from './kept-folders.ts';
 import { addServices, type ServiceParts } from './services.ts';
 import { openSession, Sessions } from './session.ts';
 
@@ -12,19 +13,23 @@ import { openSession, Sessions } from './session.ts';
 export interface BuildKit {
   /** Serves a connection that was upgraded to h2c by `POST /grpc`. */
   serve(socket: Duplex): void;
-  /** Takes a connection that was upgraded by `POST /session` with this id. */
-  addSession(id: string, socket: Duplex): void;
+  /** Takes a connection that was upgraded by `POST /session` with this id and shared key. */
+  addSession(id: string, sharedKey: string, socket: Duplex): void;
   close(): void;
 }
 
-export type BuildKitParts = ServiceParts;
+export type BuildKitParts = Omit<ServiceParts, 'folders'> & {
+  /** Folder for what clients send and what is kept of it. */
+  readonly contextRoot: string;
+};
 
 export function createBuildKit(parts: BuildKitParts): BuildKit {
   const sessions = new Sessions();
+  const folders = createKeptFolders(parts.contextRoot);
   let jobs: Jobs | undefined;
   const handler = connectNodeAdapter({
     routes: (router) => {
-      jobs = addServices(router, parts, sessions);
+      jobs = addServices(router, { ...parts, folders }, sessions);
     },
     grpc: true,
     grpcWeb: false,
@@ -35,7 +40,7 @@ export function createBuildKit(parts: BuildKitParts): BuildKit {
   server.on('sessionError', () => {});
   return {
     serve: (socket) => void server.emit('connection', socket),
-    addSession: (id, socket) => sessions.add(openSession(id, socket)),
+    addSession: (id, sharedKey, socket) => sessions.add(openSession(id, sharedKey, socket)),
     close() {
       jobs?.close();
       sessions.close();

@@ -8,12 +8,14 @@ import type { BuildEvent } from '../progress/index.ts';
 import { type Asked, destinationsOf, requestOf } from './attributes.ts';
 import { borrow } from './borrowed.ts';
 import { type Contexts, fetchContexts } from './contexts.ts';
+import type { KeptFolders } from './kept-folders.ts';
 import { sendFile, sendFolder } from './send-files.ts';
 import type { ClientSession } from './session.ts';
 
 export interface JobParts {
   readonly builder: Pick<Builder, 'build'>;
   readonly layers: Pick<Layers, 'extract'>;
+  readonly folders: KeptFolders;
   /** Files of builds come below this folder; it is made, and belongs to this room. */
   readonly workRoot: string;
   /** Told of every image that was made. */
@@ -30,10 +32,17 @@ export async function runJob(
   const { signal } = to;
   const folder = join(parts.workRoot, randomBytes(8).toString('hex'));
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  const releases: (() => Promise<void>)[] = [];
+  /** A folder that the client's next build finds again. */
+  const keep = async (name: string) => {
+    const { dir, release } = await parts.folders.take(session.sharedKey === '' ? '' : `${session.sharedKey} ${name}`);
+    releases.push(release);
+    return dir;
+  };
   try {
     const wanted = requestOf(asked);
     const contexts = await loading(to, (progress) =>
-      fetchContexts({ layers: parts.layers, folder, session, signal, progress }, asked.options),
+      fetchContexts({ layers: parts.layers, folder, keep, session, signal, progress }, asked.options),
     );
     const tags = wanted.tags ?? [];
     const borrowed = await borrow(session, contexts.dockerfile ?? '', { folder, tags, signal });
@@ -61,6 +70,7 @@ export async function runJob(
     }
   } finally {
     await rm(folder, { recursive: true, force: true });
+    for (const release of releases) await release();
   }
 }
 

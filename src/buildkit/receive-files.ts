@@ -4,6 +4,7 @@ import { type Layers, type NewTarEntry, writeTar } from '../layer/index.ts';
 import { permissionsOfMode, typeOfMode } from './file-mode.ts';
 import { type Call, type Metadata, openCall } from './rpc-client.ts';
 import type { ClientSession } from './session.ts';
+import { keepUnchanged } from './unchanged.ts';
 import { FileSync } from './wire/filesync_pb.ts';
 import { type Packet, PacketSchema, type Stat } from './wire/fsutil_pb.ts';
 
@@ -19,15 +20,15 @@ export interface Wanted {
 }
 
 /** Files asked for before the one that is being written is there: count, and bytes together. */
-const ahead = { files: 64, bytes: 8 << 20 } as const;
+const ahead = { files: 64, bytes: 4 << 20 } as const;
 /** Bytes that may wait to be written. */
-const mostWaiting = 16 << 20;
+const mostWaiting = 8 << 20;
 
 type FileCall = Call<typeof PacketSchema, typeof PacketSchema>;
 
 /**
- * Brings a folder of the client here (fsutil's DiffCopy): the client lists what it has, numbered in order; contents
- * come for the numbers that are asked for. What arrives goes through the same extraction as any hostile archive.
+ * Makes `dir` what a folder of the client is (fsutil's DiffCopy): the client lists what it has, numbered in order;
+ * contents come for the numbers that are asked for, which are those of files that changed. What arrives goes through the same extraction as any hostile archive.
  */
 export async function receiveFiles(
   session: ClientSession,
@@ -42,10 +43,11 @@ export async function receiveFiles(
   const call: FileCall = openCall(session.connection, FileSync.method.diffCopy, metadataOf(wanted), parts.signal);
   try {
     const stats = await readStats(call);
+    const unchanged = await keepUnchanged(parts.dir, stats);
     const contents = new Contents(call, parts.progress);
     const reading = contents.read();
     reading.catch(() => {});
-    const source = writeTar(entries(stats, contents));
+    const source = writeTar(entries(stats, unchanged, contents));
     await parts.layers.extract(source, parts.dir, { compression: 'none', target: '/', signal: parts.signal });
     await call.send(create(PacketSchema, { type: packetType.fin }));
     call.closeInput();
@@ -82,12 +84,18 @@ async function readStats(call: FileCall): Promise<Stat[]> {
   }
 }
 
-async function* entries(stats: readonly Stat[], contents: Contents): AsyncGenerator<NewTarEntry> {
-  const files = stats.flatMap((stat, id) => (isFile(stat) ? [{ id, size: Number(stat.size) }] : []));
+async function* entries(
+  stats: readonly Stat[],
+  unchanged: ReadonlySet<Stat>,
+  contents: Contents,
+): AsyncGenerator<NewTarEntry> {
+  const files = stats.flatMap((stat, id) =>
+    isFile(stat) && !unchanged.has(stat) ? [{ id, size: Number(stat.size) }] : [],
+  );
   contents.plan(files);
   for (const [id, stat] of stats.entries()) {
     const type = typeOfMode(stat.mode);
-    if (type === undefined) continue;
+    if (type === undefined || unchanged.has(stat)) continue;
     const hardlink = type === 'file' && stat.linkname !== '';
     const seconds = stat.modTime / 1_000_000_000n;
     yield {

@@ -12,6 +12,8 @@ import { GetSecretRequestSchema, Secrets } from './wire/secrets_pb.ts';
  */
 export interface ClientSession {
   readonly id: string;
+  /** The same for all sessions of one user's folder; may be empty. */
+  readonly sharedKey: string;
   readonly connection: ClientHttp2Session;
   /** undefined where the client has none of that id. */
   secret(id: string, signal: AbortSignal): Promise<Uint8Array | undefined>;
@@ -21,15 +23,16 @@ export interface ClientSession {
   ): Promise<{ readonly username?: string; readonly password?: string; readonly identitytoken?: string } | undefined>;
 }
 
-export function openSession(id: string, socket: Duplex): ClientSession {
+export function openSession(id: string, sharedKey: string, socket: Duplex): ClientSession {
   const connection = connect('http://session', {
     createConnection: () => socket,
-    settings: { initialWindowSize: 4 << 20, enablePush: false },
+    settings: { initialWindowSize: 1 << 20, enablePush: false },
   });
-  connection.on('connect', () => connection.setLocalWindowSize(32 << 20));
+  connection.on('connect', () => connection.setLocalWindowSize(8 << 20));
   connection.on('error', () => connection.destroy());
   return {
     id,
+    sharedKey,
     connection,
     async secret(secret, signal) {
       const request = create(GetSecretRequestSchema, { ID: secret });

@@ -1,6 +1,6 @@
 /** The composition root: opens the store and wires the rooms. Nothing else makes a room. */
 import { randomUUID } from 'node:crypto';
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Builder, buildMigrations, createBuilder } from '../build/index.ts';
 import { containerMigrations, createContainers, createStepExecutor, probeRuntime } from '../container/index.ts';
@@ -57,6 +57,8 @@ async function open(config: EngineConfig, options: EngineOptions, unlock: () => 
   const { dataRoot, stateRoot } = config;
   mkdirSync(stateRoot, { recursive: true, mode: 0o700 });
   chmodSync(dataRoot, 0o711);
+  // What requests had brought when an earlier daemon was killed.
+  rmSync(join(dataRoot, 'tmp'), { recursive: true, force: true });
   const db = openDatabase(join(dataRoot, 'strata.db'), [
     ...snapshotMigrations,
     ...imageMigrations,

@@ -21,6 +21,7 @@ export function addBuildKitRoutes(app: FastifyInstance, backend: Backend): void 
         builder: backend.builder,
         layers: backend.layers,
         workRoot: join(backend.config.dataRoot, 'tmp', 'sessions'),
+        contextRoot: join(backend.config.dataRoot, 'contexts'),
         version,
         onBuilt: (result) => publishBuilt(backend.events, result),
       }),
@@ -40,7 +41,8 @@ export function addBuildKitRoutes(app: FastifyInstance, backend: Backend): void 
     if (typeof id !== 'string' || id === '' || id.length > 256)
       throw new StrataError('invalid_argument', 'X-Docker-Expose-Session-Uuid is missing', { code: 'no_session_id' });
     const { addSession } = await open();
-    addSession(id, takeSocket(request, reply));
+    const key = request.headers['x-docker-expose-session-sharedkey'];
+    addSession(id, typeof key === 'string' ? key : '', takeSocket(request, reply));
   });
 }
 
