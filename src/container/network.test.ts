@@ -141,6 +141,18 @@ test('a port that another container or program has is refused in the words of th
   await host.containers.remove(third);
 });
 
+test('a port is not said to be published where nobody would be forwarded from', async () => {
+  for (const [HostIp, code] of [
+    ['::1', 'ipv6_port'],
+    ['::', 'ipv6_port'],
+    ['localhost', 'invalid_address'],
+  ] as const) {
+    const id = await host.create(['true'], { host: { PortBindings: { '80/tcp': [{ HostIp, HostPort: '' }] } } });
+    await assert.rejects(host.containers.start(id), { code });
+    await host.containers.remove(id);
+  }
+});
+
 test('a range of host ports gives the first free one', async () => {
   const config = { PortBindings: { '80/tcp': [{ HostPort: '41870-41872' }] } };
   const ids = [await serve('a', config), await serve('b', config), await serve('c', config)];

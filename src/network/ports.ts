@@ -1,5 +1,5 @@
 import { createSocket } from 'node:dgram';
-import { createServer } from 'node:net';
+import { createServer, isIPv4, isIPv6 } from 'node:net';
 import type { Database } from '../db/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { PortBinding } from './types.ts';
@@ -27,11 +27,23 @@ export async function choosePorts(
     const [port = '', protocol = 'tcp'] = key.split('/');
     for (const binding of bindings) {
       const hostIp = binding.HostIp ?? '';
+      refuseUnreachable(hostIp);
       const hostPort = await choose(db, out, protocol, hostIp, candidates(binding.HostPort ?? ''));
       out.push({ containerPort: Number(port), protocol, hostIp, hostPort });
     }
   }
   return out;
+}
+
+/** Nobody would be forwarded from there: better said than shown as published. */
+function refuseUnreachable(hostIp: string): void {
+  if (hostIp === '' || isIPv4(hostIp)) return;
+  if (!isIPv6(hostIp))
+    throw new StrataError('invalid_argument', `invalid IP address: ${hostIp}`, { code: 'invalid_address' });
+  throw new StrataError('unsupported', `cannot publish a port on ${hostIp}: containers have IPv4 addresses alone`, {
+    code: 'ipv6_port',
+    hint: 'publish on an IPv4 address of the host, or on all with -p HOST:CONTAINER',
+  });
 }
 
 /** What was published, by the container's port, as Docker shows it. */
