@@ -22,6 +22,13 @@ const statusByCode: Readonly<Record<string, number>> = {
   body_too_large: 413,
   // Docker answers these with its catch-all.
   not_paused: 500,
+  // A registry that cannot be reached: 503 would say that this engine cannot.
+  connection_refused: 500,
+  unreachable: 500,
+  no_such_host: 500,
+  connect_timeout: 500,
+  broken: 500,
+  tls_untrusted: 500,
 };
 
 export function statusOf(error: StrataError): number {
