@@ -55,11 +55,14 @@ export async function push(
       await blobs.sent();
     }
     const digest = known || (await parts.client.putManifest(ref, document, requestOf(options)));
-    parts.sources.note(
-      [...layers, config].map((blob) => blob.digest),
-      ref,
-    );
-    await parts.images.addRepoDigest(image.id, `${repositoryName(ref)}@${digest}`);
+    const name = `${repositoryName(ref)}@${digest}`;
+    if (!known || !image.repoDigests.includes(name)) {
+      parts.sources.note(
+        [...layers, config].map((blob) => blob.digest),
+        ref,
+      );
+      await parts.images.addRepoDigest(image.id, name);
+    }
     progress?.({ status: `${ref.tag}: digest: ${digest} size: ${manifestBytes.length}` });
     return { digest, size: manifestBytes.length };
   } catch (error) {
