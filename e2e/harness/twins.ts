@@ -90,5 +90,5 @@ function shown({ code, stdout, stderr }: Result, mine: boolean): string {
       .replace(/\b[0-9a-f]{12}\b/g, 'ID12')
       .replace(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d+Z?/g, 'TIME');
   };
-  return `exit ${code}\nstdout: ${plain(stdout)}\nstderr: ${plain(stderr)}`;
+  return `exit ${code}\nstdout:\n${plain(stdout)}\nstderr:\n${plain(stderr)}`;
 }

@@ -701,7 +701,7 @@ agree(
   diff web
   diff fresh
   diff done
-  stats --no-stream --format '{{.Name}} {{.ID}} {{.PIDs}} {{.Container}}'
+  stats --no-stream --format '{{.Name}} {{.ID}} {{.PIDs}}'
   stats --no-stream --no-trunc --format '{{.ID}}' web
   stats --no-stream nosuch
   stats --no-stream --format '{{.Nosuch}}' web

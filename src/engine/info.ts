@@ -62,10 +62,10 @@ export async function systemInfo(parts: {
     Architecture: { x64: 'x86_64', arm64: 'aarch64' }[arch() as string] ?? arch(),
     IndexServerAddress: 'https://index.docker.io/v1/',
     RegistryConfig: {
-      InsecureRegistryCIDRs: parts.config.registries.insecure.filter((entry) => entry.includes('/')),
       IndexConfigs: {
-        'docker.io': { Name: 'docker.io', Mirrors: parts.config.registries.mirrors, Secure: true, Official: true },
+        'docker.io': { Mirrors: parts.config.registries.mirrors, Name: 'docker.io', Official: true, Secure: true },
       },
+      InsecureRegistryCIDRs: parts.config.registries.insecure.filter((entry) => entry.includes('/')),
       Mirrors: parts.config.registries.mirrors,
     },
     NCPU: availableParallelism(),

@@ -167,7 +167,11 @@ export function hostConfigView(host: HostConfig): Record<string, unknown> {
   if (host.NetworkMode === undefined || host.NetworkMode === '' || host.NetworkMode === 'default')
     out['NetworkMode'] = 'bridge';
   if (!host.RestartPolicy?.Name) out['RestartPolicy'] = hostDefaults['RestartPolicy'];
-  else out['RestartPolicy'] = { MaximumRetryCount: 0, ...host.RestartPolicy };
+  else
+    out['RestartPolicy'] = {
+      Name: host.RestartPolicy.Name,
+      MaximumRetryCount: host.RestartPolicy.MaximumRetryCount ?? 0,
+    };
   if (!host.LogConfig) out['LogConfig'] = hostDefaults['LogConfig'];
   if (!host.ShmSize) out['ShmSize'] = hostDefaults['ShmSize'];
   if (!host.IpcMode) out['IpcMode'] = hostDefaults['IpcMode'];

@@ -51,7 +51,9 @@ function details({ Images, Containers, Volumes, BuildCache }: DiskUsage, format:
       Volumes: (Volumes ?? []).map((row) => rowOf(volumeListing, row)),
       BuildCache: cache.map((row) => rowOf(cacheListing, row)),
     };
-    if (format === 'json') return compactJson(all);
+    // Go escapes what could end a script element in the JSON of rows.
+    if (format === 'json')
+      return compactJson(all).replace(/[<>&]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);
     const template = compile(readFormat(format, '').source);
     return guarded(() => template.render(all));
   }
