@@ -13,6 +13,9 @@ export interface JobPorts {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A thread that has had nothing to do for so long ends: what it worked with would stay in memory. */
+const idleMilliseconds = 3000;
+
 /**
  * Threads, started when first needed. Jobs that only compute wait for a free one of `threads`; a job that waits for
  * somebody else's bytes (a slow registry, a stalled client) never holds one up: it gets a thread of its own.
@@ -21,6 +24,8 @@ export class WorkerPool {
   readonly #threads: number;
   readonly #url: URL | string;
   readonly #idle: Worker[] = [];
+  /** When each idle thread ends. */
+  readonly #ends = new Map<Worker, NodeJS.Timeout>();
   readonly #all = new Set<Worker>();
   readonly #waiting: (() => void)[] = [];
   #computing = 0;
@@ -46,6 +51,7 @@ export class WorkerPool {
 
   async close(): Promise<void> {
     this.#closed = true;
+    for (const timer of this.#ends.values()) clearTimeout(timer);
     await Promise.all([...this.#all].map((worker) => worker.terminate()));
   }
 
@@ -80,6 +86,8 @@ export class WorkerPool {
     if (this.#closed) throw new StrataError('unavailable', 'the engine is shutting down');
     const idle = this.#idle.pop();
     if (idle !== undefined) {
+      clearTimeout(this.#ends.get(idle));
+      this.#ends.delete(idle);
       idle.ref();
       return idle;
     }
@@ -95,6 +103,8 @@ export class WorkerPool {
       this.#all.delete(worker);
       const at = this.#idle.indexOf(worker);
       if (at >= 0) this.#idle.splice(at, 1);
+      clearTimeout(this.#ends.get(worker));
+      this.#ends.delete(worker);
     });
     return worker;
   }
@@ -104,7 +114,16 @@ export class WorkerPool {
     else {
       worker.unref();
       this.#idle.push(worker);
+      this.#ends.set(worker, setTimeout(() => this.#end(worker), idleMilliseconds).unref());
     }
+  }
+
+  #end(worker: Worker): void {
+    this.#ends.delete(worker);
+    const at = this.#idle.indexOf(worker);
+    if (at < 0) return;
+    this.#idle.splice(at, 1);
+    void worker.terminate();
   }
 
   #runOn(worker: Worker, job: Job, ports: JobPorts): Promise<unknown> {
