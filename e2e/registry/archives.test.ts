@@ -50,7 +50,8 @@ function peerWith(input: Buffer | undefined, ...command: readonly string[]): Spa
 }
 
 const peer = (...command: readonly string[]) => peerWith(undefined, ...command);
-const has = (program: string) => peer(program, '--version').status === 0;
+/** A docker client alone is no docker: it needs its daemon. */
+const has = (program: string) => peer(program, program === 'docker' ? 'version' : '--version').status === 0;
 const skip = (program: string) => (has(program) ? false : `${program} is not here`);
 
 function ok({ status, stdout, stderr }: SpawnSyncReturns<Buffer>): Buffer {
@@ -158,7 +159,9 @@ test('a folder that is an OCI layout loads from a tar made by tar itself', { ski
 });
 
 test('a truncated or foreign stream is refused in words, and nothing changes', async () => {
-  const before = (await engine.strata(['images', '-a'])).stdout;
+  const images = async () =>
+    (await engine.strata(['images', '-a', '--no-trunc', '--format', '{{.Repository}}:{{.Tag}} {{.ID}}'])).stdout;
+  const before = await images();
   const file = join(engine.work, 'cut.tar');
   writeFileSync(file, ours.subarray(0, ours.length / 2));
   for (const args of [
@@ -170,5 +173,5 @@ test('a truncated or foreign stream is refused in words, and nothing changes', a
     assert.match(output, /unexpected EOF|archive|tar/i);
     assert.doesNotMatch(output, /\n\s+at /, 'no stack trace');
   }
-  assert.equal((await engine.strata(['images', '-a'])).stdout, before);
+  assert.equal(await images(), before);
 });
