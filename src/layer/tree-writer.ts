@@ -187,9 +187,11 @@ export class TreeWriter implements TarHandler {
     for (let end = path.indexOf('/'); ; end = path.indexOf('/', end + 1)) {
       const part = end < 0 ? path : path.slice(0, end);
       const { parent, name } = splitPath(part);
-      const look = exists(this.#folders.at(parent), name) ? undefined : known(part);
-      if (look !== undefined) {
-        const folder = this.#folders.at(parent);
+      const folder = this.#folders.at(parent);
+      if (!exists(folder, name)) {
+        const look = known(part);
+        // What covers nothing has nothing in it that does: looking on would take a walk for each of its folders.
+        if (look === undefined) return;
         mkdirat(folder, pathOf(name), 0o700);
         fchownat(folder, pathOf(name), look.uid, look.gid);
         chmodNode(folder, name, look.mode);
