@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { StrataError } from '../errors/index.ts';
 import { type Migration, openDatabase } from './database.ts';
 
@@ -18,6 +20,22 @@ test('migrations run once each, in order, also on a file of an older program', (
   db.run('INSERT INTO t VALUES (?, ?)', 'k', 1);
   db.close();
   assert.deepEqual({ ...openDatabase(file, [first, second]).get<object>('SELECT * FROM t') }, { k: 'k', v: 1 });
+});
+
+test('threads that open a new file at once all get its tables', async () => {
+  const script = `import { workerData } from 'node:worker_threads';
+const { openDatabase } = await import(workerData.module);
+for (const file of workerData.files) openDatabase(file, workerData.migrations).close();`;
+  const workerData = {
+    module: new URL('./database.ts', import.meta.url).href,
+    files: Array.from({ length: 40 }, (_, i) => join(dir, `threads${i}.db`)),
+    migrations: [first, second],
+  };
+  const threads = Array.from({ length: 4 }, async () => {
+    const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(script)}`), { workerData });
+    await once(worker, 'exit');
+  });
+  await Promise.all(threads);
 });
 
 test('a file of a newer program is refused', () => {

@@ -2,6 +2,9 @@ import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { messageOf, StrataError } from '../errors/index.ts';
 
+/** How long a connection waits for another that writes. */
+const BUSY_MS = 5000;
+
 /** One change of a room's tables. A room's versions count from 1 without gaps and are never edited once released. */
 export interface Migration {
   readonly room: string;
@@ -37,11 +40,10 @@ export function openDatabase(file: string, migrations: readonly Migration[]): Da
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(file);
-    // WAL: a reader never waits, and a commit is one append. NORMAL may lose the last commits in a power cut but never
-    // tears: what they named is then swept as garbage.
-    db.exec(
-      'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;',
-    );
+    db.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
+    writeAhead(db);
+    // NORMAL may lose the last commits in a power cut but never tears: what they named is then swept as garbage.
+    db.exec('PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;');
     const database = wrap(db);
     migrate(db, database, migrations, file);
     return database;
@@ -56,10 +58,32 @@ export function openDatabase(file: string, migrations: readonly Migration[]): Da
   }
 }
 
-/** SQLITE_CORRUPT and SQLITE_NOTADB, whose low byte is the same in all their extended codes. */
+/**
+ * WAL: a reader never waits, and a commit is one append. The change to it needs the whole file for a moment, and SQLite
+ * does not wait for that as it does for a transaction: two that open a new file at once would meet "database is locked".
+ */
+function writeAhead(db: DatabaseSync): void {
+  const nap = new Int32Array(new SharedArrayBuffer(4));
+  for (const giveUp = Date.now() + BUSY_MS; ; ) {
+    try {
+      db.exec('PRAGMA journal_mode = WAL');
+      return;
+    } catch (error) {
+      if (sqliteCode(error) !== 5 || Date.now() > giveUp) throw error;
+      Atomics.wait(nap, 0, 0, 5);
+    }
+  }
+}
+
+/** SQLITE_CORRUPT and SQLITE_NOTADB. */
 function isDamage(error: unknown): boolean {
-  const code = ((error as { errcode?: number }).errcode ?? 0) & 0xff;
+  const code = sqliteCode(error);
   return code === 11 || code === 26;
+}
+
+/** The low byte, which is the same in all extended codes of one kind. */
+function sqliteCode(error: unknown): number {
+  return ((error as { errcode?: number }).errcode ?? 0) & 0xff;
 }
 
 function wrap(db: DatabaseSync): Database {
@@ -101,29 +125,36 @@ function migrate(db: DatabaseSync, database: Database, migrations: readonly Migr
   db.exec('CREATE TABLE IF NOT EXISTS migrations (room TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT');
   const rooms = new Map<string, Migration[]>();
   for (const migration of migrations) rooms.set(migration.room, [...(rooms.get(migration.room) ?? []), migration]);
-  for (const [room, steps] of rooms) {
-    const have = database.get<{ version: number }>('SELECT version FROM migrations WHERE room = ?', room)?.version ?? 0;
-    const latest = Math.max(...steps.map(({ version }) => version));
-    if (have > latest) {
-      throw new StrataError(
-        'failed_precondition',
-        `${file} was written by a newer Strata (${room} ${have}, this one knows ${latest})`,
-        {
-          code: 'database_too_new',
-          hint: 'use the newer program, or another data root',
-        },
-      );
-    }
-    for (const { version, sql } of steps.toSorted((a, b) => a.version - b.version)) {
-      if (version <= have) continue;
-      database.transaction(() => {
-        db.exec(sql);
-        database.run(
-          'INSERT INTO migrations (room, version) VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET version = excluded.version',
-          room,
-          version,
-        );
-      });
-    }
+  // Looked at and changed in one transaction: several threads may open a new file at once.
+  for (const [room, steps] of rooms) database.transaction(() => migrateRoom(db, database, room, steps, file));
+}
+
+function migrateRoom(
+  db: DatabaseSync,
+  database: Database,
+  room: string,
+  steps: readonly Migration[],
+  file: string,
+): void {
+  const have = database.get<{ version: number }>('SELECT version FROM migrations WHERE room = ?', room)?.version ?? 0;
+  const latest = Math.max(...steps.map(({ version }) => version));
+  if (have > latest) {
+    throw new StrataError(
+      'failed_precondition',
+      `${file} was written by a newer Strata (${room} ${have}, this one knows ${latest})`,
+      {
+        code: 'database_too_new',
+        hint: 'use the newer program, or another data root',
+      },
+    );
+  }
+  for (const { version, sql } of steps.toSorted((a, b) => a.version - b.version)) {
+    if (version <= have) continue;
+    db.exec(sql);
+    database.run(
+      'INSERT INTO migrations (room, version) VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET version = excluded.version',
+      room,
+      version,
+    );
   }
 }
