@@ -17,7 +17,8 @@ export async function dockerIs28(): Promise<boolean> {
 export interface Twins {
   /**
    * Runs one line of shell with each client. `P` is the client; a line that does not name it is the client's words.
-   * `$ME` is `alpha` for docker and `bravo` for Strata, for names of things that each makes for itself. Resolves with what
+   * `$ME` is `alpha` for docker and `bravo` for Strata, for names of things that each makes for itself; `$OCTET` is part of
+   * a subnet of its own. Resolves with what
    * differs, or with nothing.
    */
   compare(line: string): Promise<string | undefined>;
@@ -40,6 +41,7 @@ export async function makeTwins(engine: TestEngine): Promise<Twins> {
         PATH: process.env['PATH'] ?? '',
         HOME: engine.work,
         ME: me,
+        OCTET: me === 'alpha' ? '177' : '178',
         DOCKER_HOST: `unix://${engine.socket}`,
         STRATA_HOST: `unix://${engine.socket}`,
         DOCKER_CLI_HINTS: 'false',
@@ -86,6 +88,7 @@ function shown({ code, stdout, stderr }: Result, mine: boolean): string {
     if (!mine) return even;
     return even
       .replace(/\b(alpha|bravo)\b/g, 'ME')
+      .replace(/\b10\.17[78]\./g, '10.OCTET.')
       .replace(/\b[0-9a-f]{64}\b/g, 'ID64')
       .replace(/\b[0-9a-f]{12}\b/g, 'ID12')
       .replace(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d+Z?/g, 'TIME');

@@ -865,7 +865,7 @@ agree(
   P load --platform linux/arm64 < $ME.image
   network create $ME
   network create $ME
-  network create --subnet 10.177.0.0/24 --gateway 10.177.0.9 --ip-range 10.177.0.128/25 --aux-address a=10.177.0.5 -o x=y --label l=m --internal $ME-net
+  network create --subnet 10.$OCTET.0.0/24 --gateway 10.$OCTET.0.9 --ip-range 10.$OCTET.0.128/25 --aux-address a=10.$OCTET.0.5 -o x=y --label l=m --internal $ME-net
   network inspect -f '{{json .IPAM}} {{.Internal}} {{.Options}} {{.Labels}}' $ME-net
   network connect --alias al $ME done
   network disconnect $ME done
@@ -888,7 +888,7 @@ agree(
   P rm -v $ME
   events --since 0s --until 0s
   events --since 2020-01-01 --until 2020-01-02
-  P events --since 1h --until 0s --filter container=$ME --filter event=create --filter event=destroy --format '{{.Type}} {{.Action}} {{.Actor.Attributes.name}}'
+  P events --since 1h --until 0s --filter container=$ME --filter event=create --format '{{.Type}} {{.Action}} {{.Actor.Attributes.name}}'
   P events --since 1h --until 0s --filter volume=$ME --format '{{json .}}' | wc -l
   P events --since 1h --until 0s --filter type=network --filter network=$ME --format '{{.Action}} {{.Scope}} {{.Actor.Attributes.type}}'
   P events --since 1h --until 0s --filter container=web
