@@ -5,8 +5,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { makeContext } from '../harness/context.ts';
 import { execute, startEngine, type TestEngine } from '../harness/engine.ts';
+import { fromNewerDebian } from '../harness/newer-debian.ts';
 import { startRegistry, type TestRegistry } from './fixtures/docker-registry.ts';
 
 let engine: TestEngine;
@@ -53,6 +55,13 @@ function validLayout(): string[] {
   return index.manifests.flatMap(({ annotations }) => annotations?.['org.opencontainers.image.ref.name'] ?? []);
 }
 
+async function until(holds: () => boolean): Promise<void> {
+  for (let tries = 0; !holds(); tries++) {
+    assert.ok(tries < 100, 'it did not come about');
+    await sleep(50);
+  }
+}
+
 async function pushed(name: string): Promise<void> {
   const context = makeContext(engine.work, {
     Dockerfile: `FROM scratch\nCOPY f /${name}\nCMD ["/${name}"]\n`,
@@ -75,6 +84,55 @@ test('what was pushed or pulled can be read in place and copied by skopeo', { sk
   const id = (await engine.strata(['images', '-q', '--no-trunc', `${registry.host}/one:1`])).stdout;
   assert.match((await engine.strata(['load', '-i', copy])).stdout, /Loaded image: copied\/one:2/);
   assert.equal((await engine.strata(['images', '-q', '--no-trunc', 'copied/one:2'])).stdout, id);
+});
+
+test('what is built, loaded, imported or committed can be read in place by skopeo, crane and oras', {
+  skip: missing,
+}, async () => {
+  await engine.load('busybox');
+  const context = makeContext(engine.work, { Dockerfile: 'FROM busybox\nRUN echo here > /made\n' });
+  await engine.strata(['build', '-t', 'made/here:1', context]);
+  await engine.strata(['run', '--name', 'made', 'made/here:1', 'touch', '/more']);
+  await engine.strata(['commit', 'made', 'made/committed:1']);
+  const tar = join(engine.work, 'root.tar');
+  await engine.strata(['export', '-o', tar, 'made']);
+  await engine.strata(['import', tar, 'made/imported:1']);
+  const names = ['busybox:latest', 'alpine:latest', 'made/here:1', 'made/committed:1', 'made/imported:1'];
+  await until(() => names.every((name) => validLayout().includes(name)));
+
+  const { stdout } = await execute('skopeo', ['inspect', '--config', '--raw', `oci:${layout()}:made/here:1`]);
+  const id = (await engine.strata(['images', '-q', '--no-trunc', 'made/here:1'])).stdout.trim();
+  assert.equal(`sha256:${createHash('sha256').update(stdout).digest('hex')}`, id);
+
+  const tools = join(fromNewerDebian(['crane', 'oras']), 'usr/bin');
+  const fetched = await execute(join(tools, 'oras'), [
+    ...['manifest', 'fetch', '--oci-layout-path', layout(), 'made/here:1'],
+  ]);
+  assert.equal(JSON.parse(fetched.stdout).config.digest, id);
+  const all = `${registry.host}/layout/all:1`;
+  await execute(join(tools, 'crane'), ['push', '--insecure', '--index', layout(), all]);
+  const index = JSON.parse((await execute(join(tools, 'crane'), ['manifest', '--insecure', all])).stdout);
+  assert.ok(
+    index.manifests.some(
+      (one: Named) => one.digest === `sha256:${createHash('sha256').update(fetched.stdout).digest('hex')}`,
+    ),
+  );
+
+  // A push makes the manifest that registries get: layers that are plain here are packed there.
+  const pushed = `${registry.host}/layout/here:1`;
+  await engine.strata(['tag', 'made/here:1', pushed]);
+  await engine.strata(['push', '-q', pushed]);
+  const sent = JSON.parse((await execute(join(tools, 'crane'), ['manifest', '--insecure', pushed])).stdout);
+  assert.ok(sent.layers.every(({ mediaType }: { mediaType: string }) => mediaType.endsWith('+gzip')));
+  const before = validLayout();
+  assert.ok(before.includes(pushed) && before.includes('made/here:1'));
+
+  await engine.strata(['rm', 'made']);
+  await engine.strata(['rmi', '-f', ...names, pushed]);
+  assert.deepEqual(
+    validLayout().filter((name) => names.includes(name)),
+    [],
+  );
 });
 
 test('it is whole at every moment while images come and go', { skip: missing }, async () => {

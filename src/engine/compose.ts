@@ -21,6 +21,7 @@ import { createVolumes, volumeMigrations } from '../volume/index.ts';
 import { createEvents } from './events.ts';
 import { createGarbageCollection } from './garbage.ts';
 import { systemInfo } from './info.ts';
+import { createLayoutPacking } from './layout-packing.ts';
 import { lockDataRoot } from './lock.ts';
 import { publishContainerEvents } from './publish.ts';
 import type { Engine, EngineConfig } from './types.ts';
@@ -82,12 +83,38 @@ async function open(config: EngineConfig, options: EngineOptions, unlock: () => 
     db,
     layers,
   });
-  const images = createImages({ db, content, snapshots, layers, workRoot: join(dataRoot, 'work') });
+  let working = 0;
+  const log = options.log ?? (() => {});
+  const images = createImages({
+    db,
+    content,
+    snapshots,
+    layers,
+    workRoot: join(dataRoot, 'work'),
+    onUnlisted: () => packing.soon(),
+  });
+  const packing = createLayoutPacking({ config, images, isBusy: () => working > 0, log });
+  /** What has the processors for itself. */
+  async function first<Result>(work: () => Promise<Result>): Promise<Result> {
+    working++;
+    packing.giveWay();
+    try {
+      return await work();
+    } finally {
+      working--;
+      packing.soon();
+    }
+  }
   const networks = createNetworks({ db, stateRoot, bridge: config.bridge });
   const volumes = createVolumes({ db, root: join(dataRoot, 'volumes') });
   const containers = createContainers({ db, snapshots, networks, volumes, dataRoot, stateRoot, runtime });
   const registry = createRegistryClient(config.registries);
-  const transfers = createTransfers({ client: registry, content, images, snapshots, layers, db });
+  const plainTransfers = createTransfers({ client: registry, content, images, snapshots, layers, db });
+  const transfers: Transfers = {
+    ...plainTransfers,
+    pull: (ref, pulling) => first(() => plainTransfers.pull(ref, pulling)),
+    push: (ref, pushing) => first(() => plainTransfers.push(ref, pushing)),
+  };
   const executor = createStepExecutor({ stateRoot, runtime, networks });
   const plainBuilder = createBuilder({
     db,
@@ -112,14 +139,14 @@ async function open(config: EngineConfig, options: EngineOptions, unlock: () => 
     images,
     events,
     isBusy: () => building > 0,
-    log: options.log ?? (() => {}),
+    log,
   });
   const builder: Builder = {
     cache: plainBuilder.cache,
     async build(request, buildOptions) {
       building++;
       try {
-        return await plainBuilder.build(request, buildOptions);
+        return await first(() => plainBuilder.build(request, buildOptions));
       } finally {
         building--;
         garbage.soon();
@@ -152,6 +179,7 @@ async function open(config: EngineConfig, options: EngineOptions, unlock: () => 
     async close() {
       offContainers();
       await garbage.stop();
+      await packing.stop();
       await plainBuilder.close();
       await containers.close();
       await networks.close();

@@ -22,6 +22,7 @@ export function defaultConfig(): EngineConfig {
       reservedBytes: 1024 ** 3,
       intervalSeconds: 3600,
     },
+    layout: { pack: true, idleSeconds: 10 },
     limits: { layerBytes: 64 * 1024 ** 3, layerEntries: 4_000_000, layerRatio: 2000 },
   };
 }
@@ -51,6 +52,8 @@ const settings: Readonly<Record<string, readonly [Check, string]>> = {
   'gc.minFreeBytes': [isAmount, 'a number of bytes, or 0'],
   'gc.reservedBytes': [isAmount, 'a number of bytes, or 0'],
   'gc.intervalSeconds': [isPositive, 'a number of seconds'],
+  'layout.pack': [isFlag, 'true or false'],
+  'layout.idleSeconds': [isAmount, 'a number of seconds, or 0'],
   'limits.layerBytes': [isPositive, 'a number of bytes'],
   'limits.layerEntries': [isPositive, 'a number above 0'],
   'limits.layerRatio': [isPositive, 'a number above 0'],

@@ -37,6 +37,12 @@ export interface EngineConfig {
     /** How often it is looked at beside after builds. */
     readonly intervalSeconds: number;
   };
+  readonly layout: {
+    /** Whether images that are made here are packed for the OCI layout before they are pushed. */
+    readonly pack: boolean;
+    /** How long nothing is built before large layers are. */
+    readonly idleSeconds: number;
+  };
   /** What one layer, or another archive, may expand to. */
   readonly limits: { readonly layerBytes: number; readonly layerEntries: number; readonly layerRatio: number };
 }

@@ -5,6 +5,7 @@ import type { Digest } from '../oci/index.ts';
 import type { SnapshotInfo, SnapshotName, Snapshots } from '../snapshot/index.ts';
 import { unreachable } from './garbage.ts';
 import type { LayerBlobs } from './layer-blobs.ts';
+import type { LayoutIndex } from './layout-index.ts';
 import type { Records } from './records.ts';
 
 /**
@@ -38,10 +39,9 @@ export function createCollector(parts: {
   readonly snapshots: Snapshots;
   readonly records: Records;
   readonly blobs: LayerBlobs;
-  /** Told before blobs go. */
-  readonly onRemove: () => void;
+  readonly index: Pick<LayoutIndex, 'made' | 'forget'>;
 }): Collector {
-  const { db, content, snapshots, records, blobs } = parts;
+  const { db, content, snapshots, records, blobs, index } = parts;
   const holders: (() => Iterable<SnapshotName>)[] = [];
   const pinned = new Set<SnapshotName>();
   const offered = { blobs: new Set<Digest>(), snapshots: new Set<SnapshotName>() };
@@ -61,6 +61,8 @@ export function createCollector(parts: {
       if (!row) return;
       yield `blob ${row.id}`;
       if (row.manifest) yield `blob ${row.manifest}`;
+      const made = index.made(row.id);
+      if (made) yield `blob ${made}`;
       if (row.snapshot) yield `snapshot ${row.snapshot}`;
     } else if (kind === 'snapshot') {
       const info = snapshots.stat(name as SnapshotName);
@@ -77,7 +79,7 @@ export function createCollector(parts: {
     const everySnapshot = [...snapshots.list()].map(({ name }) => snapshotNode(name));
     const all = [...candidates].map((digest): Node => `blob ${digest}`);
     const garbage = unreachable(all, [...imageNodes(), ...everySnapshot], references);
-    if (garbage.length > 0) parts.onRemove();
+    if (garbage.length > 0) index.forget();
     for (const node of garbage) {
       const digest = node.slice('blob '.length) as Digest;
       blobs.forget(digest);

@@ -5,6 +5,7 @@ import type { Layers } from '../layer/index.ts';
 import { canonicalName, type Digest, parseReference, withDefaultTag } from '../oci/index.ts';
 import type { Snapshots } from '../snapshot/index.ts';
 import { createCollector } from './collector.ts';
+import { completeLayout } from './complete-layout.ts';
 import { createImage, pointDigest, pointName } from './create.ts';
 import { diskUsage } from './disk-usage.ts';
 import { historyRows } from './history.ts';
@@ -28,14 +29,16 @@ export interface ImageOptions {
   readonly layers: Layers;
   /** Folder for files under way, on the file system of the content store. */
   readonly workRoot: string;
+  /** Told when the layout could not list an image; `completeLayout` makes it good. */
+  readonly onUnlisted?: () => void;
 }
 
 export function createImages(options: ImageOptions): Images {
   const { db, content, snapshots, layers } = options;
   const records = createRecords(db, content);
   const blobs = createLayerBlobs(options);
-  const index = createLayoutIndex(content, records);
-  const collector = createCollector({ db, content, snapshots, records, blobs, onRemove: index.forget });
+  const index = createLayoutIndex({ content, records, snapshots, blobs });
+  const collector = createCollector({ db, content, snapshots, records, blobs, index });
   const layerStore = createLayerStore({ snapshots, layers, blobs, collector, content });
 
   /** Blobs that go with the image where nobody else has them. */
@@ -45,14 +48,23 @@ export function createImages(options: ImageOptions): Images {
     return [id, ...(manifest ? [manifest] : []), ...packed.map(({ digest }) => digest)];
   }
 
+  /** The layout first: it never names what is not there any more. */
+  async function refresh(): Promise<void> {
+    const stale = await index.refresh();
+    if (stale.length > 0) await collector.offer({ blobs: stale });
+    if (index.unlisted().length > 0) options.onUnlisted?.();
+  }
+
   const images: Images = {
     during: collector.during,
     addHolder: collector.addHolder,
-    collect: () => collector.collect().then(index.refresh),
+    collect: () => refresh().then(collector.collect).then(refresh),
+    completeLayout: (completing) =>
+      completeLayout({ records, snapshots, blobs, index, collector, refresh }, completing),
     create: (image) =>
       collector.during(async () => {
         const id = await createImage({ db, content, snapshots }, image);
-        await index.refresh();
+        await refresh();
         return await records.toImage(records.row(id)!);
       }),
     async find(text) {
@@ -66,7 +78,7 @@ export function createImages(options: ImageOptions): Images {
         throw new StrataError('invalid_argument', 'refusing to create a tag with a digest reference');
       const row = records.required(source);
       db.transaction(() => pointName(db, canonicalName(withDefaultTag(target)), row.id, Date.now()));
-      await index.refresh();
+      await refresh();
     },
     async addRepoDigest(id, name) {
       pointDigest(db, name, id);
@@ -78,8 +90,8 @@ export function createImages(options: ImageOptions): Images {
       // Unnamed images that it was made from may have gone with it.
       const gone = before.filter(({ id }) => records.row(id) === undefined);
       const others = gone.flatMap(({ id, manifest }) => [id, ...(manifest ? [manifest] : [])]);
+      await refresh();
       if (gone.length > 0) await collector.offer({ blobs: [...candidates, ...others] });
-      await index.refresh();
       return removed;
     },
     prune: async (pruning) => await pruneImages({ db, records, snapshots, remove: images.remove }, pruning),
@@ -99,8 +111,8 @@ export function createImages(options: ImageOptions): Images {
         if (made.manifest.digest !== row.manifest) {
           const { digest, mediaType } = made.manifest;
           db.run('UPDATE images SET manifest = ?, manifest_type = ? WHERE id = ?', digest, mediaType, row.id);
+          await refresh();
           await collector.offer({ blobs: row.manifest ? [row.manifest] : [] });
-          await index.refresh();
         }
         return made;
       }),

@@ -27,6 +27,8 @@ import { createJointWork } from './joint-work.ts';
 export interface LayerBlobs {
   /** Blobs that are this layer, by the rows. */
   known(diffID: DiffID): readonly Descriptor[];
+  /** Those of them that are in the store. */
+  present(diffID: DiffID): Promise<readonly Descriptor[]>;
   record(diffID: DiffID, blob: Descriptor): void;
   /** The blob is about to be removed. */
   forget(digest: Digest): void;
@@ -61,13 +63,6 @@ export function createLayerBlobs(parts: {
   mkdirSync(workRoot, { recursive: true, mode: 0o700 });
   const packing = createJointWork<Descriptor>();
 
-  async function present(diffID: DiffID): Promise<readonly Descriptor[]> {
-    const found = await Promise.all(
-      blobs.known(diffID).map(async (blob) => ((await content.stat(blob.digest))?.size === blob.size ? [blob] : [])),
-    );
-    return found.flat();
-  }
-
   const blobs: LayerBlobs = {
     known: (diffID) =>
       db
@@ -76,6 +71,12 @@ export function createLayerBlobs(parts: {
           diffID,
         )
         .map(({ digest, size, media_type }): Descriptor => ({ mediaType: media_type, digest, size })),
+    async present(diffID) {
+      const found = await Promise.all(
+        blobs.known(diffID).map(async (blob) => ((await content.stat(blob.digest))?.size === blob.size ? [blob] : [])),
+      );
+      return found.flat();
+    },
     record(diffID, { digest, size, mediaType }) {
       db.run(
         'INSERT INTO layer_blobs (diff_id, digest, size, media_type) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING',
@@ -90,7 +91,7 @@ export function createLayerBlobs(parts: {
     },
     async ensure(layer, prefer, { force = false, signal } = {}) {
       const { diffID } = measured(layer);
-      const have = await present(diffID);
+      const have = await blobs.present(diffID);
       const match =
         have.find((blob) => layerCompression(blob.mediaType) === prefer) ??
         have.find((blob) => !force && layerCompression(blob.mediaType) !== 'none');
@@ -101,7 +102,7 @@ export function createLayerBlobs(parts: {
     },
     async tar(layer, signal) {
       const { diffID, tarSize } = measured(layer);
-      const have = await present(diffID);
+      const have = await blobs.present(diffID);
       const blob = have.find(({ mediaType }) => layerCompression(mediaType) === 'none') ?? have[0];
       const options = signal ? { signal } : {};
       if (!blob) return { size: tarSize, stream: layers.stream(layer.diffDir, options) as unknown as ByteStream };

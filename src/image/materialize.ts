@@ -4,6 +4,7 @@ import { type Descriptor, layerCompression, type Manifest, mediaTypes } from '..
 import type { Snapshots } from '../snapshot/index.ts';
 import type { LayerBlobs } from './layer-blobs.ts';
 import type { LayoutIndex } from './layout-index.ts';
+import { ociManifest } from './oci-manifest.ts';
 import type { ImageRow } from './records.ts';
 import type { Images } from './types.ts';
 
@@ -69,22 +70,7 @@ async function make(
     await Promise.allSettled(packing);
     throw error;
   }
-  const config: Descriptor = { mediaType: mediaTypes.ociConfig, digest: row.id, size: configSize };
-  const manifestBytes = Buffer.from(
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: mediaTypes.ociManifest,
-      config,
-      layers: layers.map((layer) => ociLayer(layer)),
-      ...(Object.keys(annotations).length > 0 && { annotations }),
-    }),
-  );
-  const manifest = await content.put(manifestBytes, mediaTypes.ociManifest);
-  return { manifest, manifestBytes, config, layers: layers.map((layer) => ociLayer(layer)) };
-}
-
-/** A blob that came under Docker's name for the type has OCI's name in an OCI manifest. */
-function ociLayer(layer: Descriptor): Descriptor {
-  const types = { none: mediaTypes.ociLayer, gzip: mediaTypes.ociLayerGzip, zstd: mediaTypes.ociLayerZstd };
-  return { ...layer, mediaType: types[layerCompression(layer.mediaType) ?? 'none'] };
+  const made = ociManifest({ digest: row.id, size: configSize }, layers, annotations);
+  const manifest = await content.put(made.bytes, mediaTypes.ociManifest);
+  return { manifest, manifestBytes: made.bytes, config: made.config, layers: made.layers };
 }

@@ -3,7 +3,8 @@
  *
  * An *image ID* is the digest of the image's configuration. A *name* (canonical reference with a tag) points at one
  * image; an image without names is *dangling*. An image keeps the manifest that it was pulled or loaded with, so that
- * pushing it again sends the same bytes; a built image gets its manifest when its layers are first compressed.
+ * pushing it again sends the same bytes; a built image gets its manifest when it is first pushed. The store's OCI layout
+ * lists an image as soon as each of its layers is there as a blob, packed or plain.
  */
 import type { ByteStream } from '../content/index.ts';
 import type { LayerSource } from '../layer/index.ts';
@@ -161,6 +162,14 @@ export interface Images {
     readonly config: Descriptor;
     readonly layers: readonly Descriptor[];
   }>;
+  /**
+   * Packs layers of images that have a name and that the OCI layout does not list yet, until it does. `mayPack` is asked
+   * for each image, with the bytes that its layers have unpacked.
+   */
+  completeLayout(options: {
+    readonly mayPack: (bytes: number) => boolean | Promise<boolean>;
+    readonly signal?: AbortSignal;
+  }): Promise<void>;
   /** Unpacks one layer onto `parent` unless a snapshot with that chain is here. Used by pull and load. */
   unpackLayer(
     source: () => Promise<LayerSource>,
