@@ -5,6 +5,7 @@ import {
   expandWord,
   globalScope,
   parseDockerfile,
+  parseInReferenceOrder,
   parseTolerant,
   proxyArgs,
   withExcerpt,
@@ -93,16 +94,13 @@ class Build {
       const images = await this.#localBases(parseTolerant(file.text, { file: file.name }));
       const { platforms } = this.#platforms();
       if (this.#request.call === 'outline') {
-        await this.#tellWarnings(parseDockerfile(file.text, { file: file.name }), file, platforms[0]!);
+        await this.#tellWarnings(file, platforms[0]!);
       }
       return { report: answerCall(this.#request, file, this.#given, platforms[0]!, (name) => images.get(name)) };
     }
-    const dockerfile = parseDockerfile(file.text, { file: file.name });
     const { platforms, isExplicit } = this.#platforms();
-    const plans = await Promise.all(
-      platforms.map((platform) => this.#plan(dockerfile, context, file, platform, isExplicit, platforms.length > 1)),
-    );
-    await this.#tellWarnings(dockerfile, file, platforms[0]!);
+    const plans = await this.#plans(context, file, platforms, isExplicit);
+    await this.#tellWarnings(file, platforms[0]!);
     await importCaches(this.#plant, this.#session, this.#request, platforms);
     // For a cache of all stages they are targets as well; they run anyway.
     const all = this.#request.cacheTo?.some(({ mode }) => mode === 'max') ? plans.flatMap(({ stages }) => stages) : [];
@@ -181,11 +179,26 @@ class Build {
     return found;
   }
 
+  /** What has to be built for each platform. A file that cannot be built is warned of as far as it was read. */
+  async #plans(context: OpenContext, file: ReadDockerfile, platforms: readonly Platform[], isExplicit: boolean) {
+    try {
+      const dockerfile = parseDockerfile(file.text, { file: file.name });
+      return await Promise.all(
+        platforms.map((platform) => this.#plan(dockerfile, context, file, platform, isExplicit, platforms.length > 1)),
+      );
+    } catch (error) {
+      // What the checks find wrong is the error that is thrown here, or comes after it.
+      await this.#tellWarnings(file, platforms[0]!).catch(() => undefined);
+      throw error;
+    }
+  }
+
   /** The build checks: they warn, unless the file wants them to fail the build. */
-  async #tellWarnings(dockerfile: Dockerfile, file: ReadDockerfile, platform: Platform): Promise<void> {
+  async #tellWarnings(file: ReadDockerfile, platform: Platform): Promise<void> {
+    const dockerfile = parseInReferenceOrder(file.text, { file: file.name });
     const images = await this.#localBases(dockerfile);
     const options = checkOptions(this.#request, file, this.#given, platform, (name) => images.get(name));
-    const { warnings, error } = checkParsed({ ...dockerfile, diagnostics: [] }, options);
+    const { warnings, error } = checkParsed(dockerfile, options);
     for (const { rule, message, url, location } of warnings) {
       this.#session.progress({
         type: 'warning',

@@ -7,7 +7,7 @@ import type { Digest } from '../oci/index.ts';
 import type { BuildEvent, Progress } from '../progress/index.ts';
 
 export type ContextSource =
-  | { readonly kind: 'local'; readonly dir: string }
+  | { readonly kind: 'local'; readonly dir: string /** For messages; default: the folder. */; readonly label?: string }
   /** A tar (plain, gzip, bzip2, xz, zstd), or a Dockerfile alone, in a file of this machine. `remove`: delete it afterwards. */
   | { readonly kind: 'file'; readonly path: string; readonly remove?: boolean }
   /** http(s) URL of a tar or a Dockerfile, or a git URL with `#ref:subdir`. */

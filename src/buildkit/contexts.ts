@@ -98,7 +98,7 @@ async function fetchFolder(parts: ContextParts, name: string, ignoreFile: string
     (await text(join(dir, '.dockerignore'))) === undefined
   )
     await copyFile(ignoreFile, join(dir, '.dockerignore'));
-  return { kind: 'local', dir };
+  return { kind: 'local', dir, label: name };
 }
 
 async function fetchUpload(parts: ContextParts, url: string): Promise<ContextSource> {

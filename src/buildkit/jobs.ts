@@ -63,6 +63,9 @@ export class Job {
   }
 }
 
+/** How long an ended job can still be watched. */
+const readableMs = 10_000;
+
 /** Jobs by ref. Status and the gateway may ask for one a moment before its Solve arrives. */
 export class Jobs {
   readonly #jobs = new Map<string, Job>();
@@ -80,9 +83,10 @@ export class Jobs {
     return job;
   }
 
+  /** Ends a job. A build that fails at once is over before its client asks for its status: it can still be read for a while. */
   remove(job: Job): void {
     job.end();
-    this.#jobs.delete(job.ref);
+    setTimeout(() => this.#jobs.delete(job.ref), readableMs).unref();
   }
 
   #giveUp(ref: string): void {

@@ -112,7 +112,7 @@ function step(
 ): void {
   let instruction = expandInstruction(raw, (name) => state.env.get(name), {
     escape: escapeToken,
-    isGiven: (name) => name in spec.buildArgs,
+    given: (name) => spec.buildArgs[name] ?? (name in spec.buildArgs ? '' : undefined),
   });
   if (instruction.kind === 'arg') {
     const args = instruction.args.map(({ key, value }) => {

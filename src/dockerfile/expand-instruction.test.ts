@@ -67,7 +67,14 @@ test('mounts of RUN are taken apart with their values expanded', () => {
 test('the default of an argument that is given is not looked at', () => {
   const arg = instruction('ARG A=${B:?no}');
   assert.throws(() => expandInstruction(arg, lookup), /B: no/);
-  expandInstruction(arg, lookup, { isGiven: (name) => name === 'A' });
+  expandInstruction(arg, lookup, { given: (name) => (name === 'A' ? 'x' : undefined) });
+});
+
+test('defaults of an ARG see what the arguments in front of them got from outside or from the global scope', () => {
+  const arg = instruction('ARG A=1 G C=$A$G');
+  const options = { given: (name: string) => (name === 'A' ? 'x' : undefined), inherited: () => 'y' };
+  const seen = expandInstruction(arg, () => undefined, options);
+  assert.deepEqual(seen.kind === 'arg' && seen.args.at(-1), { key: 'C', value: 'xy' });
 });
 
 test('values are checked once they are known', () => {

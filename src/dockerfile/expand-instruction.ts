@@ -10,8 +10,10 @@ import type { ArgDefinition, Instruction } from './types.ts';
 export interface ExpandInstructionOptions {
   /** The escape character of the file. Default `\`. */
   readonly escape?: string;
-  /** True for build arguments that have a value from outside: the default of such an ARG is not even expanded. */
-  readonly isGiven?: (name: string) => boolean;
+  /** Values of build arguments from outside: the default of such an ARG is not even expanded. */
+  readonly given?: (name: string) => string | undefined;
+  /** The value that an ARG without one takes over from the global scope. */
+  readonly inherited?: (name: string) => string | undefined;
   /** Called with every expansion, for checks that want to know which variables were not set. */
   readonly onExpand?: (expanded: Expanded) => void;
 }
@@ -85,7 +87,10 @@ function expandArgs(
   const earlier = new Map<string, string>();
   const env: Lookup = (name) => earlier.get(name) ?? lookup(name);
   return args.map(({ key, value }) => {
-    if (value === undefined || options.isGiven?.(key)) return value === undefined ? { key } : { key, value };
+    const outside = options.given?.(key) ?? (value === undefined ? options.inherited?.(key) : undefined);
+    if (outside !== undefined) earlier.set(key, outside);
+    if (value === undefined) return { key };
+    if (outside !== undefined) return { key, value };
     const expanded = expand(value, env).value;
     earlier.set(key, expanded);
     return { key, value: expanded };

@@ -22,7 +22,14 @@ export type { Ignore } from './ignore.ts';
 export { createIgnore, readIgnoreFile } from './ignore.ts';
 export { isImageName } from './image-name.ts';
 export type { ParseOptions } from './parse.ts';
-export { locateFault, parseDockerfile, parseInstruction, parseTolerant, withExcerpt } from './parse.ts';
+export {
+  locateFault,
+  parseDockerfile,
+  parseInReferenceOrder,
+  parseInstruction,
+  parseTolerant,
+  withExcerpt,
+} from './parse.ts';
 export { parsePorts } from './ports.ts';
 export { parseRunMounts } from './run-mounts.ts';
 export type { RunCommand } from './run-script.ts';

@@ -53,7 +53,7 @@ class AstParser {
       this.#fault(new SyntaxFault('file with no instructions'), this.#wholeLine(last));
     }
     return {
-      lines: this.#lines.map((line) => line.text),
+      lines: shownLines(this.#lines),
       directives: { ...frontDirectives(this.#lines), escape: this.#escape },
       ast: this.#ast,
       emptyContinuations: this.#emptyContinuations,
@@ -126,8 +126,9 @@ class AstParser {
       }
       content.push(line.text, line.ending);
     }
+    const end = this.#wholeLine(this.#lines.at(-1));
     throw new SyntaxFault('unterminated heredoc', {
-      range: this.#wholeLine(first),
+      range: { ...this.#wholeLine(first), endLine: end.endLine, endColumn: end.endColumn },
       hint: `no line below it is exactly ${mark.name}`,
     });
   }
@@ -174,6 +175,13 @@ class AstParser {
     const number = line?.number ?? 1;
     return { file: this.#file, line: number, column: 1, endLine: number, endColumn: (line?.text.length ?? 0) + 1 };
   }
+}
+
+/** The lines as the reference counts them when it shows a place: after a last line end comes an empty line. */
+function shownLines(lines: readonly PhysicalLine[]): string[] {
+  const texts = lines.map((line) => line.text);
+  if (lines.at(-1)?.ending.endsWith('\n')) texts.push('');
+  return texts;
 }
 
 /** An instruction begins on its first line, even where that holds nothing but a continuation. */

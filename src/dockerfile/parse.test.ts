@@ -52,6 +52,7 @@ test('an error shows the file, the lines around the place and what may be meant'
       '2 |     RUN a',
       '3 | >>> CPOY a b',
       '4 |     RUN c',
+      '5 |',
       '--------------------',
     ].join('\n'),
   );

@@ -327,7 +327,7 @@ export interface Warning {
 export interface Dockerfile {
   /** The name as the user knows it. */
   readonly file: string;
-  /** The physical lines, without line ends. */
+  /** The physical lines, without line ends; after a line end that closes the file comes an empty one. */
   readonly lines: readonly string[];
   readonly directives: Directives;
   /** ARG instructions in front of the first FROM. */

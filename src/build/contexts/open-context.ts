@@ -28,7 +28,7 @@ export async function openContext(
 ): Promise<OpenContext> {
   switch (source.kind) {
     case 'local':
-      return localContext(source.dir);
+      return localContext(source.dir, source.label);
     case 'empty':
       return ownFolder(shop, 'empty', async () => undefined);
     case 'file':
@@ -38,7 +38,7 @@ export async function openContext(
   }
 }
 
-async function localContext(dir: string): Promise<OpenContext> {
+async function localContext(dir: string, label?: string): Promise<OpenContext> {
   let path: string;
   try {
     path = await realpath(dir);
@@ -49,7 +49,7 @@ async function localContext(dir: string): Promise<OpenContext> {
       cause,
     });
   }
-  return { dir: path, label: path, close: async () => undefined };
+  return { dir: path, label: label ?? path, close: async () => undefined };
 }
 
 async function ownFolder(shop: Workshop, label: string, fill: (dir: string) => Promise<unknown>): Promise<OpenContext> {

@@ -19,7 +19,7 @@ import { draftOf, emptyDraft } from './image-draft.ts';
 import { located } from './locate.ts';
 import { isStep, StepNames, showInstruction } from './names.ts';
 import { knownOp, passingOp } from './passing.ts';
-import { joinPath } from './paths.ts';
+import { joinPath, workingDirectory } from './paths.ts';
 import type { BuildVertex, CompiledStage, External } from './plan.ts';
 import { runStep } from './run-step.ts';
 import { Scope } from './scope.ts';
@@ -120,9 +120,9 @@ export class Compiler {
     delete state.draft.config.OnBuild;
     for (const [position, instruction] of instructions.entries()) {
       const isTrigger = position < triggers.length;
-      const range = isTrigger ? node.stage.from.location : instruction.location;
+      const range = instruction.location;
       try {
-        await this.#instruction(state, node, instruction, position, names, range);
+        await this.#instruction(state, node, instruction, { position, names, range, isTrigger });
       } catch (error) {
         throw located(this.settings.dockerfile, range, error);
       }
@@ -166,7 +166,7 @@ export class Compiler {
       }
       if (name === '' && node.base.kind === 'stage') {
         const base = await this.stage(node.base.node);
-        return { base, triggers: readTriggers(base.draft.config.OnBuild ?? []), isImage: false };
+        return { base, triggers: readTriggers(base.draft.config.OnBuild ?? [], range), isImage: false };
       }
       const external = await this.#external(name, platform);
       if (external.kind === 'tree') {
@@ -176,7 +176,7 @@ export class Compiler {
       }
       if (external.kind === 'target') {
         const other = await this.stage(findTarget(this.nodes, external.name));
-        return { base: other, triggers: readTriggers(other.draft.config.OnBuild ?? []), isImage: false };
+        return { base: other, triggers: readTriggers(other.draft.config.OnBuild ?? [], range), isImage: false };
       }
       const { config, value } = external;
       const vertex = {
@@ -185,7 +185,7 @@ export class Compiler {
         op: knownOp(value),
       };
       const base = { vertex, draft: draftOf(config), platform, scope: new Scope(), args: [] };
-      return { base, triggers: readTriggers(config.config?.OnBuild ?? []), isImage: true };
+      return { base, triggers: readTriggers(config.config?.OnBuild ?? [], range), isImage: true };
     } catch (error) {
       throw located(dockerfile, range, error);
     }
@@ -229,15 +229,16 @@ export class Compiler {
     state: StageState,
     node: StageNode,
     written: Instruction,
-    position: number,
-    names: StepNames,
-    range: TextRange,
+    { position, names, range, isTrigger }: Place,
   ): Promise<void> {
     const { dockerfile, given, globals, epoch } = this.settings;
     const escapeToken = dockerfile.directives.escape;
-    const shown = showInstruction(written, state.scope, escapeToken);
-    const isGiven = (name: string) => given[name] !== undefined;
-    const instruction = expandInstruction(written, state.scope.lookup, { escape: escapeToken, isGiven });
+    const shown = `${isTrigger ? 'ONBUILD ' : ''}${showInstruction(written, state.scope, escapeToken)}`;
+    const instruction = expandInstruction(written, state.scope.lookup, {
+      escape: escapeToken,
+      given: (name) => given[name],
+      inherited: (name) => globals.get(name),
+    });
     const identity = this.#identity(node, position, shown, names, instruction);
     switch (instruction.kind) {
       case 'from':
@@ -275,14 +276,18 @@ export class Compiler {
     range: TextRange,
   ): void {
     const { shop, epoch } = this.settings;
-    const path = joinPath(state.draft.config.WorkingDir || '/', instruction.path);
+    const path = workingDirectory(state.workdir, instruction.path);
     state.workdir = path;
     state.draft.config.WorkingDir = path;
     const { User } = state.draft.config;
     const op =
       path === '/'
         ? passingOp
-        : mkdirOp(shop, { path, ...(User && { user: User }), ...(epoch !== undefined && { epoch }) }, identity);
+        : mkdirOp(
+            shop,
+            { path: joinPath('/', path), ...(User && { user: User }), ...(epoch !== undefined && { epoch }) },
+            identity,
+          );
     this.#step(state, node, instruction, identity, path === '/' ? 'metadata' : 'copy', op, [state.vertex], range);
     state.record(instruction, path !== '/', epoch);
   }
@@ -335,6 +340,14 @@ export class Compiler {
   }
 }
 
+/** Where an instruction stands, or the FROM whose base brought it as a trigger. */
+interface Place {
+  readonly position: number;
+  readonly names: StepNames;
+  readonly range: TextRange;
+  readonly isTrigger: boolean;
+}
+
 export type Identity = Omit<StepIdentity, 'definition' | 'type'>;
 
 /** Errors of a running step get the place of its instruction. */
@@ -355,7 +368,7 @@ function locatedOp(op: Op<Value>, settings: FrontendSettings, range: TextRange):
   };
 }
 
-/** The ONBUILD triggers of a base. */
-function readTriggers(triggers: readonly string[]): Instruction[] {
-  return triggers.map((text) => parseInstruction(text, { file: 'ONBUILD' }));
+/** The ONBUILD triggers of a base: they stand where its FROM stands. */
+function readTriggers(triggers: readonly string[], location: TextRange): Instruction[] {
+  return triggers.map((text) => ({ ...parseInstruction(text, { file: 'ONBUILD' }), location }));
 }

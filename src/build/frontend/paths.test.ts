@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { classifySource } from './copy-source.ts';
-import { destinationPath, sourcePath } from './paths.ts';
+import { destinationPath, sourcePath, workingDirectory } from './paths.ts';
 
 test('a destination is relative to the working directory, and what says that it is a folder is kept', () => {
   const cases = [
@@ -17,6 +17,17 @@ test('a destination is relative to the working directory, and what says that it 
     ['/', '/', '/'],
   ] as const;
   for (const [workdir, written, expected] of cases) assert.equal(destinationPath(workdir, written), expected, written);
+});
+
+test('an absolute working directory stays as it is written, a relative one is joined to the one before', () => {
+  const cases = [
+    ['/', '/app/', '/app/'],
+    ['/', '/x/../y//z', '/x/../y//z'],
+    ['/app/', 'sub/', '/app/sub'],
+    ['/app/', '..', '/'],
+    ['', '', '/'],
+  ] as const;
+  for (const [before, path, expected] of cases) assert.equal(workingDirectory(before, path), expected, path);
 });
 
 test('a source never leaves its root', () => {

@@ -6,6 +6,11 @@ export function joinPath(base: string, path: string): string {
   return joined.length > 1 ? joined.replace(/\/+$/, '') : joined;
 }
 
+/** The working directory after WORKDIR `path`: an absolute path stays as it is written, with its slash at the end. */
+export function workingDirectory(before: string, path: string): string {
+  return posix.isAbsolute(path) ? path : joinPath(before || '/', path);
+}
+
 /** Where COPY goes: relative to the working directory; the slash or `/.` at the end, which means a folder, is kept. */
 export function destinationPath(workdir: string, path: string): string {
   if (path === '' || path === '.') return withEnd(joinPath(workdir, '.'), './');

@@ -33,6 +33,11 @@ export async function runStep(
     mounts.push(await execMount(compiler, state, instruction, mount, index, inputs));
   }
   refuseDevices(instruction);
+  if (!instruction.shell && instruction.args.length === 0) {
+    throw new StrataError('invalid_argument', 'failed to marshal LLB definition: arguments are required', {
+      hint: 'RUN [] names no program',
+    });
+  }
   const hostname = given['BUILDKIT_SANDBOX_HOSTNAME'];
   const spec: ExecSpec = {
     args: runArguments(instruction, state.shell),

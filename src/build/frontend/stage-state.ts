@@ -2,7 +2,7 @@ import type { Instruction } from '../../dockerfile/index.ts';
 import { createdBy, historyComment } from '../../dockerfile/index.ts';
 import type { Platform } from '../../oci/index.ts';
 import { copyDraft, type ImageDraft, parseEnv } from './image-draft.ts';
-import { joinPath } from './paths.ts';
+import { workingDirectory } from './paths.ts';
 import type { BuildVertex, CompiledStage } from './plan.ts';
 import { defaultPath, Scope } from './scope.ts';
 
@@ -29,7 +29,7 @@ export class StageState {
       config.Env = [...(config.Env ?? []), `PATH=${defaultPath}`];
     }
     for (const line of config.Env ?? []) this.scope.set(...parseEnv(line));
-    this.workdir = config.WorkingDir ? joinPath('/', config.WorkingDir) : '/';
+    this.workdir = workingDirectory('/', config.WorkingDir ?? '');
     if (config.WorkingDir) config.WorkingDir = this.workdir;
   }
 

@@ -233,9 +233,13 @@ export function refuseCycles(dockerfile: Dockerfile, nodes: readonly StageNode[]
   for (const node of nodes) {
     const culprit = visit(node);
     if (!culprit) continue;
-    throw new StrataError('invalid_argument', `circular dependency detected on stage: ${node.label}`, {
-      code: 'circular_dependency',
-      location: withExcerpt(culprit.location, dockerfile.lines),
-    });
+    throw new StrataError(
+      'invalid_argument',
+      `circular dependency detected on stage: ${node.label || `stage-${node.index}`}`,
+      {
+        code: 'circular_dependency',
+        location: withExcerpt(culprit.location, dockerfile.lines),
+      },
+    );
   }
 }

@@ -89,7 +89,8 @@ function outlineStage(
       const lookup = (name: string) => scope.get(name);
       const expanded = expandInstruction(instruction, lookup, {
         escape: escapeToken,
-        isGiven: (name) => given[name] !== undefined,
+        given: (name) => given[name],
+        inherited: (name) => globals.get(name),
       });
       if (expanded.kind !== 'arg') continue;
       for (const { key, value } of expanded.args) {

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { StrataError } from '../errors/index.ts';
+import type { BuildEvent } from '../progress/index.ts';
+import { type BuildHost, startBuildHost } from './testing/host.ts';
+
+/** What builds that cannot be done tell, as Docker 28.5 does. */
+let host: BuildHost;
+before(async () => {
+  host = await startBuildHost();
+});
+after(async () => await host.stop());
+
+async function refusal(text: string): Promise<{ error: StrataError; events: readonly BuildEvent[] }> {
+  const events: BuildEvent[] = [];
+  const dir = host.context({ Dockerfile: text });
+  const options = { progress: (event: BuildEvent) => void events.push(event), signal: new AbortController().signal };
+  const error = await host.builder.build({ context: { kind: 'local', dir } }, options).then(
+    () => assert.fail('the build was done'),
+    (reason: unknown) => reason,
+  );
+  assert.ok(error instanceof StrataError);
+  return { error, events };
+}
+
+const rules = (events: readonly BuildEvent[]) =>
+  events.flatMap((event) => (event.type === 'warning' ? event.rule : []));
+
+test('a file that cannot be built is warned of as far as it was read', async () => {
+  const { error, events } = await refusal('FROM busybox\nMAINTAINER me\nCPOY a b\nMAINTAINER you\n');
+  assert.match(error.message, /unknown instruction: CPOY/);
+  assert.deepEqual(rules(events), ['MaintainerDeprecated']);
+});
+
+test('a trigger that fails is told with its FROM, and called a trigger', async () => {
+  const text = 'FROM busybox AS base\nONBUILD COPY nothere /x\nFROM base\nENV A=1\n';
+  const { location } = (await refusal(text)).error;
+  assert.deepEqual([location?.file, location?.line], ['Dockerfile', 3]);
+  const { events } = await refusal('FROM busybox AS base\nONBUILD RUN false\nFROM base\n');
+  assert.ok(events.some((event) => event.type === 'vertex' && event.name.endsWith('] ONBUILD RUN false')));
+});
+
+test('a RUN of an empty list is refused', async () => {
+  const { error } = await refusal('FROM busybox\nRUN []\n');
+  assert.equal(error.message, 'failed to marshal LLB definition: arguments are required');
+  assert.equal(error.location?.line, 2);
+});
+
+test('a stage without a name that needs itself is called by its number', async () => {
+  const { error } = await refusal('FROM busybox\nCOPY --from=0 /bin/sh /x\n');
+  assert.equal(error.message, 'circular dependency detected on stage: stage-0');
+});
+
+test('a heredoc without an end is shown to the end of the file', async () => {
+  const { location } = (await refusal('FROM busybox\nCOPY <<A /d\nx\ny\n')).error;
+  assert.deepEqual([location?.line, location?.endLine], [2, 4]);
+});
