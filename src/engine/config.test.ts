@@ -33,6 +33,7 @@ for (const [text, message] of [
   ['{"dataroot": "/x"}', /unknown setting "dataroot"/],
   ['{"dataRoot": "x"}', /dataRoot must be an absolute path, not "x"/],
   ['{"registries": {"mirrors": "m"}}', /registries\.mirrors must be a list of URLs/],
+  ['{"parallelism": 0.5}', /parallelism must be a whole number above 0, not 0\.5/],
   ['{"__proto__": {"a": 1}}', /unknown setting "__proto__"|must be/],
 ] as const) {
   test(`${text} is refused with the place and the reason`, () => {

@@ -33,6 +33,7 @@ const isText: Check = (value) => typeof value === 'string' && value !== '';
 const isPath: Check = (value) => typeof value === 'string' && isAbsolute(value);
 const isTexts: Check = (value) => Array.isArray(value) && value.every(isText);
 const isPositive: Check = (value) => typeof value === 'number' && Number.isFinite(value) && value > 0;
+const isCount: Check = (value) => Number.isSafeInteger(value) && isPositive(value);
 const isAmount: Check = (value) => value === 0 || isPositive(value);
 const isFlag: Check = (value) => typeof value === 'boolean';
 
@@ -40,7 +41,7 @@ const isFlag: Check = (value) => typeof value === 'boolean';
 const settings: Readonly<Record<string, readonly [Check, string]>> = {
   dataRoot: [isPath, 'an absolute path'],
   stateRoot: [isPath, 'an absolute path'],
-  parallelism: [isPositive, 'a number above 0'],
+  parallelism: [isCount, 'a whole number above 0'],
   'registries.mirrors': [isTexts, 'a list of URLs'],
   'registries.insecure': [isTexts, 'a list of hosts or CIDRs'],
   'registries.certsDir': [isPath, 'an absolute path'],
@@ -55,7 +56,7 @@ const settings: Readonly<Record<string, readonly [Check, string]>> = {
   'layout.pack': [isFlag, 'true or false'],
   'layout.idleSeconds': [isAmount, 'a number of seconds, or 0'],
   'limits.layerBytes': [isPositive, 'a number of bytes'],
-  'limits.layerEntries': [isPositive, 'a number above 0'],
+  'limits.layerEntries': [isCount, 'a whole number above 0'],
   'limits.layerRatio': [isPositive, 'a number above 0'],
 };
 

@@ -92,3 +92,19 @@ test('two at a time are one', async () => {
   assert.equal(seen.calls.length, 4);
   await collection.stop();
 });
+
+test('an interval of months is months, not the shortest time that a timer has', async () => {
+  const { collection, seen } = fixture({ ...settings, intervalSeconds: 90 * 86_400 });
+  await sleep(50);
+  await collection.stop();
+  assert.equal(seen.calls.length, 0);
+});
+
+test('a build that ends while the engine shuts down does not wake it', async ({ mock }) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const { collection, seen } = fixture();
+  await collection.stop();
+  collection.soon();
+  mock.timers.tick(60_000);
+  assert.equal(seen.calls.length, 0);
+});

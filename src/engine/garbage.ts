@@ -55,6 +55,7 @@ export function createGarbageCollection(parts: {
   const { gc, builder, images, events, isBusy, log } = parts;
   let running: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
 
   async function apply({ why, options }: GarbageRule): Promise<void> {
     const { deleted, reclaimed } = await builder.cache.prune(options);
@@ -85,19 +86,24 @@ export function createGarbageCollection(parts: {
       return running;
     },
     async stop() {
+      stopped = true;
       clearTimeout(timer);
-      timer = undefined;
       await running;
     },
   };
 
   function wait(milliseconds: number): void {
     clearTimeout(timer);
-    timer = setTimeout(() => {
-      wait(gc.intervalSeconds * 1000);
-      // A build that is under way calls for it again when it ends.
-      if (!isBusy()) void collection.run();
-    }, milliseconds);
+    // The builds that a shutdown ends call for it once more.
+    if (stopped) return;
+    timer = setTimeout(
+      () => {
+        wait(gc.intervalSeconds * 1000);
+        // A build that is under way calls for it again when it ends.
+        if (!isBusy()) void collection.run();
+      },
+      Math.min(milliseconds, longestTimer),
+    );
     timer.unref();
   }
   if (gc.enabled) wait(gc.intervalSeconds * 1000);
@@ -106,6 +112,9 @@ export function createGarbageCollection(parts: {
 
 /** Builds often come one after another. */
 const afterBuild = 1000;
+
+/** A timer of more milliseconds than this fires at once. */
+const longestTimer = 2 ** 31 - 1;
 
 function age(seconds: number): string {
   const [count, unit] =
