@@ -66,10 +66,8 @@ function refuseUnsupported(query: Query): void {
 function noBuildKit(): StrataError {
   return new StrataError(
     'unsupported',
-    'BuildKit sessions are not spoken here; set DOCKER_BUILDKIT=0, or build with `strata build`',
-    {
-      code: 'buildkit_protocol',
-    },
+    'BuildKit is not spoken on this path: build with buildx, with DOCKER_BUILDKIT=0, or with `strata build`',
+    { code: 'buildkit_protocol' },
   );
 }
 

@@ -1,10 +1,10 @@
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Attachment } from '../container/index.ts';
 import { messageOf } from '../errors/index.ts';
 import { bodyStream } from './body.ts';
+import { drained } from './drained.ts';
 import { framer, multiplexedStream, rawStream } from './multiplex.ts';
 import { upgradeOf } from './upgrade.ts';
 
@@ -106,19 +106,6 @@ function endOutput(output: Duplex): void {
     timer.unref();
     output.once('close', () => clearTimeout(timer));
   });
-}
-
-async function drained(output: Duplex): Promise<void> {
-  const closed = new AbortController();
-  const onClose = () => closed.abort();
-  output.once('close', onClose);
-  try {
-    if (!output.destroyed) await once(output, 'drain', { signal: closed.signal });
-  } catch {
-    // the loop sees that the output is gone
-  } finally {
-    output.off('close', onClose);
-  }
 }
 
 function pumpInput(input: Readable, attachment: Attachment): void {

@@ -23,7 +23,8 @@ export async function spool(
         throw new StrataError('invalid_argument', `the build context is larger than ${limit} bytes`, {
           code: 'body_too_large',
         });
-      await file.write(chunk);
+      // `write` may write less than it was given, on a disk that is nearly full.
+      await file.writeFile(chunk);
     }
     return { path, size };
   } catch (error) {

@@ -28,9 +28,12 @@ export function openStream(
 ): StreamReply {
   const raw = reply.raw;
   const aborted = new AbortController();
-  raw.once('close', () => {
+  const onClose = () => {
     if (!raw.writableFinished) aborted.abort();
-  });
+  };
+  raw.once('close', onClose);
+  // The client may have gone while its body was read.
+  if (raw.destroyed) onClose();
   const start = () => {
     if (reply.sent || raw.headersSent) return;
     reply.hijack();

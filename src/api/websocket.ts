@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Attachment } from '../container/index.ts';
 import { StrataError } from '../errors/index.ts';
+import { drained } from './drained.ts';
 import { upgradeOf } from './upgrade.ts';
 import { binaryFrame, closeFrame, createFrameReader, pongFrame } from './websocket-frames.ts';
 
@@ -31,7 +31,9 @@ export async function serveWebSocket(
   const accept = createHash('sha1').update(`${key}${handshakeSuffix}`).digest('base64');
   const head = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade'];
   socket.write(`${[...head, `Sec-WebSocket-Accept: ${accept}`].join('\r\n')}\r\n\r\n`);
-  socket.once('close', () => attachment.detach());
+  const detach = () => attachment.detach();
+  socket.once('close', detach);
+  if (socket.destroyed) detach();
   void readFrames(socket, attachment, options).catch(() => socket.destroy());
   try {
     for await (const { data } of attachment.output) {
@@ -59,8 +61,4 @@ async function readFrames(socket: Duplex, attachment: Attachment, options: { rea
     }
   }
   await attachment.closeInput();
-}
-
-async function drained(socket: Duplex): Promise<void> {
-  await Promise.race([once(socket, 'drain'), once(socket, 'close')]);
 }
