@@ -1,6 +1,6 @@
 import type { Container } from '../container/index.ts';
 import { StrataError } from '../errors/index.ts';
-import { badFilter, type Filters, hasLabel } from './filters.ts';
+import { badFilter, type Filters } from './filters.ts';
 import type { ApiBackend } from './types.ts';
 
 export const containerFilters = [
@@ -53,7 +53,7 @@ export async function createContainerFilter(
       (codes.length === 0 || (state.status === 'exited' && codes.includes(state.exitCode))) &&
       beforeTimes.every((time) => created < time) &&
       sinceTimes.every((time) => created > time) &&
-      filters.values('label').every((want) => hasLabel(container.config.Labels ?? {}, want)) &&
+      filters.labels(container.config.Labels ?? {}) &&
       (ancestors === undefined || (container.imageID !== null && ancestors.has(container.imageID))) &&
       (networks.length === 0 || networks.some((network) => onNetwork(container, network, backend))) &&
       filters.exact('is-task', 'false') &&

@@ -105,6 +105,6 @@ const failedStepLabel = 'strata.failed-step';
 export async function sweepFailedSteps({ containers, images }: Pick<Backend, 'containers' | 'images'>): Promise<void> {
   for (const { id, config } of containers.list())
     if (config.Labels?.[failedStepLabel] !== undefined) await containers.remove(id, { force: true, volumes: true });
-  for (const { id } of await images.list({ labels: [failedStepLabel] }))
+  for (const { id } of await images.list({ labels: (labels) => Object.hasOwn(labels, failedStepLabel) }))
     await images.remove(id, { force: true, prune: true, uses: [] });
 }

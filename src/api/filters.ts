@@ -9,8 +9,8 @@ export interface Filters {
   exact(name: string, value: string): boolean;
   /** As {@link exact}, for any of several names of one thing, by prefix. */
   prefix(name: string, candidates: readonly string[]): boolean;
-  /** Every `label` value (`key` or `key=value`) holds. */
-  labels(labels: Readonly<Record<string, string>> | undefined, name?: string): boolean;
+  /** Every `label` value (`key` or `key=value`) holds, and none of `label!`. */
+  labels(labels: Readonly<Record<string, string>>): boolean;
   /** One boolean; undefined where absent. */
   flag(name: string): boolean | undefined;
 }
@@ -28,12 +28,14 @@ export function readFilters(query: Query, known: readonly string[]): Filters {
     values,
     exact: (name, value) => any(name, (want) => want === value),
     prefix: (name, candidates) => any(name, (want) => candidates.some((candidate) => candidate.startsWith(want))),
-    labels: (labels, name = 'label') => values(name).every((want) => hasLabel(labels ?? {}, want)),
+    labels: (labels) =>
+      values('label').every((want) => hasLabel(labels, want)) &&
+      !values('label!').some((unwanted) => hasLabel(labels, unwanted)),
     flag: (name) => parseFlag(name, values(name)),
   };
 }
 
-export function hasLabel(labels: Readonly<Record<string, string>>, want: string): boolean {
+function hasLabel(labels: Readonly<Record<string, string>>, want: string): boolean {
   const at = want.indexOf('=');
   const key = at < 0 ? want : want.slice(0, at);
   return Object.hasOwn(labels, key) && (at < 0 || labels[key] === want.slice(at + 1));

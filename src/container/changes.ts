@@ -1,5 +1,4 @@
 import { lstatSync, readdirSync, type Stats } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ActiveKey, Snapshots } from '../snapshot/index.ts';
 import { majorMinor } from '../sys/index.ts';
@@ -77,16 +76,4 @@ function isSameFolder(path: string, { upper, lower, stubTimes }: Walk): boolean 
   const time = String(now!.mtimeNs);
   const sameTime = time === String(old!.mtimeNs) || stubTimes.get(`${path}:${time}`) === String(old!.mtimeNs);
   return sameTime && now!.mode === old!.mode && now!.uid === old!.uid && now!.gid === old!.gid;
-}
-
-/** Bytes of the regular files in a diff directory. */
-export async function writableSize(diffDir: string): Promise<number> {
-  let sum = 0;
-  for (const entry of await readdir(diffDir, { withFileTypes: true, recursive: true }))
-    if (entry.isFile())
-      sum += await stat(join(entry.parentPath, entry.name)).then(
-        ({ size }) => size,
-        () => 0,
-      );
-  return sum;
 }

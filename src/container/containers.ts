@@ -4,20 +4,19 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/index.ts';
-import { messageOf, StrataError } from '../errors/index.ts';
+import { isKind, messageOf, StrataError } from '../errors/index.ts';
 import type { Networks } from '../network/index.ts';
 import type { Mount, Snapshots } from '../snapshot/index.ts';
-import { isErrno, unmount } from '../sys/index.ts';
+import { isErrno, treeSize, unmount } from '../sys/index.ts';
 import type { Volumes } from '../volume/index.ts';
 import { createAttachment } from './attach.ts';
-import { changedPaths, writableSize } from './changes.ts';
+import { changedPaths } from './changes.ts';
 import { commandOf, mergeConfig, portsToPublish } from './configure.ts';
 import { resizeTerminal } from './conmon.ts';
 import { createExecs } from './execs.ts';
 import { readExitCode, watchExits } from './exit-watch.ts';
 import { createHealth } from './health.ts';
 import { joinNetwork, requestedNetworks } from './join-network.ts';
-import { hasLabels } from './label-filter.ts';
 import { launch } from './launch.ts';
 import { checkHostConfig, hostConfigWarnings, resourcesOf } from './limits.ts';
 import { checkLinks } from './links.ts';
@@ -614,15 +613,21 @@ export function createContainers(options: ContainerOptions): Containers {
       emit('update', store.change(record.id, { host })!);
     },
     ...createMembership({ store, networks, turns, folderOf }),
-    async prune({ until: before = Number.POSITIVE_INFINITY, labels = [] }) {
+    async prune({ until: before = Number.POSITIVE_INFINITY, labels = () => true }) {
       const deleted: string[] = [];
       let reclaimed = 0;
       for (const record of store.all()) {
         if (isRunning(record) || Date.parse(record.created) >= before) continue;
-        if (!hasLabels(record.config.Labels ?? {}, labels)) continue;
-        reclaimed += await containers.size(record.id);
-        await remove(record.id);
-        deleted.push(record.id);
+        if (!labels(record.config.Labels ?? {})) continue;
+        try {
+          const size = await containers.size(record.id);
+          await remove(record.id);
+          reclaimed += size;
+          deleted.push(record.id);
+        } catch (error) {
+          // Somebody removed or started it meanwhile.
+          if (!isKind(error, 'not_found') && !isKind(error, 'conflict')) throw error;
+        }
       }
       return { deleted, reclaimed };
     },
@@ -633,7 +638,7 @@ export function createContainers(options: ContainerOptions): Containers {
     },
     async size(ref) {
       const active = await snapshots.active(store.get(ref).snapshot);
-      return active ? await writableSize(active.diffDir) : 0;
+      return active ? await treeSize(active.diffDir) : 0;
     },
     exec: execs,
     subscribe(listener) {

@@ -276,8 +276,10 @@ export interface Containers {
   connectNetwork(ref: string, network: string, endpoint: EndpointSettings): Promise<void>;
   disconnectNetwork(ref: string, network: string): Promise<void>;
   prune(filter: {
+    /** Unix milliseconds: only those made before. */
     readonly until?: number;
-    readonly labels?: readonly string[];
+    /** Only those whose labels pass. */
+    readonly labels?: (labels: Readonly<Record<string, string>>) => boolean;
   }): Promise<{ readonly deleted: readonly string[]; readonly reclaimed: number }>;
   /** Runs `use` with the container's root mounted (merged view of a stopped one, the live one of a running one). */
   withRoot<T>(ref: string, use: (root: string) => Promise<T>): Promise<T>;

@@ -6,22 +6,13 @@ import type { Image, ImageFilter } from './types.ts';
 export function passes(image: Image, filter: ImageFilter, time: 'created' | 'used'): boolean {
   if (filter.dangling !== undefined && filter.dangling !== (image.names.length === 0)) return false;
   if (filter.until !== undefined && (time === 'created' ? image.createdAt : image.usedAt) >= filter.until) return false;
-  if (filter.labels && !hasLabels(image, filter.labels)) return false;
+  if (filter.labels && !filter.labels(image.config.config?.Labels ?? {})) return false;
   return (
     !filter.references?.length ||
     [...image.names, ...image.repoDigests].some((name) =>
       filter.references!.some((pattern) => matchesReference(pattern, name)),
     )
   );
-}
-
-function hasLabels(image: Image, wanted: readonly string[]): boolean {
-  const labels = image.config.config?.Labels ?? {};
-  return wanted.every((want) => {
-    const equals = want.indexOf('=');
-    const key = equals < 0 ? want : want.slice(0, equals);
-    return Object.hasOwn(labels, key) && (equals < 0 || labels[key] === want.slice(equals + 1));
-  });
 }
 
 /** As distribution's FamiliarMatch: the pattern may mean the whole familiar name or the repository alone. */

@@ -81,8 +81,8 @@ export interface NewImage {
 
 export interface ImageFilter {
   readonly dangling?: boolean;
-  /** Label filters `key` or `key=value`; all must hold. */
-  readonly labels?: readonly string[];
+  /** Only images whose labels pass. */
+  readonly labels?: (labels: Readonly<Record<string, string>>) => boolean;
   readonly references?: readonly string[];
   readonly before?: string;
   readonly since?: string;

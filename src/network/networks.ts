@@ -86,10 +86,10 @@ export function createNetworks(options: NetworkOptions): Networks {
       await forgetInternalTraffic(network);
       await deleteBridge(network.bridge!);
     },
-    async prune({ labels = [] } = {}) {
+    async prune({ labels = () => true } = {}) {
       const unused = store
         .all()
-        .filter((one) => !predefined.includes(one.name) && hasLabels(one.labels, labels) && !isInUse(one.id));
+        .filter((one) => !predefined.includes(one.name) && labels(one.labels) && !isInUse(one.id));
       for (const { id } of unused) await networks.remove(id);
       return unused.map(({ name }) => name);
     },
@@ -157,13 +157,5 @@ function checkName(name: string): void {
   if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) return;
   throw new StrataError('invalid_argument', `invalid network name: ${JSON.stringify(name)}`, {
     hint: 'letters, digits, and after the first _ . -',
-  });
-}
-
-/** `key` or `key=value`, all of them. */
-function hasLabels(labels: Readonly<Record<string, string>>, wanted: readonly string[]): boolean {
-  return wanted.every((label) => {
-    const [key = '', value] = label.split('=', 2);
-    return Object.hasOwn(labels, key) && (value === undefined || labels[key] === value);
   });
 }

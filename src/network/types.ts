@@ -65,7 +65,10 @@ export interface Networks {
   get(ref: string): Network;
   list(): readonly Network[];
   remove(ref: string): Promise<void>;
-  prune(filter?: { readonly labels?: readonly string[] }): Promise<readonly string[]>;
+  /** Removes what no container is attached to; `labels`: only networks whose labels pass. Resolves with the names. */
+  prune(filter?: {
+    readonly labels?: (labels: Readonly<Record<string, string>>) => boolean;
+  }): Promise<readonly string[]>;
   /** Makes a namespace attached to the networks, with the ports published. `conflict` names a port that is in use. */
   connect(options: {
     readonly containerID: string;

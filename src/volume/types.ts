@@ -25,7 +25,8 @@ export interface Volumes {
   prune(options: {
     readonly inUse: ReadonlySet<string>;
     readonly all: boolean;
-    readonly labels?: readonly string[];
+    /** Only volumes whose labels pass. */
+    readonly labels?: (labels: Readonly<Record<string, string>>) => boolean;
   }): Promise<{ readonly deleted: readonly string[]; readonly reclaimed: number }>;
   /** Bytes on disk. */
   size(name: string): Promise<number>;

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, mkdirSync, readdirSync } from 'node:fs';
-import { rm, stat } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Database, Migration } from '../db/index.ts';
 import { StrataError } from '../errors/index.ts';
-import { fdPath, openInRoot } from '../sys/index.ts';
+import { fdPath, openInRoot, treeSize } from '../sys/index.ts';
 import type { Volume, Volumes } from './types.ts';
 
 export const volumeMigrations: readonly Migration[] = [
@@ -105,34 +105,18 @@ export function createVolumes(options: { readonly db: Database; readonly root: s
       db.run('DELETE FROM volumes WHERE name = ?', name);
       await rm(join(root, name), { recursive: true, force: true });
     },
-    async prune({ inUse, all, labels = [] }) {
+    async prune({ inUse, all, labels = () => true }) {
       const deleted: string[] = [];
       let reclaimed = 0;
       for (const volume of volumes.list()) {
-        if (inUse.has(volume.name) || (!all && !volume.anonymous)) continue;
-        if (
-          !labels.every((label) => {
-            const [key = '', value] = label.split('=');
-            return Object.hasOwn(volume.labels, key) && (value === undefined || volume.labels[key] === value);
-          })
-        )
-          continue;
-        reclaimed += await volumes.size(volume.name);
+        if (inUse.has(volume.name) || (!all && !volume.anonymous) || !labels(volume.labels)) continue;
+        reclaimed += await treeSize(volume.mountpoint);
         await volumes.remove(volume.name, { inUse, force: true });
         deleted.push(volume.name);
       }
       return { deleted, reclaimed };
     },
-    size: async (name) => await folderSize(volumes.get(name).mountpoint),
+    size: async (name) => await treeSize(volumes.get(name).mountpoint),
   };
   return volumes;
-}
-
-async function folderSize(folder: string): Promise<number> {
-  let sum = 0;
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    sum += entry.isDirectory() ? await folderSize(path) : entry.isFile() ? (await stat(path)).size : 0;
-  }
-  return sum;
 }

@@ -9,7 +9,6 @@ import { containerFilters, createContainerFilter } from '../container-filter.ts'
 import { readFilters } from '../filters.ts';
 import { graphData } from '../graph-data.ts';
 import { platformText } from '../platform-text.ts';
-import { pruneContainers } from '../prune-except.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
 import { queryOf } from '../server.ts';
 import { createRequest } from '../shapes/container.ts';
@@ -94,14 +93,10 @@ export function addContainerRoutes(app: FastifyInstance, backend: Backend): void
   app.post('/containers/prune', async (request, reply) => {
     const filters = readFilters(queryOf(request), ['label', 'label!', 'until']);
     const until = parseMoment(filters.values('until')[0] ?? '');
-    const labels = filters.values('label');
-    const millis = until === undefined ? undefined : until * 1000;
-    const { deleted, reclaimed } = filters.has('label!')
-      ? await pruneContainers(backend, filters, millis)
-      : await containers.prune({
-          ...(millis !== undefined && { until: millis }),
-          ...(labels.length > 0 && { labels }),
-        });
+    const { deleted, reclaimed } = await containers.prune({
+      labels: filters.labels,
+      ...(until !== undefined && { until: until * 1000 }),
+    });
     backend.events.publish({
       Type: 'container',
       Action: 'prune',

@@ -7,7 +7,6 @@ import { graphData } from '../graph-data.ts';
 import { countUses, usesOf } from '../image-uses.ts';
 import type { ImageVerbs } from '../image-verbs.ts';
 import { platformText } from '../platform-text.ts';
-import { pruneImages } from '../prune-except.ts';
 import { publishImage } from '../publish.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
 import { queryOf, versionOf } from '../server.ts';
@@ -60,15 +59,11 @@ export function addImageRoutes(app: FastifyInstance, verbs: ImageVerbs, backend:
     const filters = readFilters(queryOf(request), ['dangling', 'label', 'label!', 'until']);
     const until = parseMoment(filters.values('until')[0] ?? '');
     const inUse = new Set(countUses(containers).keys());
-    const labels = filters.values('label');
-    const millis = until === undefined ? undefined : until * 1000;
-    const { removed, reclaimed } = filters.has('label!')
-      ? await pruneImages(backend, filters, millis)
-      : await images.prune({
-          all: filters.flag('dangling') === false,
-          filter: { ...(labels.length > 0 && { labels }), ...(millis !== undefined && { until: millis }) },
-          inUse,
-        });
+    const { removed, reclaimed } = await images.prune({
+      all: filters.flag('dangling') === false,
+      filter: { labels: filters.labels, ...(until !== undefined && { until: until * 1000 }) },
+      inUse,
+    });
     events.publish({ Type: 'image', Action: 'prune', Actor: { ID: '', Attributes: { reclaimed: String(reclaimed) } } });
     const rows = removed.map((row) => (row.untagged ? { Untagged: row.untagged } : { Deleted: row.deleted }));
     sendJson(reply, { ImagesDeleted: rows.length > 0 ? rows : null, SpaceReclaimed: reclaimed });
@@ -98,12 +93,11 @@ async function listImages(images: Images, filters: Filters, legacy: string) {
   const dangling = filters.flag('dangling');
   const references = legacy === '' ? filters.values('reference') : [legacy];
   const until = parseMoment(filters.values('until')[0] ?? '');
-  const labels = filters.values('label');
   const beforeImage = filters.values('before')[0];
   const since = filters.values('since')[0];
   const filter: ImageFilter = {
     ...(dangling !== undefined && { dangling }),
-    ...(labels.length > 0 && { labels }),
+    labels: filters.labels,
     ...(references.length > 0 && { references }),
     ...(beforeImage !== undefined && { before: beforeImage }),
     ...(since !== undefined && { since }),

@@ -3,7 +3,6 @@ import { StrataError } from '../../errors/index.ts';
 import type { EndpointSettings, Network } from '../../network/index.ts';
 import { readJson } from '../body.ts';
 import { type Filters, readFilters } from '../filters.ts';
-import { pruneNetworks } from '../prune-except.ts';
 import { publishNetwork } from '../publish.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
 import { queryOf } from '../server.ts';
@@ -96,10 +95,7 @@ export function addNetworkRoutes(app: FastifyInstance, backend: Backend): void {
 
   app.post('/networks/prune', async (request, reply) => {
     const filters = readFilters(queryOf(request), ['label', 'label!', 'until']);
-    const labels = filters.values('label');
-    const deleted = filters.has('label!')
-      ? await pruneNetworks(backend, filters)
-      : await networks.prune(labels.length > 0 ? { labels } : undefined);
+    const deleted = await networks.prune({ labels: filters.labels });
     events.publish({ Type: 'network', Action: 'prune', Actor: { ID: '', Attributes: { reclaimed: '0' } } });
     sendJson(reply, { NetworksDeleted: deleted.length > 0 ? deleted : null });
   });

@@ -3,7 +3,6 @@ import { StrataError } from '../../errors/index.ts';
 import type { Volume } from '../../volume/index.ts';
 import { readJson } from '../body.ts';
 import { type Filters, readFilters } from '../filters.ts';
-import { pruneVolumes } from '../prune-except.ts';
 import { publishVolume } from '../publish.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
 import { queryOf } from '../server.ts';
@@ -81,14 +80,11 @@ export function addVolumeRoutes(app: FastifyInstance, backend: Backend): void {
 
   app.post('/volumes/prune', async (request, reply) => {
     const filters = readFilters(queryOf(request), ['all', 'label', 'label!']);
-    const labels = filters.values('label');
-    const { deleted, reclaimed } = filters.has('label!')
-      ? await pruneVolumes(backend, filters)
-      : await volumes.prune({
-          inUse: inUse(),
-          all: filters.flag('all') ?? false,
-          ...(labels.length > 0 && { labels }),
-        });
+    const { deleted, reclaimed } = await volumes.prune({
+      inUse: inUse(),
+      all: filters.flag('all') ?? false,
+      labels: filters.labels,
+    });
     events.publish({
       Type: 'volume',
       Action: 'prune',
