@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { fetch } from 'undici';
+import { Agent, interceptors, request } from 'undici';
 import type { ByteStream } from '../content/index.ts';
-import { messageOf, StrataError } from '../errors/index.ts';
+import { StrataError } from '../errors/index.ts';
 import { parsePlatform, parseReference, withDefaultTag } from '../oci/index.ts';
+import { networkError } from '../registry/index.ts';
 import { bodyStream } from './body.ts';
 import { applyChanges } from './changes.ts';
 import { platformText } from './platform-text.ts';
@@ -46,12 +47,15 @@ export async function importImage(
 
 async function openSource(source: string, body: Readable, signal: AbortSignal): Promise<ByteStream> {
   if (source === '-') return body;
-  const url = /^https?:\/\//.test(source) ? source : `http://${source}`;
-  try {
-    const answer = await fetch(url, { signal });
-    if (!answer.ok || !answer.body) throw new Error(`the server answered ${answer.status}`);
-    return answer.body;
-  } catch (cause) {
-    throw new StrataError('unavailable', `cannot download ${url}: ${messageOf(cause)}`, { cause });
-  }
+  const text = /^https?:\/\//.test(source) ? source : `http://${source}`;
+  const url = URL.parse(text);
+  if (!url) throw new StrataError('invalid_argument', `${JSON.stringify(text)} is no URL`);
+  // Not `fetch`, which knows of ports that no browser goes to.
+  const dispatcher = new Agent().compose(interceptors.redirect({ maxRedirections: 10 }));
+  const answer = await request(url, { dispatcher, signal }).catch((error: unknown) => {
+    throw networkError('GET', url, error);
+  });
+  if (answer.statusCode >= 200 && answer.statusCode < 300) return answer.body;
+  answer.body.on('error', () => {}).destroy();
+  throw new StrataError('unavailable', `failed to GET ${text} with status ${answer.statusCode}`);
 }

@@ -23,7 +23,7 @@ export function parseMoment(text: string, now: number = Date.now() / 1000): numb
   if (duration !== undefined) return now - duration;
   const date = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(date)) {
-    throw new StrataError('invalid_argument', `invalid value for time: ${JSON.stringify(text)}`, {
+    throw new StrataError('invalid_argument', `failed to parse value as time or duration: ${JSON.stringify(text)}`, {
       code: 'invalid_time',
     });
   }

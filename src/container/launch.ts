@@ -57,6 +57,8 @@ export async function launch(record: ContainerRecord, joined: JoinedNetwork, par
   const stubs = makeStubs(root, [
     ...runtimeFolders.map((path) => ({ path, kind: 'folder' as const })),
     ...injected.map(({ destination }) => ({ path: destination, kind: 'file' as const })),
+    // By which programs find out that they run in a container.
+    { path: '/.dockerenv', kind: 'file', mode: 0o755 },
   ]);
   const mounts = [...injected, ...specMounts(record.mounts), ...initMount(host)];
   const spec = makeSpec(specInput(record, joined, mounts, parts), facts);

@@ -21,6 +21,8 @@ export interface StubRecord {
 export interface StubTarget {
   readonly path: string;
   readonly kind: 'file' | 'folder';
+  /** Of a file; default 0644. */
+  readonly mode?: number;
 }
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY } = constants;
@@ -30,31 +32,32 @@ const mostLinks = 40;
 export function makeStubs(root: string, targets: readonly StubTarget[]): readonly StubRecord[] {
   const made: StubRecord[] = [];
   const rootPath = realPath(root, '/');
-  for (const { path, kind } of targets) make(path, kind, 0);
+  for (const target of targets) make(target, 0);
   return made;
 
-  function make(path: string, kind: 'file' | 'folder', links: number): void {
+  function make(target: StubTarget, links: number): void {
+    const { path, kind, mode = 0o644 } = target;
     const clean = posix.normalize(`/${path}`).replace(/(.)\/$/, '$1');
     if (clean === '/' || links > mostLinks || exists(root, clean)) return;
     const [parent, name] = [posix.dirname(clean), posix.basename(clean)];
-    make(parent, 'folder', links);
+    make({ path: parent, kind: 'folder' }, links);
     const folder = openInRoot(root, parent, O_RDONLY | O_DIRECTORY);
     try {
       const link = linkTarget(folder, name);
-      if (link !== undefined) make(link.startsWith('/') ? link : `${parent}/${link}`, kind, links + 1);
-      else create(folder, name, kind);
+      if (link !== undefined) make({ ...target, path: link.startsWith('/') ? link : `${parent}/${link}` }, links + 1);
+      else create(folder, name, kind, mode);
     } finally {
       closeSync(folder);
     }
   }
 
-  function create(folder: number, name: string, kind: 'file' | 'folder'): void {
+  function create(folder: number, name: string, kind: 'file' | 'folder', mode: number): void {
     const path = readlinkSync(fdPath(folder)).slice(rootPath.length) || '/';
     const earlier = made.find((stub) => stub.folder === path);
     const before = earlier?.before ?? String(stat(folder).mtimeNs);
     if (kind === 'folder') mkdirat(folder, name, 0o755);
     const flags = kind === 'folder' ? O_RDONLY | O_DIRECTORY | O_NOFOLLOW : O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
-    const fd = openat(folder, name, flags, 0o644);
+    const fd = openat(folder, name, flags, mode);
     const inode = String(stat(fd).ino);
     closeSync(fd);
     made.push({ folder: path, name, kind, inode, before, after: String(stat(folder).mtimeNs) });

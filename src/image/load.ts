@@ -3,7 +3,15 @@ import { posix } from 'node:path';
 import type { ByteStream, ContentStore } from '../content/index.ts';
 import { diskFullText, messageOf, StrataError } from '../errors/index.ts';
 import { decompress, detectCompression, readTar } from '../layer/index.ts';
-import { chainIDs, type Descriptor, type DiffID, type Digest, type ImageConfig } from '../oci/index.ts';
+import {
+  chainIDs,
+  type Descriptor,
+  type DiffID,
+  type Digest,
+  type ImageConfig,
+  type Platform,
+  platformMatches,
+} from '../oci/index.ts';
 import type { Progress, TransferEvent } from '../progress/index.ts';
 import type { SnapshotName } from '../snapshot/index.ts';
 import { type ArchivedImage, findImages, type Member } from './archive-images.ts';
@@ -28,6 +36,7 @@ export interface LoadParts {
 }
 
 interface LoadOptions {
+  readonly platform?: Platform;
   readonly signal?: AbortSignal;
   readonly progress?: Progress<TransferEvent>;
 }
@@ -54,7 +63,11 @@ export async function loadArchive(
         });
       }
       const ready: NewImage[] = [];
-      for (const image of found) ready.push(await unpackImage(image, parts, early, brought.snapshots, options));
+      for (const image of found) {
+        const config = await configOf(image, parts.content);
+        if (options.platform && !platformMatches(options.platform, config.parsed)) continue;
+        ready.push(await unpackImage(image, config, parts, early, brought.snapshots, options));
+      }
       const loaded: LoadedImage[] = [];
       for (const image of ready) loaded.push(...(await nameImage(image, parts)));
       return loaded;
@@ -125,16 +138,20 @@ function tooLarge(what: string): StrataError {
   return new StrataError('invalid_argument', `the archive holds ${what}`, { code: 'archive_too_large' });
 }
 
+async function configOf({ config: { digest } }: ArchivedImage, content: ContentStore) {
+  const raw = await content.read(digest, { limit: most.document });
+  return { raw, parsed: parseConfig(raw, digest.slice(7, 19)) };
+}
+
 /** Unpacks the layers that are not here and makes sure that each blob is the layer that the configuration lists. */
 async function unpackImage(
   found: ArchivedImage,
+  { raw: rawConfig, parsed: config }: Awaited<ReturnType<typeof configOf>>,
   { content, layers }: LoadParts,
   early: EarlyLayers,
   brought: Set<SnapshotName>,
   { signal, progress }: LoadOptions,
 ): Promise<NewImage> {
-  const rawConfig = await content.read(found.config.digest, { limit: most.document });
-  const config = parseConfig(rawConfig, found.config.digest.slice(7, 19));
   const diffIDs = checkedDiffIDs(config, found);
   let parent: SnapshotName | null = null;
   for (const [i, chainID] of chainIDs(diffIDs).entries()) {

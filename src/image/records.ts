@@ -89,7 +89,7 @@ export function createRecords(db: Database, content: ContentStore): Records {
     required(text) {
       const row = records.find(text);
       if (row) return row;
-      throw new StrataError('not_found', `No such image: ${shownName(text)}`, { code: 'image_not_found' });
+      throw noSuchImage(text);
     },
   };
 
@@ -131,6 +131,12 @@ export function createRecords(db: Database, content: ContentStore): Records {
   }
 
   return records;
+}
+
+/** `not_found`, or `invalid_argument` for what cannot be a name; both in Docker's words. */
+function noSuchImage(text: string): StrataError {
+  if (text !== '' && !/^(sha256:)?[a-f0-9]{1,64}$/.test(text)) parseReference(text);
+  return new StrataError('not_found', `No such image: ${shownName(text)}`, { code: 'image_not_found' });
 }
 
 /** The name as Docker repeats it in `No such image`: with the tag that was meant. */

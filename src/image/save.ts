@@ -4,6 +4,7 @@ import type { SnapshotInfo, Snapshots } from '../snapshot/index.ts';
 import { blobPath } from './archive-names.ts';
 import type { Collector } from './collector.ts';
 import type { LayerBlobs } from './layer-blobs.ts';
+import { ociManifest } from './oci-manifest.ts';
 import type { Image } from './types.ts';
 
 export interface Saved {
@@ -34,17 +35,13 @@ export async function* saveArchive(
       const stack = image.snapshot === null ? [] : parts.snapshots.stack(image.snapshot);
       for (const layer of stack) yield* layerMember(layer, parts.blobs, written, signal);
       yield* document(image.rawConfig, image.id, written);
-      const manifest = Buffer.from(
-        JSON.stringify({
-          schemaVersion: 2,
-          mediaType: mediaTypes.ociManifest,
-          config: { mediaType: mediaTypes.ociConfig, digest: image.id, size: image.rawConfig.length },
-          layers: stack.map(({ measure }) => ({
-            mediaType: mediaTypes.ociLayer,
-            digest: measure!.diffID,
-            size: measure!.tarSize,
-          })),
-        }),
+      const { bytes: manifest, layers } = ociManifest(
+        { digest: image.id, size: image.rawConfig.length },
+        stack.map(({ measure }) => ({
+          mediaType: mediaTypes.ociLayer,
+          digest: measure!.diffID,
+          size: measure!.tarSize,
+        })),
       );
       const digest = sha256(manifest);
       yield* document(manifest, digest, written);
@@ -69,16 +66,17 @@ export async function* saveArchive(
         Config: blobPath(image.id),
         RepoTags: names.length === 0 ? null : names.map((name) => familiarName(withDefaultTag(parseReference(name)))),
         Layers: stack.map(({ measure }) => blobPath(measure!.diffID)),
+        ...(layers.length > 0 && { LayerSources: Object.fromEntries(layers.map((layer) => [layer.digest, layer])) }),
       });
     }
     yield member(
       'index.json',
       Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests })),
     );
-    if (format === 'docker') yield member('manifest.json', Buffer.from(JSON.stringify(images)));
+    if (format === 'docker') yield member('manifest.json', Buffer.from(`${JSON.stringify(images)}\n`));
     yield member('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
     if (format === 'docker' && Object.keys(repositories).length > 0)
-      yield member('repositories', Buffer.from(JSON.stringify(repositories)));
+      yield member('repositories', Buffer.from(`${JSON.stringify(repositories)}\n`));
   }
   const release = await parts.collector.hold();
   try {

@@ -194,7 +194,12 @@ export interface Images {
    */
   load(
     source: ByteStream,
-    options?: { readonly signal?: AbortSignal; readonly progress?: Progress<TransferEvent> },
+    options?: {
+      /** Takes only the images for it. */
+      readonly platform?: Platform;
+      readonly signal?: AbortSignal;
+      readonly progress?: Progress<TransferEvent>;
+    },
   ): Promise<readonly LoadedImage[]>;
   /** One layer made from a root file system's tar. */
   import(

@@ -23,7 +23,14 @@ const knownArchitectures: ReadonlySet<string> = new Set(
 /** `os/architecture[/variant]`, in the form that containerd's `platforms` package normalises to. */
 export function parsePlatform(text: string): Platform {
   const parts = text.split('/');
-  if (parts.length > 3 || parts.some((part) => !/^[A-Za-z0-9_.-]+$/.test(part))) {
+  if (parts.length > 3) {
+    throw new StrataError(
+      'invalid_argument',
+      `${JSON.stringify(text)}: cannot parse platform specifier: invalid argument`,
+      { code: 'invalid_platform', hint: 'a platform is os/architecture[/variant], for example linux/amd64' },
+    );
+  }
+  if (parts.some((part) => !/^[A-Za-z0-9_.-]+$/.test(part))) {
     throw new StrataError('invalid_argument', `invalid platform ${JSON.stringify(text)}`, {
       code: 'invalid_platform',
       hint: 'a platform is os/architecture[/variant], for example linux/amd64',

@@ -6,6 +6,7 @@ import {
   type Descriptor,
   type Digest,
   familiarName,
+  familiarRepository,
   formatPlatform,
   hostPlatform,
   type ImageConfig,
@@ -41,6 +42,8 @@ export interface PullParts extends TransferParts {
 /** Pulls a tag or digest, or every tag. The closing `Status:` line is told once. */
 export async function pull(parts: PullParts, given: Reference, options: PullOptions): Promise<Pulled> {
   const { progress } = options;
+  if (familiarRepository(given) === 'scratch')
+    throw new StrataError('invalid_argument', "'scratch' is a reserved name", { code: 'reserved_name' });
   try {
     const refs = options.allTags ? await allTags(parts, given, options) : [withDefaultTag(given)];
     const results: Pulled[] = [];
@@ -199,8 +202,11 @@ async function withLayers(
         parts.snapshots.findByChain(chainID) !== undefined && (await parts.content.stat(blob.digest)) !== undefined,
     ),
   );
+  // An image that is here under another name is not told of layer by layer.
+  const isHere = here.every(Boolean) && (await parts.images.find(manifest.config.digest)) !== undefined;
   const tellers = wanted.map(({ blob }, i) => {
     const id = blob.digest.slice(7, 19);
+    if (isHere) return () => {};
     if (!here[i]) options.progress?.({ id, status: 'Pulling fs layer' });
     return (event: object) => options.progress?.({ id, ...(event as { status: string }) });
   });

@@ -100,6 +100,10 @@ function requestOf({ auth, signal }: PushOptions): RequestOptions {
 async function findImage({ images }: PushParts, ref: Reference, platform: Platform | undefined): Promise<Image> {
   const image = await images.find(canonicalName(ref));
   if (!image) {
+    const tags = `${canonicalName({ domain: ref.domain, path: ref.path })}:`;
+    if ((await images.list()).some(({ names }) => names.some((name) => name.startsWith(tags)))) {
+      throw new StrataError('not_found', `tag does not exist: ${familiarName(ref)}`, { code: 'image_not_found' });
+    }
     throw new StrataError('not_found', `An image does not exist locally with the tag: ${familiarRepository(ref)}`, {
       code: 'image_not_found',
     });
@@ -109,7 +113,7 @@ async function findImage({ images }: PushParts, ref: Reference, platform: Platfo
   if (platform && !platformMatches(platform, have)) {
     throw new StrataError(
       'not_found',
-      `image with reference ${familiarName(ref)} was found but does not provide the specified platform (${formatPlatform(platform)})`,
+      `image with reference ${familiarName(ref)} was found but its platform (${formatPlatform(have)}) does not match the specified platform (${formatPlatform(platform)})`,
       { code: 'platform_not_found' },
     );
   }

@@ -3,8 +3,6 @@ import { basicHeader } from './credentials.ts';
 import type { Endpoint } from './endpoints.ts';
 import { limits } from './limits.ts';
 import { readBody } from './read-body.ts';
-import { statusLine } from './reply-error.ts';
-import { requestWords } from './request-words.ts';
 import type { Transport } from './transport.ts';
 import type { Credentials, SearchResult } from './types.ts';
 
@@ -24,7 +22,7 @@ export async function searchImages(
     await reply.discard();
     throw new StrataError(
       reply.status === 404 ? 'unsupported' : 'unavailable',
-      `${requestWords('GET', url)}: unexpected status code ${statusLine(reply.status)}`,
+      `Unexpected status code ${reply.status}`,
       { code: 'search_failed', ...(reply.status === 404 && { hint: `${base.host} does not offer a search` }) },
     );
   }

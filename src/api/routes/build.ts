@@ -75,7 +75,10 @@ function age(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const seconds = parseDuration(text);
   if (seconds === undefined)
-    throw new StrataError('invalid_argument', `invalid filter: ${JSON.stringify(text)} is not a duration`);
+    throw new StrataError(
+      'invalid_argument',
+      `failed to prune build cache: "until" filter expects a duration (e.g., '24h') or a timestamp: failed to parse value as time or duration: ${JSON.stringify(text)}`,
+    );
   return seconds;
 }
 

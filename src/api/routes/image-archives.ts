@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { StrataError } from '../../errors/index.ts';
-import { familiarName, parsePlatform, parseReference } from '../../oci/index.ts';
+import { isKind, StrataError } from '../../errors/index.ts';
+import type { Image } from '../../image/index.ts';
+import { familiarName, parsePlatform, parseReference, platformMatches } from '../../oci/index.ts';
 import { bodyStream } from '../body.ts';
 import type { ImageVerbs } from '../image-verbs.ts';
 import { platformText } from '../platform-text.ts';
@@ -29,10 +30,13 @@ export function addImageArchiveRoutes(app: FastifyInstance, verbs: ImageVerbs, b
   app.post('/images/load', async (request, reply) => {
     const query = queryOf(request);
     const quiet = query.flag('quiet', true);
+    const platform = platformText(query.text('platform'));
+    const wanted = platform === '' ? undefined : parsePlatform(platform);
     const messages = openMessages(reply);
     try {
       const loaded = await backend.images.load(bodyStream(request), {
         signal: messages.signal,
+        ...(wanted && { platform: wanted }),
         ...(!quiet && { progress: (event) => messages.message(transferMessage(event)) }),
       });
       for (const { id, name, replaced } of loaded) {
@@ -44,6 +48,8 @@ export function addImageArchiveRoutes(app: FastifyInstance, verbs: ImageVerbs, b
         publishImage(backend.events, 'load', id, shown ?? id);
         messages.message({ stream: shown === undefined ? `Loaded image ID: ${id}\n` : `Loaded image: ${shown}\n` });
       }
+      // Nothing of the platform that was asked for: Docker says as much.
+      if (loaded.length === 0) messages.message({});
       messages.end();
     } catch (error) {
       // Docker answers 200 and tells of the failure in the stream; its clients look for it there.
@@ -54,10 +60,22 @@ export function addImageArchiveRoutes(app: FastifyInstance, verbs: ImageVerbs, b
   });
 }
 
+/** Docker names here what was asked for, without the tag that was meant. */
+async function savedImage({ images }: Backend, name: string): Promise<Image> {
+  return await images.get(name).catch((error: unknown) => {
+    if (!isKind(error, 'not_found')) throw error;
+    throw new StrataError('not_found', `No such image: ${name}`, { code: 'image_not_found', cause: error });
+  });
+}
+
 async function save(backend: Backend, names: readonly string[], platform: string, reply: FastifyReply): Promise<void> {
   const text = platformText(platform);
+  const found = await Promise.all(names.map((name) => savedImage(backend, name)));
+  for (const { config } of found) {
+    if (text === '' || platformMatches(parsePlatform(text), config)) continue;
+    throw new StrataError('not_found', `no suitable export target found for platform ${text}`);
+  }
   const stream = openStream(reply, 'application/x-tar');
-  const found = await Promise.all(names.map((name) => backend.images.get(name)));
   const archive = await backend.images.save(names, {
     signal: stream.signal,
     ...(text !== '' && { platform: parsePlatform(text) }),

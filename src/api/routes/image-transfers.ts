@@ -10,6 +10,7 @@ import {
   withDefaultTag,
 } from '../../oci/index.ts';
 import type { TransferEvent } from '../../progress/index.ts';
+import { checkPlatform } from '../check-platform.ts';
 import type { ImageVerbs } from '../image-verbs.ts';
 import { importImage } from '../import-image.ts';
 import { platformText } from '../platform-text.ts';
@@ -81,6 +82,10 @@ async function push(backend: Backend, name: string, request: FastifyRequest, rep
   const auth = registryAuth(request);
   const base = parseReference(name);
   const refs = await pushReferences(backend, base, tag);
+  for (const ref of refs) {
+    const image = await backend.images.find(familiarName(ref));
+    if (image) checkPlatform(image, familiarName(ref), platform);
+  }
   const messages = openMessages(reply);
   messages.message({ status: `The push refers to repository [${base.domain}/${base.path}]` });
   try {
@@ -115,11 +120,6 @@ async function pushOne(
   progress: (event: TransferEvent) => void,
   options: object,
 ): Promise<{ Tag: string; Digest: string; Size: number }> {
-  if (!(await backend.images.find(familiarName(ref)))) {
-    throw new StrataError('not_found', `An image does not exist locally with the tag: ${familiarRepository(ref)}`, {
-      code: 'image_not_found',
-    });
-  }
   let told = false;
   const { digest, size } = await backend.transfers.push(ref, {
     ...options,

@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { StrataError } from '../../errors/index.ts';
 import type { ImageFilter, Images } from '../../image/index.ts';
-import { familiarName, parsePlatform, parseReference, platformMatches, withDefaultTag } from '../../oci/index.ts';
+import { familiarName, parseReference, withDefaultTag } from '../../oci/index.ts';
+import { checkPlatform } from '../check-platform.ts';
 import { type Filters, readFilters } from '../filters.ts';
 import { graphData } from '../graph-data.ts';
 import { countUses, usesOf } from '../image-uses.ts';
@@ -24,11 +25,10 @@ export function addImageRoutes(app: FastifyInstance, verbs: ImageVerbs, backend:
     const filters = readFilters(query, ['before', 'dangling', 'label', 'reference', 'since', 'until']);
     const legacy = query.text('filter');
     const found = await listImages(images, filters, legacy);
-    const uses = countUses(containers);
     const sizes = query.flag('shared-size') ? await sharedSizes(images) : undefined;
     const rows = found.map((image) =>
       summarizeImage(image, {
-        containers: uses.get(image.id) ?? 0,
+        containers: -1,
         sharedSize: sizes?.get(image.id) ?? (sizes ? 0 : -1),
         version: versionOf(request),
       }),
@@ -109,15 +109,7 @@ async function listImages(images: Images, filters: Filters, legacy: string) {
 
 async function inspect(backend: Backend, name: string, platform: string, version: string): Promise<unknown> {
   const image = await backend.images.get(name);
-  if (platform !== '') {
-    const wanted = parsePlatform(platformText(platform));
-    if (!platformMatches(wanted, image.config)) {
-      throw new StrataError(
-        'not_found',
-        `image with reference ${name} was found but its platform (${image.config.os}/${image.config.architecture}) does not match the specified platform (${platformText(platform)})`,
-      );
-    }
-  }
+  checkPlatform(image, name, platformText(platform));
   return inspectImage(image, {
     graph: graphData(image.snapshot ? backend.snapshots.stack(image.snapshot) : []),
     version,

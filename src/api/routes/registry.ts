@@ -39,6 +39,8 @@ export function addRegistryRoutes(app: FastifyInstance, backend: Backend): void 
     const query = queryOf(request);
     const filters = readFilters(query, ['is-automated', 'is-official', 'stars']);
     const limit = query.int('limit');
+    if (limit !== undefined && limit !== 0 && (limit < 1 || limit > 100))
+      throw new StrataError('invalid_argument', `limit ${limit} is outside the range of [1, 100]`);
     const term = query.text('term');
     const { host, rest } = splitTerm(term);
     const auth = registryAuth(request);

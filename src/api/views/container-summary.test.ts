@@ -59,7 +59,7 @@ test('moments are Unix times, dates or durations before now', () => {
   assert.equal(parseMoment('1h30m', 10_000), 10_000 - 5400);
   assert.equal(parseMoment(''), undefined);
   assert.equal(parseDuration('10ms'), 0.01);
-  assert.throws(() => parseMoment('x'), /invalid value for time/);
+  assert.throws(() => parseMoment('x'), /failed to parse value as time or duration: "x"/);
 });
 
 test('a command is shown with its blanks quoted', () => {

@@ -54,7 +54,7 @@ export function inspectImage(
     Parent: image.parent ?? '',
     Comment: facts.comment,
     ...(config.created !== undefined && { Created: config.created }),
-    DockerVersion: '',
+    DockerVersion: dockerVersion(image),
     Author: config.author ?? '',
     ...(before(facts.version, 'VirtualSize') && { VirtualSize: image.size }),
     ...(before(facts.version, 'ContainerConfig') && { ContainerConfig: noConfig }),
@@ -71,6 +71,12 @@ export function inspectImage(
     Metadata: { LastTagTime: image.taggedAt > 0 ? new Date(image.taggedAt).toISOString() : never },
     Config: imageConfigView(image),
   };
+}
+
+/** Of images that Docker's own builder made. */
+function dockerVersion({ rawConfig }: Image): string {
+  const { docker_version: version } = JSON.parse(Buffer.from(rawConfig).toString('utf8')) as Record<string, unknown>;
+  return typeof version === 'string' ? version : '';
 }
 
 /** Go's empty ContainerConfig. */
