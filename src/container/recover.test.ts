@@ -138,7 +138,7 @@ function leftovers(): string[] {
     .flatMap((pid) => {
       try {
         const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-        const isOurs = line.startsWith('sleep 33') || line.startsWith('sleep 300');
+        const isOurs = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`PLACE=${host.top}`);
         return isOurs || (line.includes('conmon') && line.includes(host.top)) ? [line] : [];
       } catch {
         return [];

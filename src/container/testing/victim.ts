@@ -2,12 +2,15 @@
 import type { Digest } from '../../oci/index.ts';
 import { openParts, type TestPlace } from './host.ts';
 
-const parts = await openParts(JSON.parse(process.argv[2]!) as TestPlace);
+const place = JSON.parse(process.argv[2]!) as TestPlace;
+const parts = await openParts(place);
+/** Tells its processes from everybody else's. */
+const mark = `PLACE=${place.top}`;
 process.stdout.write('open\n');
 
 async function one(cmd: readonly string[], autoRemove: boolean): Promise<void> {
   const { container } = await parts.containers.create({
-    config: { Cmd: cmd },
+    config: { Cmd: cmd, Env: [mark] },
     host: { AutoRemove: autoRemove, PortBindings: { '80/tcp': [{ HostPort: '' }] } },
     image: { id: `sha256:${'1'.repeat(64)}` as Digest, snapshot: parts.image, config: {} },
   });
@@ -22,7 +25,7 @@ async function step(): Promise<void> {
     {
       root: mounted.target,
       args: ['sleep', '33'],
-      env: ['PATH=/bin'],
+      env: ['PATH=/bin', mark],
       cwd: '/',
       user: { uid: 0, gid: 0, groups: [], home: '/' },
       mounts: [],
