@@ -55,3 +55,19 @@ test('after kill -9 in the middle of a build, the next build resumes and the sto
   assert.equal(again.output.match(/Using cache/g)?.length, 1, again.output);
   assert.equal((await engine.strata(['run', '--rm', 'killed', 'cat', '/one', '/two'])).stdout, 'one\ntwo\n');
 });
+
+test('the daemon ends at once, and in peace, while an exec and a health check are under way', async () => {
+  const script = (mark: string) => `touch /${mark}; sleep 60; true`;
+  const health = ['--health-cmd', script('checking'), '--health-interval', '50ms'];
+  await engine.strata(['run', '-d', '--name', 'busy', ...health, 'busybox', 'sleep', '600']);
+  const exec = engine.strata(['exec', 'busy', 'sh', '-c', script('executing')], { accept: 'any' });
+  const marks = 'while [ ! -e /checking ] || [ ! -e /executing ]; do sleep 0.1; done';
+  await engine.strata(['exec', 'busy', 'sh', '-c', marks], { timeoutMs: 20_000 });
+  const begun = performance.now();
+  await engine.restart('SIGTERM');
+  assert.ok(performance.now() - begun < 15_000);
+  await exec;
+  assert.doesNotMatch(engine.log(), /error|\n {4}at /i);
+  assert.match((await engine.strata(['ps'])).stdout, /busy/);
+  await engine.strata(['rm', '-f', 'busy']);
+});

@@ -49,6 +49,8 @@ export interface ContainerOptions {
   readonly dataRoot: string;
   readonly stateRoot: string;
   readonly runtime: () => RuntimeFacts;
+  /** Takes lines about what nobody waits for and what failed all the same. */
+  readonly log?: (line: string) => void;
 }
 
 /** How long a killed process may take to be gone. */
@@ -59,7 +61,7 @@ const killedMs = 10_000;
  * What changes a container's state runs in its turn ({@link createTurns}); what waits for a change does not.
  */
 export function createContainers(options: ContainerOptions): Containers {
-  const { snapshots, networks, volumes } = options;
+  const { snapshots, networks, volumes, log = () => {} } = options;
   const dataDir = join(options.dataRoot, 'containers');
   const stateDir = join(options.stateRoot, 'containers');
   const exitDir = join(options.stateRoot, 'exits');
@@ -238,7 +240,14 @@ export function createContainers(options: ContainerOptions): Containers {
 
   /** What a run took is given back: network, stubs, mount. */
   async function release(id: string): Promise<void> {
-    await networks.disconnect(id);
+    try {
+      await networks.disconnect(id);
+    } finally {
+      await releaseRoot(id);
+    }
+  }
+
+  async function releaseRoot(id: string): Promise<void> {
     const { stubs = [] } = store.find(id) ?? {};
     try {
       if (stubs.length > 0) removeStubs(rootOf(id), stubs);
@@ -277,7 +286,9 @@ export function createContainers(options: ContainerOptions): Containers {
     if (store.find(id)!.state.oomKilled) emit('oom', store.find(id)!);
     emit('die', store.find(id)!, attributes);
     await runtime('delete', '--force', id);
-    await release(id);
+    await release(id).catch((error: unknown) =>
+      log(`cannot tidy up after container ${record.name}: ${messageOf(error)}`),
+    );
     rmSync(join(exitDir, id), { force: true });
     const now = store.change(id, { ports: {}, networks: withoutAddresses(record.networks) });
     if (!now) return;
@@ -298,15 +309,20 @@ export function createContainers(options: ContainerOptions): Containers {
     };
     restarts.set(
       id,
-      setTimeout(() => void turns.run(id, restart), backoff.next(id, ranForMs)),
+      setTimeout(() => void turns.run(id, restart).catch(unheard('restart', id)), backoff.next(id, ranForMs)),
     );
   }
 
   const exits = watchExits({
     exitDir,
     all: store.all,
-    ended: (id) => void turns.run(id, () => ended(id)).catch(() => undefined),
+    ended: (id) => void turns.run(id, () => ended(id)).catch(unheard('note the end of', id)),
   });
+
+  /** Of work that no request waits for: whoever runs the daemon reads of a failure in its log. */
+  function unheard(what: string, id: string): (error: unknown) => void {
+    return (error) => log(`cannot ${what} container ${id.slice(0, 12)}: ${messageOf(error)}`);
+  }
 
   // ------------------------------------------------------------------ stop, kill, remove
 
@@ -514,6 +530,7 @@ export function createContainers(options: ContainerOptions): Containers {
       const now = store.changeState(id, { health: value });
       if (now && before !== value.status && value.status !== 'starting') emit(`health_status: ${value.status}`, now);
     },
+    failed: (id, error) => unheard('note the health of', id)(error),
   });
 
   async function freeze(ref: string, verb: 'pause' | 'unpause'): Promise<void> {
@@ -669,7 +686,7 @@ export function createContainers(options: ContainerOptions): Containers {
     async close() {
       closed = true;
       exits.close();
-      health.close();
+      await health.close();
       for (const timer of restarts.values()) clearTimeout(timer);
       await turns.settled();
     },

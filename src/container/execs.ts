@@ -31,7 +31,7 @@ export type Execs = Containers['exec'] & {
   ): Promise<{ readonly exitCode: number; readonly output: string }>;
 };
 
-/** How many ended execs are remembered for `inspect`. */
+/** How many execs are remembered for `inspect`, running ones apart. */
 const remembered = 1000;
 
 /** Further processes in running containers. They end with their container, and are forgotten with the daemon. */
@@ -113,7 +113,7 @@ export function createExecs(options: ExecOptions): Execs {
       const id = randomBytes(32).toString('hex');
       for (const [old, state] of states) {
         if (states.size < remembered) break;
-        if (!state.running && state.exitCode !== null) states.delete(old);
+        if (!state.running) states.delete(old);
       }
       states.set(id, { id, containerID: record.id, config, running: false, exitCode: null, pid: 0 });
       options.emit(`exec_create: ${config.Cmd.join(' ')}`, record, { execID: id });
@@ -141,22 +141,33 @@ export function createExecs(options: ExecOptions): Execs {
       const { id } = await execs.create(containerID, { Cmd: command });
       const process = await start(id, required(containerID), false).catch((error: unknown) => messageOf(error));
       if (typeof process === 'string') return { exitCode: inspect(id).exitCode ?? 1, output: process };
-      const kill = () => process.kill();
-      signal.addEventListener('abort', kill, { once: true });
-      if (signal.aborted) kill();
-      const output: Buffer[] = [];
-      let size = 0;
-      for await (const { data } of process.attachment.output) {
-        if (size < 4096) output.push(Buffer.from(data));
-        size += data.length;
+      const { promise: tooLong, reject } = Promise.withResolvers<never>();
+      const end = () => {
+        process.kill();
+        // What it started may hold its output open for as long as the container lives.
+        process.attachment.detach();
+        reject(new StrataError('unavailable', 'Health check exceeded timeout'));
+      };
+      signal.addEventListener('abort', end, { once: true });
+      if (signal.aborted) end();
+      try {
+        return await Promise.race([checkResult(process), tooLong]);
+      } finally {
+        signal.removeEventListener('abort', end);
       }
-      const exitCode = await process.exit;
-      signal.removeEventListener('abort', kill);
-      if (signal.aborted) throw new StrataError('unavailable', 'Health check exceeded timeout');
-      return { exitCode, output: Buffer.concat(output).toString('utf8').slice(0, 4096) };
     },
   };
   return execs;
+}
+
+async function checkResult({ attachment, exit }: ExecProcess): Promise<{ exitCode: number; output: string }> {
+  const output: Buffer[] = [];
+  let size = 0;
+  for await (const { data } of attachment.output) {
+    if (size < 4096) output.push(Buffer.from(data));
+    size += data.length;
+  }
+  return { exitCode: await exit, output: Buffer.concat(output).toString('utf8').slice(0, 4096) };
 }
 
 /** Whoever has seen the end of the output may ask for the exit code. */

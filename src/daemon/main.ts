@@ -120,9 +120,9 @@ async function serve(flags: DaemonFlags): Promise<void> {
   const engine = await createEngine(flags.config, { ...threadsOfBundle(), log }).catch((error: unknown) => {
     throw toRootError(error, data);
   });
-  await sweepFailedSteps(engine);
   const api = createApi({ ...engine, shutdown: () => stop.resolve() });
   try {
+    await sweepFailedSteps(engine);
     await api.listen({
       socketPath: flags.socketPath,
       mode: flags.group === undefined ? 0o600 : 0o660,

@@ -107,7 +107,7 @@ async function open(config: EngineConfig, options: EngineOptions, unlock: () => 
   }
   const networks = createNetworks({ db, stateRoot, bridge: config.bridge });
   const volumes = createVolumes({ db, root: join(dataRoot, 'volumes') });
-  const containers = createContainers({ db, snapshots, networks, volumes, dataRoot, stateRoot, runtime });
+  const containers = createContainers({ db, snapshots, networks, volumes, dataRoot, stateRoot, runtime, log });
   const registry = createRegistryClient(config.registries);
   const plainTransfers = createTransfers({ client: registry, content, images, snapshots, layers, db });
   const transfers: Transfers = {

@@ -8,9 +8,8 @@ export const command = defineCommand({
   flags: {},
   async run({ args }) {
     const { runDaemon } = await import('../../../daemon/main.ts');
-    const code = await runDaemon(args);
-    // A start that failed halfway may have left threads and timers, which would keep the process for ever.
-    if (code !== 0) process.exit(code);
-    return code;
+    // Not by itself: an exec goes on after the daemon, and its pipes would keep this process; so would the threads of a
+    // start that failed halfway.
+    process.exit(await runDaemon(args));
   },
 });
