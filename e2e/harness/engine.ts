@@ -51,7 +51,12 @@ export interface TestEngine {
 }
 
 export async function startEngine(
-  options: { readonly daemonArgs?: readonly string[]; readonly bases?: readonly ('busybox' | 'debian')[] } = {},
+  options: {
+    readonly daemonArgs?: readonly string[];
+    /** Of the daemon and its clients. */
+    readonly env?: Readonly<Record<string, string>>;
+    readonly bases?: readonly ('busybox' | 'debian')[];
+  } = {},
 ): Promise<TestEngine> {
   const id = randomBytes(3).toString('hex');
   const top = mkdtempSync(join(tmpdir(), `strata-e2e-${id}-`));
@@ -64,7 +69,7 @@ export async function startEngine(
   mkdirSync(work);
   const socket = join(stateRoot, 'strata.sock');
   const logFile = join(top, 'daemon.log');
-  const env: Record<string, string> = { ...cleanEnv(), STRATA_HOST: `unix://${socket}`, HOME: top };
+  const env: Record<string, string> = { ...cleanEnv(), STRATA_HOST: `unix://${socket}`, HOME: top, ...options.env };
   let daemon: ChildProcess | undefined;
 
   async function start(): Promise<void> {

@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { startEngine, type TestEngine } from '../harness/engine.ts';
+import { execute, startEngine, type TestEngine } from '../harness/engine.ts';
 import { startRegistry, type TestRegistry } from './fixtures/docker-registry.ts';
 
 const users = { alice: 's3cret', bob: 'pa:ss' };
@@ -63,6 +63,9 @@ https://docs.docker.com/go/credential-store/
     auths: { [basic.host]: { auth: Buffer.from('alice:s3cret').toString('base64') } },
   });
 
+  const second = await strata(['login', '-u', 'alice', '--password-stdin', basic.host], { input: 's3cret\n' });
+  assert.equal(second.output, 'Login Succeeded\n', 'what is kept already is no news');
+
   const name = `${basic.host}/team/one:1`;
   await image(name);
   assert.match((await docker(['push', name])).stdout, /1: digest: sha256:[0-9a-f]{64} size: \d+/);
@@ -75,6 +78,27 @@ https://docs.docker.com/go/credential-store/
   assert.match((await strata(['push', name])).stdout, /Layer already exists/);
   await docker(['logout', basic.host]);
   assert.match((await strata(['pull', name], fails)).stderr, /no basic auth credentials/);
+});
+
+test('on a terminal login asks, and shows no password; without one it says so', async () => {
+  const line = (client: string) => ['-qec', `${client} login ${basic.host}`, '/dev/null'];
+  const main = join(import.meta.dirname, '../../src/cli/main.ts');
+  const own = `${process.execPath} --disable-warning=ExperimentalWarning -- ${main}`;
+  const shown: string[] = [];
+  for (const client of ['docker', own]) {
+    const { stdout } = await execute('script', line(client), {
+      input: 'alice\ns3cret\n',
+      env: { ...process.env, ...env(), DOCKER_HOST: `unix://${engine.socket}`, STRATA_HOST: `unix://${engine.socket}` },
+    });
+    // What the terminal echoes before the client has turned that off is the terminal's.
+    shown.push(stdout.slice(stdout.indexOf('Username:')).replaceAll('\r', ''));
+    assert.deepEqual(Object.keys(configFile().auths), [basic.host]);
+    await strata(['logout', basic.host]);
+  }
+  assert.equal(shown[1], shown[0]);
+  assert.match(shown[1]!, /^Username: .*Password: \n\nWARNING! Your credentials.*\nLogin Succeeded\n$/s);
+  const none = await strata(['login', basic.host], fails);
+  assert.match(none.stderr, /Cannot perform an interactive login from a non TTY device/);
 });
 
 test('a credential helper has the password, for one registry or for all, and the file does not', async () => {
@@ -107,8 +131,15 @@ esac
     assert.ok(!readFileSync(join(config, 'config.json'), 'utf8').includes('s3cret'));
     await docker(['pull', `${basic.host}/team/one:1`]);
     await strata(['pull', `${basic.host}/team/one:1`]);
-    const again = await strata(['login', basic.host]);
-    assert.match(again.stdout, /Authenticating with existing credentials/);
+    for (const client of [strata, docker]) {
+      const again = await client(['login', basic.host]);
+      assert.equal(again.stdout, 'Login Succeeded\n');
+      const name = client === strata ? 'strata' : 'docker';
+      assert.equal(
+        again.stderr,
+        `Authenticating with existing credentials... [Username: alice]\n\n Info -> To login with a different account, run '${name} logout' followed by '${name} login'\n\n\n`,
+      );
+    }
     await strata(['logout', basic.host]);
     assert.match((await strata(['pull', `${basic.host}/team/one:1`], fails)).stderr, /no basic auth credentials/);
   }

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer, request as httpRequest } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -9,6 +7,7 @@ import { parseReference } from '../../src/oci/index.ts';
 import { createRegistryClient, type RegistryClientOptions } from '../../src/registry/index.ts';
 import { makeCertificate, startRegistry, type TestRegistry } from './fixtures/docker-registry.ts';
 import { openStore } from './fixtures/test-store.ts';
+import { startTunnel } from './fixtures/tunnel.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'strata-trust-'));
 const server = makeCertificate(dir, 'server');
@@ -120,37 +119,3 @@ test('a mirror is asked before Docker Hub, and its failure is no failure', async
   await store.close();
   await mirror.close();
 });
-
-/** A proxy that takes every name for this machine. */
-async function startTunnel() {
-  const connects: string[] = [];
-  const proxy = createServer((request, response) => {
-    const url = new URL(request.url ?? '');
-    connects.push(url.host);
-    const { method, headers } = request;
-    const onward = httpRequest({ host: '127.0.0.1', port: url.port, path: url.pathname + url.search, method, headers });
-    onward.on('response', (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
-    });
-    request.pipe(onward);
-  });
-  proxy.on('connect', (request, socket) => {
-    connects.push(request.url ?? '');
-    const onward = connect(Number((request.url ?? '').split(':')[1]), '127.0.0.1', () => {
-      socket.write('HTTP/1.1 200 OK\r\n\r\n');
-      onward.pipe(socket).pipe(onward);
-    });
-    onward.on('error', () => socket.destroy());
-    socket.on('error', () => onward.destroy());
-  });
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-  return {
-    url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
-    connects,
-    close: async () => {
-      proxy.closeAllConnections();
-      await new Promise((resolve) => proxy.close(resolve));
-    },
-  };
-}

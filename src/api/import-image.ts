@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Agent, interceptors, request } from 'undici';
+import { getGlobalDispatcher, interceptors, request } from 'undici';
 import type { ByteStream } from '../content/index.ts';
 import { StrataError } from '../errors/index.ts';
 import { parsePlatform, parseReference, withDefaultTag } from '../oci/index.ts';
@@ -51,7 +51,7 @@ async function openSource(source: string, body: Readable, signal: AbortSignal): 
   const url = URL.parse(text);
   if (!url) throw new StrataError('invalid_argument', `${JSON.stringify(text)} is no URL`);
   // Not `fetch`, which knows of ports that no browser goes to.
-  const dispatcher = new Agent().compose(interceptors.redirect({ maxRedirections: 10 }));
+  const dispatcher = getGlobalDispatcher().compose(interceptors.redirect({ maxRedirections: 10 }));
   const answer = await request(url, { dispatcher, signal }).catch((error: unknown) => {
     throw networkError('GET', url, error);
   });

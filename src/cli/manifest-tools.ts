@@ -17,19 +17,14 @@ export async function withManifestTools<T>(
   insecure: readonly string[],
   work: (tools: ManifestTools) => Promise<T>,
 ): Promise<T> {
-  const { createManifestLists, createRegistryClient } = await import('../registry/index.ts');
+  const { createManifestLists, createRegistryClient, proxiesOf } = await import('../registry/index.ts');
   const { credentialsOf } = await import('./registry-auth.ts');
   const { env, configDir } = session;
-  const proxies = {
-    ...(proxy(env, 'http') && { http: proxy(env, 'http')! }),
-    ...(proxy(env, 'https') && { https: proxy(env, 'https')! }),
-    ...(proxy(env, 'no') && { no: proxy(env, 'no')! }),
-  };
   const registry = createRegistryClient({
     mirrors: [],
     insecure: ['127.0.0.0/8', '::1/128', 'localhost', ...insecure],
     certsDir: '/etc/docker/certs.d',
-    proxies,
+    proxies: proxiesOf(env),
   });
   try {
     return await work({
@@ -43,8 +38,4 @@ export async function withManifestTools<T>(
   } finally {
     await registry.close();
   }
-}
-
-function proxy(env: Session['env'], what: 'http' | 'https' | 'no'): string | undefined {
-  return env[`${what}_proxy`] || env[`${what.toUpperCase()}_PROXY`] || undefined;
 }

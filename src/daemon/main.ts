@@ -1,9 +1,11 @@
 /** `strata daemon`: the engine and its API in one process. */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { EnvHttpProxyAgent, setGlobalDispatcher } from 'undici';
 import { createApi, sweepFailedSteps } from '../api/index.ts';
 import { createEngine, defaultConfigFile, type EngineConfig, loadConfig, mergeConfig } from '../engine/index.ts';
 import { formatError, StrataError, toStrataError } from '../errors/index.ts';
+import { type Proxies, proxiesOf } from '../registry/index.ts';
 import { returnFreedMemory } from '../sys/index.ts';
 import { prepareRoot, toRootError } from './roots.ts';
 
@@ -107,6 +109,13 @@ function threadsOfBundle(): { readonly workerUrl?: URL } {
   return import.meta.url.endsWith('.ts') ? {} : { workerUrl: new URL(import.meta.url) };
 }
 
+/** For what is fetched from elsewhere than registries: sources of ADD and of import. Loopback is never proxied. */
+function useProxies({ http, https, no = '' }: Proxies): void {
+  if (http === undefined && https === undefined) return;
+  const noProxy = [no, 'localhost', '127.0.0.1', '::1'].filter((part) => part !== '').join(',');
+  setGlobalDispatcher(new EnvHttpProxyAgent({ httpProxy: http ?? '', httpsProxy: https ?? '', noProxy }));
+}
+
 async function serve(flags: DaemonFlags): Promise<void> {
   // Whatever a caller's umask was: layers carry exact modes, and state folders are private by their own mode.
   process.umask(0o022);
@@ -117,7 +126,9 @@ async function serve(flags: DaemonFlags): Promise<void> {
   prepareRoot({ what: 'state root', option: '--state-root', path: stateRoot, mode: 0o700 });
   const stop = Promise.withResolvers<void>();
   const log = (line: string) => void process.stderr.write(`strata daemon: ${line}\n`);
-  const engine = await createEngine(flags.config, { ...threadsOfBundle(), log }).catch((error: unknown) => {
+  const proxies = proxiesOf(process.env);
+  useProxies(proxies);
+  const engine = await createEngine(flags.config, { ...threadsOfBundle(), proxies, log }).catch((error: unknown) => {
     throw toRootError(error, data);
   });
   const api = createApi({ ...engine, shutdown: () => stop.resolve() });

@@ -12,6 +12,7 @@ import { createNetworks, networkMigrations } from '../network/index.ts';
 import {
   createRegistryClient,
   createTransfers,
+  type Proxies,
   type RegistryClient,
   registryMigrations,
   type Transfers,
@@ -40,6 +41,8 @@ export interface RunningEngine extends Engine {
 export interface EngineOptions {
   /** Script of the worker threads; a one-file bundle names itself. */
   readonly workerUrl?: URL;
+  /** Through which registries are spoken to. */
+  readonly proxies?: Proxies;
   /** Takes lines for the daemon's log. */
   readonly log?: (line: string) => void;
 }
@@ -108,7 +111,10 @@ async function open(config: EngineConfig, options: EngineOptions, unlock: () => 
   const networks = createNetworks({ db, stateRoot, bridge: config.bridge });
   const volumes = createVolumes({ db, root: join(dataRoot, 'volumes') });
   const containers = createContainers({ db, snapshots, networks, volumes, dataRoot, stateRoot, runtime, log });
-  const registry = createRegistryClient(config.registries);
+  const registry = createRegistryClient({
+    ...config.registries,
+    ...(options.proxies && { proxies: options.proxies }),
+  });
   const plainTransfers = createTransfers({ client: registry, content, images, snapshots, layers, db });
   const transfers: Transfers = {
     ...plainTransfers,

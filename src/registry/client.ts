@@ -9,7 +9,7 @@ import {
   sha256,
   withDefaultTag,
 } from '../oci/index.ts';
-import { createDispatchers, type Proxies } from './dispatchers.ts';
+import { createDispatchers } from './dispatchers.ts';
 import { acceptedTypes, parseDocument } from './document.ts';
 import { download } from './download.ts';
 import { createEndpoints, type Endpoint } from './endpoints.ts';
@@ -17,6 +17,7 @@ import { type Access, createExchange } from './exchange.ts';
 import { insecureHosts } from './insecure-hosts.ts';
 import { limits } from './limits.ts';
 import { logIn } from './login.ts';
+import type { Proxies } from './proxies.ts';
 import { readBody } from './read-body.ts';
 import { searchBase, searchImages } from './search.ts';
 import { listTags } from './tags.ts';

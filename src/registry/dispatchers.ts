@@ -2,14 +2,8 @@ import { createSecureContext, getCACertificates, type SecureContext } from 'node
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { type HostCerts, readHostCerts } from './host-certs.ts';
 import type { InsecureHosts } from './insecure-hosts.ts';
+import type { Proxies } from './proxies.ts';
 import { bypassesProxy } from './proxy-bypass.ts';
-
-/** Proxies, as `http_proxy`, `https_proxy` and `no_proxy` name them. */
-export interface Proxies {
-  readonly http?: string;
-  readonly https?: string;
-  readonly no?: string;
-}
 
 export interface DispatcherOptions {
   readonly certsDir: string;

@@ -1,7 +1,6 @@
 export { chooseManifest } from './choose-manifest.ts';
 export type { RegistryClientOptions } from './client.ts';
 export { createRegistryClient } from './client.ts';
-export type { Proxies } from './dispatchers.ts';
 export {
   allCredentials,
   eraseCredentials,
@@ -19,6 +18,8 @@ export type { ListMember, ManifestLists } from './manifest-lists.ts';
 export { createManifestLists } from './manifest-lists.ts';
 export { registryMigrations } from './migrations.ts';
 export { networkError } from './network-error.ts';
+export type { Proxies } from './proxies.ts';
+export { proxiesOf } from './proxies.ts';
 export type { RemoteDocument } from './remote-image.ts';
 export { inspectRemote } from './remote-image.ts';
 export { createTransfers } from './transfers.ts';

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Credentials } from '../types.ts';
 import { helperErase, helperGet, helperList, helperStore } from './credential-helper.ts';
 import { type DockerConfig, loadDockerConfig, saveDockerConfig, section } from './docker-config.ts';
@@ -41,6 +42,9 @@ export async function storeCredentials(
   const helper = helperFor(config, keys);
   if (helper !== undefined) await helperStore(helper, keys[0]!, auth);
   const entry = helper === undefined ? fileEntry(auth) : {};
+  const known = section(config.document, 'auths')[keys[0]!];
+  // Who logs in again as before was warned already.
+  if (helper === undefined && isDeepStrictEqual(known, entry)) return { config };
   const stored = changeAuths(config, (auths) => ({ ...auths, [keys[0]!]: entry }));
   return helper === undefined ? { config: stored, warning: unencryptedWarning(stored.path) } : { config: stored };
 }

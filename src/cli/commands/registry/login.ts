@@ -57,8 +57,10 @@ async function askCredentials(
   if (flags.username !== '' && given !== '') return { username: flags.username, password: given };
   const known = await credentialsOf(session, host);
   if (flags.username === '' && known && (known.password || known.identitytoken)) {
-    session.stdout.write(
-      `Authenticating with existing credentials...${known.username ? ` [Username: ${known.username}]` : ''}\n`,
+    const user = known.username ? ` [Username: ${known.username}]` : '';
+    const note = session.stderr.isTTY ? noteOnTerminal : ' Info -> ';
+    session.stderr.write(
+      `Authenticating with existing credentials...${user}\n\n${note}${otherAccount(session.stderr.isTTY)}\n\n\n`,
     );
     return known;
   }
@@ -76,6 +78,14 @@ async function askCredentials(
   const password = flags.password || (await askHidden(session, 'Password: '));
   if (password === '') throw new StrataError('invalid_argument', 'Error: Password Required');
   return { username, password };
+}
+
+/** As docker's client marks a note. */
+const noteOnTerminal = '\x1b[1m\x1b[106m\x1b[30mi\x1b[0m\x1b[0m \x1b[96mInfo → \x1b[0m';
+
+function otherAccount(isTerminal: boolean | undefined): string {
+  const text = "To login with a different account, run 'strata logout' followed by 'strata login'";
+  return isTerminal ? `\x1b[0m\x1b[3m${text}\x1b[0m` : text;
 }
 
 async function ask(session: Session, question: string): Promise<string> {
