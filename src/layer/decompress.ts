@@ -42,7 +42,7 @@ export async function* decompress(
 }
 
 /** Room for some chunks ahead: while this thread writes files, another decompresses what comes next. */
-const outputOptions = { chunkSize: 512 * 1024, highWaterMark: 4 * 2 ** 20 } as const;
+const outputOptions = { chunkSize: 512 * 1024, highWaterMark: 2 ** 20 } as const;
 
 /** The first bytes, as many as a magic number takes, and the whole stream with them. */
 async function peek(

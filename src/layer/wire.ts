@@ -19,7 +19,7 @@ export type FromWorker =
   | { readonly type: 'failed'; readonly error: WireError };
 
 /** Most bytes on their way between two threads. */
-export const window = 4 * 2 ** 20;
+export const window = 2 * 2 ** 20;
 
 export interface WireError {
   readonly kind: ErrorKind;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createSweeper } from './index.ts';
+import { getHeapStatistics } from 'node:v8';
+import { createCleaner, createSweeper } from './index.ts';
 
 test('buffers that are let go of are gone while their loop still runs', () => {
   const sweep = createSweeper();
@@ -13,4 +14,16 @@ test('buffers that are let go of are gone while their loop still runs', () => {
   }
   // Without it 128 MiB pile up before anything is collected.
   assert.ok(most <= 64, `${most.toFixed(1)} MiB`);
+});
+
+test('a thread that has done much gives the room of it back', () => {
+  const clean = createCleaner();
+  let made: object[] = [];
+  for (let i = 0; i < 1_000_000; i++) made.push({ i });
+  const held = getHeapStatistics().total_heap_size;
+  assert.equal(made.length, 1_000_000);
+  made = [];
+  clean();
+  const left = getHeapStatistics().total_heap_size;
+  assert.ok(held - left > 20 * 2 ** 20, `${held} bytes before, ${left} after`);
 });

@@ -20,13 +20,22 @@ interface Stored {
   readonly digest: string;
 }
 
+/** Rows are written in portions of so many. */
+const portion = 4096;
+
 /** Most rows kept; beyond that the table starts anew. */
 const limit = 2_000_000;
 
 /** The digest table in a SQLite file of its own: it may be deleted at any time, and several workers share it. */
-export function openDigestRows(file: string | null): DigestRows & { flush(): void; close(): void } {
-  const database = openDatabase(file ?? ':memory:', migrations);
+export function openDigestRows(file: string): DigestRows & { flush(): void; close(): void } {
+  const database = openDatabase(file, migrations);
   let waiting: (readonly [string, string, string, string, string, string])[] = [];
+  function flush(): void {
+    if (waiting.length === 0) return;
+    const rows = waiting;
+    waiting = [];
+    store(database, rows);
+  }
   return {
     find(device, inode) {
       const sql = 'SELECT size, mtime, ctime, digest FROM digests WHERE device = ? AND inode = ?';
@@ -36,13 +45,9 @@ export function openDigestRows(file: string | null): DigestRows & { flush(): voi
     },
     keep(device, inode, { size, mtime, ctime, digest }) {
       waiting.push([String(device), String(inode), String(size), String(mtime), String(ctime), digest]);
+      if (waiting.length >= portion) flush();
     },
-    flush() {
-      if (waiting.length === 0) return;
-      const rows = waiting;
-      waiting = [];
-      store(database, rows);
-    },
+    flush,
     close: () => database.close(),
   };
 }

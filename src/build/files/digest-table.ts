@@ -7,9 +7,9 @@ interface Known {
   readonly digest: string;
 }
 
-/** Where digests outlive the process. */
+/** Where digests are kept: not in memory, where those of a large context would take tens of megabytes for each thread. */
 export interface DigestRows {
-  find(device: bigint, inode: bigint): { size: bigint; mtime: bigint; ctime: bigint; digest: string } | undefined;
+  find(device: bigint, inode: bigint): Known | undefined;
   keep(device: bigint, inode: bigint, known: Known): void;
 }
 
@@ -22,7 +22,6 @@ const racyWindow = 2_000_000_000n;
  */
 export class DigestTable {
   readonly #rows: DigestRows;
-  readonly #recent = new Map<string, Known>();
   readonly #now: () => bigint;
 
   constructor(rows: DigestRows, now = () => BigInt(Date.now()) * 1_000_000n) {
@@ -31,25 +30,14 @@ export class DigestTable {
   }
 
   find(stat: BigIntStats): string | undefined {
-    const key = `${stat.dev}:${stat.ino}`;
-    const known = this.#recent.get(key) ?? this.#rows.find(stat.dev, stat.ino);
-    if (!known || known.size !== stat.size || known.mtime !== stat.mtimeNs || known.ctime !== stat.ctimeNs) {
-      return undefined;
-    }
-    this.#remember(key, known);
-    return known.digest;
+    const known = this.#rows.find(stat.dev, stat.ino);
+    const same = known?.size === stat.size && known.mtime === stat.mtimeNs && known.ctime === stat.ctimeNs;
+    return same ? known.digest : undefined;
   }
 
   keep(stat: BigIntStats, digest: string): void {
     const settled = this.#now() - racyWindow;
     if (stat.mtimeNs > settled || stat.ctimeNs > settled) return;
-    const known = { size: stat.size, mtime: stat.mtimeNs, ctime: stat.ctimeNs, digest };
-    this.#remember(`${stat.dev}:${stat.ino}`, known);
-    this.#rows.keep(stat.dev, stat.ino, known);
-  }
-
-  #remember(key: string, known: Known): void {
-    if (this.#recent.size >= 200_000) this.#recent.clear();
-    this.#recent.set(key, known);
+    this.#rows.keep(stat.dev, stat.ino, { size: stat.size, mtime: stat.mtimeNs, ctime: stat.ctimeNs, digest });
   }
 }

@@ -22,7 +22,7 @@ interface Seat {
 export interface FilesOptions {
   /** Most threads; they are started when first needed and do not keep the process alive. */
   readonly count: number;
-  readonly digests: string | null;
+  readonly digests: string;
   /** Script of the threads, which calls `runFileWorker`. Default: the entry beside this file. */
   readonly workerUrl?: URL | string;
 }
@@ -56,7 +56,12 @@ export function createFiles(options: FilesOptions): Files {
   const start = (): Seat => {
     const url = options.workerUrl ?? new URL('./worker-entry.ts', import.meta.url);
     // Descriptors come from our own system calls: Node's book-keeping of them would warn about each.
-    const worker = new Worker(url, { workerData: settings, trackUnmanagedFds: false });
+    const worker = new Worker(url, {
+      workerData: settings,
+      trackUnmanagedFds: false,
+      // Trees make much young garbage: collected in small portions, it takes little room.
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    });
     const seat: Seat = { worker, busy: false, finish: undefined };
     worker.unref();
     worker.on('message', (answer: Answer) => seat.finish?.(answer));

@@ -6,8 +6,8 @@ export const workerRoom = 'build';
 
 export interface WorkerSettings {
   readonly room: typeof workerRoom;
-  /** File of the digest table; in memory where absent. */
-  readonly digests: string | null;
+  /** File of the digest table. */
+  readonly digests: string;
   readonly umask: number;
 }
 
