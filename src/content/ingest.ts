@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { close, createReadStream, fsync, open, write } from 'node:fs';
+import { close, createReadStream, fdatasync, fsync, open, write } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,12 +9,16 @@ import { createSweeper } from '../sys/index.ts';
 import type { BlobInfo, Ingest } from './types.ts';
 
 // Plain descriptors: Node ends the process when a FileHandle that somebody forgot is collected.
-const [openFile, closeFile, writeFile, syncFile] = [
+const [openFile, closeFile, writeFile, syncData, syncFile] = [
   promisify(open),
   promisify(close),
   promisify(write),
+  promisify(fdatasync),
   promisify(fsync),
 ];
+
+/** The disk is put to work after so many bytes, so that little is left for the end. */
+const syncEvery = 32 * 2 ** 20;
 
 /** How long an interrupted ingest waits to be taken up again. */
 const keptMilliseconds = 24 * 3600 * 1000;
@@ -59,12 +63,27 @@ export async function openIngest(parts: IngestParts): Promise<Ingest> {
   let isOpen = true;
   /** The write under way: a descriptor is closed only when nothing uses it, since its number is soon another file's. */
   let writing: Promise<unknown> = Promise.resolve();
+  let syncing: Promise<unknown> | undefined;
+  let unsynced = 0;
+
+  /** Starts to bring what was written to the disk, unless that is under way. */
+  function syncAhead(written: number): void {
+    unsynced += written;
+    if (syncing || unsynced < syncEvery) return;
+    unsynced = 0;
+    syncing = syncData(fd)
+      // What fails here fails again when the whole file is synced.
+      .catch(() => {})
+      .finally(() => {
+        syncing = undefined;
+      });
+  }
 
   async function end(): Promise<void> {
     if (!isOpen) return;
     isOpen = false;
     try {
-      await writing.catch(() => {});
+      await Promise.all([writing.catch(() => {}), syncing]);
       await closeFile(fd);
     } finally {
       parts.release();
@@ -92,6 +111,7 @@ export async function openIngest(parts: IngestParts): Promise<Ingest> {
       const step = writing.then(() => writeAll(fd, chunk));
       writing = step;
       await step;
+      syncAhead(chunk.length);
     },
     async commit(expected) {
       try {
