@@ -41,8 +41,6 @@ export interface BuilderParts {
   readonly stateRoot: string;
   /** Folder for what outlives it. */
   readonly dataRoot: string;
-  /** Script of the worker threads, for a one-file bundle. */
-  readonly workerUrl?: URL | string;
 }
 
 /** What all builds of one builder share. */
@@ -69,7 +67,6 @@ export function createBuilder(parts: BuilderParts): Builder & { close(): Promise
   const files = createFiles({
     count: Math.min(4, Math.max(1, parts.parallelism)),
     digests: join(root, 'digests.db'),
-    ...(parts.workerUrl && { workerUrl: parts.workerUrl }),
   });
   const held = new Held();
   const shop: Workshop = {

@@ -1,8 +1,6 @@
 export type { BuilderParts } from './builder.ts';
 export { createBuilder } from './builder.ts';
 export { buildMigrations } from './cache/migrations.ts';
-export { workerRoom as fileWorkerRoom } from './files/protocol.ts';
-export { runFileWorker } from './files/worker.ts';
 export { FailedStep, type KeptRoot } from './ops/failed-step.ts';
 export type {
   Builder,

@@ -104,11 +104,6 @@ export async function runDaemon(args: readonly string[]): Promise<number> {
   }
 }
 
-/** In a one-file bundle the threads begin in that file, too. */
-function threadsOfBundle(): { readonly workerUrl?: URL } {
-  return import.meta.url.endsWith('.ts') ? {} : { workerUrl: new URL(import.meta.url) };
-}
-
 /** For what is fetched from elsewhere than registries: sources of ADD and of import. Loopback is never proxied. */
 function useProxies({ http, https, no = '' }: Proxies): void {
   if (http === undefined && https === undefined) return;
@@ -128,7 +123,7 @@ async function serve(flags: DaemonFlags): Promise<void> {
   const log = (line: string) => void process.stderr.write(`strata daemon: ${line}\n`);
   const proxies = proxiesOf(process.env);
   useProxies(proxies);
-  const engine = await createEngine(flags.config, { ...threadsOfBundle(), proxies, log }).catch((error: unknown) => {
+  const engine = await createEngine(flags.config, { proxies, log }).catch((error: unknown) => {
     throw toRootError(error, data);
   });
   const api = createApi({ ...engine, shutdown: () => stop.resolve() });

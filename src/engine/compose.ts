@@ -39,8 +39,6 @@ export interface RunningEngine extends Engine {
 }
 
 export interface EngineOptions {
-  /** Script of the worker threads; a one-file bundle names itself. */
-  readonly workerUrl?: URL;
   /** Through which registries are spoken to. */
   readonly proxies?: Proxies;
   /** Takes lines for the daemon's log. */
@@ -74,11 +72,10 @@ async function open(config: EngineConfig, options: EngineOptions, unlock: () => 
     ...engineMigrations,
   ]);
   const runtime = once(() => probeRuntime(stateRoot));
-  const worker = options.workerUrl ? { workerUrl: options.workerUrl } : {};
 
   const { layerBytes, layerEntries, layerRatio } = config.limits;
   const limits = { maxBytes: layerBytes, maxEntries: layerEntries, maxRatio: layerRatio };
-  const layers = createLayers({ ...worker, limits });
+  const layers = createLayers({ limits });
   const content = await createContentStore({ root: join(dataRoot, 'oci'), ingestRoot: join(dataRoot, 'ingest') });
   const snapshots = createSnapshots({
     root: join(dataRoot, 'snapshots'),
@@ -135,7 +132,6 @@ async function open(config: EngineConfig, options: EngineOptions, unlock: () => 
     parallelism: config.parallelism,
     stateRoot,
     dataRoot,
-    ...worker,
   });
   const events = createEvents();
   let building = 0;

@@ -1,6 +1,5 @@
 export { isArchiveFile } from './archive-file.ts';
 export { decompress, detectCompression } from './decompress.ts';
-export { runLayerWorker, workerRoom } from './layer-worker.ts';
 export type { LayersOptions } from './layers.ts';
 export { createLayers } from './layers.ts';
 export type { NewTarHeader, TarHeader, TarType } from './tar-header.ts';

@@ -4,13 +4,7 @@ import type { JobContext } from './jobs.ts';
 import { runJob } from './run-job.ts';
 import { type FromWorker, packError, type ToWorker, unpackError, window } from './wire.ts';
 
-/** What `workerData.room` is in the threads that {@link runLayerWorker} is for. */
-export const workerRoom = 'layer';
-
-/**
- * Serves jobs in a worker thread until it is terminated. The entry of a one-file bundle calls it when
- * `workerData.room` is `layer`, and does nothing else in such a thread.
- */
+/** Serves jobs in a worker thread until it is terminated. */
 export function runLayerWorker(): void {
   const port = parentPort;
   if (port === null) throw new Error('not in a worker thread');

@@ -18,8 +18,6 @@ import { WorkerPool } from './worker-pool.ts';
 export interface LayersOptions {
   /** Most threads that compute at the same time. Default: one for each processor, at most 4. */
   readonly threads?: number;
-  /** Script of the worker threads: calls `runLayerWorker`. Default: this room's own, beside this file. */
-  readonly workerUrl?: URL | string;
   /** What archives may expand to where a call does not say. */
   readonly limits?: UnpackLimits;
 }
@@ -27,7 +25,7 @@ export interface LayersOptions {
 /** The layer service. Threads start with the first job; `close` ends them, failing what still runs. */
 export function createLayers(options: LayersOptions = {}): Layers {
   const threads = options.threads ?? Math.min(4, availableParallelism());
-  const pool = new WorkerPool(threads, options.workerUrl ?? new URL('./worker.ts', import.meta.url));
+  const pool = new WorkerPool(threads);
   return {
     measure: (diffDir, packOptions = {}) =>
       pool.run({ kind: 'measure', ...tree(diffDir, packOptions) }, { signal: packOptions.signal }),

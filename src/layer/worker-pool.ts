@@ -1,7 +1,7 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { StrataError, toStrataError } from '../errors/index.ts';
+import { startThread } from '../sys/index.ts';
 import type { Job, JobResults } from './jobs.ts';
-import { workerRoom } from './layer-worker.ts';
 import { type FromWorker, packError, type ToWorker, unpackError, window } from './wire.ts';
 
 export interface JobPorts {
@@ -13,6 +13,10 @@ export interface JobPorts {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Set by the build of a one-file program. */
+declare const STRATA_LAYER_THREAD: string | undefined;
+const bundledCode = () => (typeof STRATA_LAYER_THREAD === 'string' ? STRATA_LAYER_THREAD : undefined);
+
 /** A thread that has had nothing to do for so long ends: what it worked with would stay in memory. */
 const idleMilliseconds = 3000;
 
@@ -22,7 +26,6 @@ const idleMilliseconds = 3000;
  */
 export class WorkerPool {
   readonly #threads: number;
-  readonly #url: URL | string;
   readonly #idle: Worker[] = [];
   /** When each idle thread ends. */
   readonly #ends = new Map<Worker, NodeJS.Timeout>();
@@ -31,9 +34,8 @@ export class WorkerPool {
   #computing = 0;
   #closed = false;
 
-  constructor(threads: number, url: URL | string) {
+  constructor(threads: number) {
     this.#threads = threads;
-    this.#url = url;
   }
 
   async run<Kind extends Job['kind']>(job: Job & { kind: Kind }, ports: JobPorts = {}): Promise<JobResults[Kind]> {
@@ -91,13 +93,7 @@ export class WorkerPool {
       idle.ref();
       return idle;
     }
-    // Descriptors come from our own system calls: Node's book-keeping of them would warn about each.
-    const worker = new Worker(this.#url, {
-      workerData: { room: workerRoom },
-      trackUnmanagedFds: false,
-      // Archives make much young garbage: collected in small portions, it takes little room.
-      resourceLimits: { maxYoungGenerationSizeMb: 8 },
-    });
+    const worker = startThread(new URL('./worker.ts', import.meta.url), bundledCode());
     this.#all.add(worker);
     worker.once('exit', () => {
       this.#all.delete(worker);

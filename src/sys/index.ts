@@ -43,6 +43,7 @@ export type { PacketSocket } from './seqpacket.ts';
 export { connectPacketSocket } from './seqpacket.ts';
 export type { FileStat } from './stat.ts';
 export { statAt } from './stat.ts';
+export { startThread } from './thread.ts';
 export { treeSize } from './tree-size.ts';
 export {
   getOpenXattr,

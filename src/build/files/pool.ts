@@ -1,8 +1,9 @@
 import { umask } from 'node:process';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { StrataError } from '../../errors/index.ts';
+import { startThread } from '../../sys/index.ts';
 import type { Job, JobResults } from './jobs.ts';
-import { type Answer, type Order, type WorkerSettings, workerRoom } from './protocol.ts';
+import type { Answer, Order, WorkerSettings } from './protocol.ts';
 
 /** Runs file jobs in worker threads. */
 export interface Files {
@@ -19,16 +20,18 @@ interface Seat {
   finish: ((answer: Answer) => void) | undefined;
 }
 
+/** Set by the build of a one-file program. */
+declare const STRATA_FILE_THREAD: string | undefined;
+const bundledCode = () => (typeof STRATA_FILE_THREAD === 'string' ? STRATA_FILE_THREAD : undefined);
+
 export interface FilesOptions {
   /** Most threads; they are started when first needed and do not keep the process alive. */
   readonly count: number;
   readonly digests: string;
-  /** Script of the threads, which calls `runFileWorker`. Default: the entry beside this file. */
-  readonly workerUrl?: URL | string;
 }
 
 export function createFiles(options: FilesOptions): Files {
-  const settings: WorkerSettings = { room: workerRoom, digests: options.digests, umask: umask() };
+  const settings: WorkerSettings = { digests: options.digests, umask: umask() };
   const seats: Seat[] = [];
   const queue: ((seat: Seat) => void)[] = [];
   let ids = 0;
@@ -54,14 +57,7 @@ export function createFiles(options: FilesOptions): Files {
   };
 
   const start = (): Seat => {
-    const url = options.workerUrl ?? new URL('./worker-entry.ts', import.meta.url);
-    // Descriptors come from our own system calls: Node's book-keeping of them would warn about each.
-    const worker = new Worker(url, {
-      workerData: settings,
-      trackUnmanagedFds: false,
-      // Trees make much young garbage: collected in small portions, it takes little room.
-      resourceLimits: { maxYoungGenerationSizeMb: 8 },
-    });
+    const worker = startThread(new URL('./worker-entry.ts', import.meta.url), bundledCode(), settings);
     const seat: Seat = { worker, busy: false, finish: undefined };
     worker.unref();
     worker.on('message', (answer: Answer) => seat.finish?.(answer));

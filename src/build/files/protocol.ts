@@ -1,11 +1,7 @@
 import type { ErrorKind } from '../../errors/index.ts';
 import type { Job } from './jobs.ts';
 
-/** What `workerData.room` is in the threads of this room. */
-export const workerRoom = 'build';
-
 export interface WorkerSettings {
-  readonly room: typeof workerRoom;
   /** File of the digest table. */
   readonly digests: string;
   readonly umask: number;

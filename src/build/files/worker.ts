@@ -1,4 +1,4 @@
-/** A file worker: does one job after the other, synchronously. Its thread begins in `worker-entry.ts`, or in a one-file bundle. */
+/** A file worker: does one job after the other, synchronously. Its thread begins in `worker-entry.ts`. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { StrataError } from '../../errors/index.ts';
 import { createCleaner } from '../../sys/index.ts';

@@ -5,8 +5,7 @@ import { createLayers } from '../../layer/index.ts';
  * outside the folder, whatever links it holds. Without `owners` everything belongs to whoever calls.
  */
 export async function extractHere(archive: AsyncIterable<Uint8Array>, folder: string, owners: boolean): Promise<void> {
-  // In a bundle the threads run the same one file.
-  const layers = createLayers(import.meta.url.endsWith('.ts') ? {} : { workerUrl: new URL(import.meta.url) });
+  const layers = createLayers();
   try {
     await layers.extract(archive, folder, {
       compression: 'none',
