@@ -16,7 +16,7 @@ import { resizeTerminal } from './conmon.ts';
 import { createExecs } from './execs.ts';
 import { readExitCode, watchExits } from './exit-watch.ts';
 import { createHealth } from './health.ts';
-import { joinNetwork, requestedNetworks } from './join-network.ts';
+import { joinNetwork, renameOnNetworks, requestedNetworks } from './join-network.ts';
 import { launch } from './launch.ts';
 import { checkHostConfig, hostConfigWarnings, resourcesOf } from './limits.ts';
 import { checkLinks } from './links.ts';
@@ -569,14 +569,19 @@ export function createContainers(options: ContainerOptions): Containers {
     unpause: async (ref) => await freeze(ref, 'unpause'),
     remove,
     async rename(ref, name) {
-      const record = store.get(ref);
+      const { id } = store.get(ref);
       const clean = name.replace(/^\//, '');
       if (clean === '') throw new StrataError('invalid_argument', 'Neither old nor new names may be empty');
       checkName(clean);
-      if (clean === record.name)
-        throw new StrataError('invalid_argument', 'Renaming a container with the same name as its current name');
-      store.refuseTaken(clean);
-      emit('rename', store.change(record.id, { name: clean })!, { oldName: `/${record.name}` });
+      await turns.run(id, async () => {
+        const record = store.get(id);
+        if (clean === record.name)
+          throw new StrataError('invalid_argument', 'Renaming a container with the same name as its current name');
+        store.refuseTaken(clean);
+        const renamed = store.change(id, { name: clean })!;
+        if (hasProcess(renamed)) store.change(id, { networks: await renameOnNetworks(renamed, networks) });
+        emit('rename', store.get(id), { oldName: `/${record.name}` });
+      });
     },
     async resize(ref, rows, columns) {
       const record = store.get(ref);

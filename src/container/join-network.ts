@@ -77,6 +77,21 @@ export async function joinOneMore(
   return { ...asked, ...(await networks.join(record.id, record.name, memberOf(name, asked))) };
 }
 
+/** The endpoints of a container that has another name now, which its networks are told. */
+export async function renameOnNetworks(
+  record: ContainerRecord,
+  networks: Networks,
+): Promise<Record<string, EndpointSettings>> {
+  const members = Object.entries(record.networks).map(([name, settings]) => memberOf(name, settings));
+  const names = await networks.rename(record.id, record.name, members);
+  return Object.fromEntries(
+    Object.entries(record.networks).map(([name, settings]) => [
+      name,
+      names[name] ? { ...settings, DNSNames: names[name] } : settings,
+    ]),
+  );
+}
+
 function memberOf(name: string, settings: EndpointSettings): NetworkMember {
   return {
     name,
@@ -129,7 +144,10 @@ async function connect(record: ContainerRecord, networks: Networks): ReturnType<
       reusable: !canChangeNetwork(record.host),
     });
   } catch (error) {
-    if (!(error instanceof StrataError) || (error.code !== 'port_allocated' && error.code !== 'port_in_use'))
+    if (
+      !(error instanceof StrataError) ||
+      !['port_allocated', 'port_in_use', 'port_not_bound'].includes(error.code ?? '')
+    )
       throw error;
     throw new StrataError(
       'conflict',

@@ -61,6 +61,37 @@ test('a running container joins a network: an interface, names, an address of it
   for (const id of [one, two]) await containers.remove(id, { force: true });
 });
 
+test('a container that gets another name while it runs is known by that alone, and keeps its aliases', async () => {
+  const { containers } = host;
+  const [one, two] = [
+    await started('before', { NetworkMode: 'front' }),
+    await started('asks', { NetworkMode: 'front' }),
+  ];
+  await containers.disconnectNetwork(one, 'front');
+  await containers.connectNetwork(one, 'front', { Aliases: ['alias'] });
+  await containers.connectNetwork(one, 'bridge', {});
+  const resolves = async (name: string) =>
+    (await inside(two, `ping -c 1 -w 2 ${name} 2>&1`)).includes(' 0% packet loss');
+  await containers.rename(one, 'after');
+  await waitFor(async () => await resolves('after'));
+  assert.equal(await resolves('before'), false);
+  assert.equal(await resolves('alias'), true);
+  assert.deepEqual(endpoints(one)['front']!.DNSNames, ['after', 'alias', one.slice(0, 12)]);
+  assert.equal(endpoints(one)['bridge']!.DNSNames, undefined);
+  await containers.stop(one, { timeoutSeconds: 0 });
+  await containers.rename(one, 'again');
+  await containers.start(one);
+  assert.equal(await resolves('again'), true);
+  assert.deepEqual(endpoints(one)['front']!.DNSNames, ['again', 'alias', one.slice(0, 12)]);
+  for (const id of [one, two]) await containers.remove(id, { force: true });
+});
+
+/** The name server reads its files again a moment after it is told. */
+async function waitFor(holds: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 20; tries++) if (await holds()) return;
+  assert.fail('it did not happen');
+}
+
 test('a container that does not run joins at its start', async () => {
   const { containers } = host;
   const id = await host.create(['sleep', '60'], { name: 'later', host: { NetworkMode: 'front' } });

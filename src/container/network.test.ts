@@ -3,13 +3,16 @@ import { spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startTestHost, type TestHost, textOf } from './testing/host.ts';
 import type { ContainerConfig, HostConfig } from './types.ts';
+
+const noIPv6 = existsSync('/proc/net/if_inet6') ? false : 'this host has no IPv6';
 
 let host: TestHost;
 before(async () => {
@@ -48,6 +51,12 @@ async function listens(id: string, protocol: 'tcp' | 'udp', port: number): Promi
 
 function ask(address: string, port: number | string): string {
   return spawnSync('/bin/busybox', ['nc', '-w', '2', address, String(port)], { encoding: 'utf8', input: '' }).stdout;
+}
+
+/** As `ask`, where this process itself passes on. */
+async function askSix(port: string): Promise<string> {
+  const socket = connect({ host: '::1', port: Number(port) });
+  return await text(socket).catch(() => '');
 }
 
 async function inside(command: string, hostConfig: HostConfig = {}): Promise<string> {
@@ -135,22 +144,62 @@ test('a port that another container or program has is refused in the words of th
   const taken = (server.address() as { port: number }).port;
   const third = await host.create(['true'], { host: { PortBindings: { '80/tcp': [{ HostPort: String(taken) }] } } });
   await assert.rejects(host.containers.start(third), {
-    message: /failed to bind host port 0\.0\.0\.0:\d+\/tcp: address already in use$/,
+    message: /failed to bind host port for 0\.0\.0\.0:\d+:10\.\d+\.\d+\.\d+:80\/tcp: address already in use$/,
   });
   server.close();
   await host.containers.remove(third);
 });
 
-test('a port is not said to be published where nobody would be forwarded from', async () => {
+test('an address that is none is refused, as is one that the host does not have', async () => {
   for (const [HostIp, code] of [
-    ['::1', 'ipv6_port'],
-    ['::', 'ipv6_port'],
     ['localhost', 'invalid_address'],
+    ['fe80::1%lo', 'invalid_address'],
+    ['192.0.2.1', 'port_not_bound'],
   ] as const) {
     const id = await host.create(['true'], { host: { PortBindings: { '80/tcp': [{ HostIp, HostPort: '' }] } } });
     await assert.rejects(host.containers.start(id), { code });
     await host.containers.remove(id);
   }
+});
+
+test('a port without an address has one number in both families, and answers in both', { skip: noIPv6 }, async () => {
+  const id = await serve('both', { PortBindings: { '80/tcp': [{ HostPort: '' }] } });
+  const port = bound(id);
+  assert.deepEqual(host.containers.get(id).ports['80/tcp'], [
+    { HostIp: '0.0.0.0', HostPort: port },
+    { HostIp: '::', HostPort: port },
+  ]);
+  assert.equal(ask('127.0.0.1', port), 'both\n');
+  assert.equal(await askSix(port), 'both\n');
+  const second = await host.create(['true'], {
+    host: { PortBindings: { '80/tcp': [{ HostIp: '::1', HostPort: port }] } },
+  });
+  await assert.rejects(host.containers.start(second), {
+    message: new RegExp(`Bind for :::${port} failed: port is already allocated$`),
+  });
+  await host.containers.remove(second);
+  // A daemon that ends takes its half along; the one after it has it again.
+  await host.restart();
+  assert.equal(ask('127.0.0.1', port), 'both\n');
+  assert.equal(await askSix(port), 'both\n');
+  await host.containers.remove(id, { force: true });
+  assert.equal(await askSix(port), '');
+});
+
+test('a port on an IPv6 address alone answers there alone', { skip: noIPv6 }, async () => {
+  const id = await serve('six', { PortBindings: { '80/tcp': [{ HostIp: '0:0::1', HostPort: '' }] } });
+  assert.equal(host.containers.get(id).ports['80/tcp']![0]!.HostIp, '::1');
+  assert.equal(await askSix(bound(id)), 'six\n');
+  assert.equal(ask('127.0.0.1', bound(id)), '');
+  await host.containers.remove(id, { force: true });
+});
+
+test('no program of the host takes a published port', async () => {
+  const id = await serve('mine', { PortBindings: { '80/tcp': [{ HostPort: '' }] } });
+  const server = createServer().listen(Number(bound(id)), '0.0.0.0');
+  const [error] = await once(server, 'error');
+  assert.equal(error.code, 'EADDRINUSE');
+  await host.containers.remove(id, { force: true });
 });
 
 test('a range of host ports gives the first free one', async () => {

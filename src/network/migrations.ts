@@ -19,4 +19,10 @@ export const networkMigrations: readonly Migration[] = [
     // The address of each network that was taken last.
     sql: 'CREATE TABLE last_addresses (network TEXT PRIMARY KEY REFERENCES networks (id) ON DELETE CASCADE, ip TEXT NOT NULL) STRICT;',
   },
+  {
+    room: 'network',
+    version: 3,
+    // What a socket of the daemon on that port leads to; NULL for a port that an earlier daemon published.
+    sql: 'ALTER TABLE published_ports ADD COLUMN container_port INTEGER;',
+  },
 ];

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { StrataError } from '../errors/index.ts';
+import { replaceDnsNames } from './dns-entries.ts';
 import { pinBridgeAddress } from './pin-bridge.ts';
 
 /** What netavark is told of one namespace: its JSON of `setup` and `teardown`. */
@@ -48,6 +50,8 @@ export interface NetavarkAnswer {
 export interface Netavark {
   setup(path: string, request: NetavarkRequest): Promise<NetavarkAnswer>;
   teardown(path: string, request: NetavarkRequest): Promise<void>;
+  /** Other names of a container, by the ids of its networks. */
+  rename(containerID: string, names: Readonly<Record<string, readonly string[]>>): Promise<void>;
 }
 
 const systemPath = '/usr/sbin:/usr/bin:/sbin:/bin';
@@ -63,11 +67,14 @@ export function createNetavark(configDir: string): Netavark {
   const hasIptables = systemPath.split(':').some((folder) => existsSync(`${folder}/iptables`));
   const firewall = hasIptables ? { NETAVARK_FW: 'iptables' } : {};
 
-  function call(verb: 'setup' | 'teardown', path: string, request: NetavarkRequest): Promise<string> {
-    const next = last.then(() => execute(verb, path, request));
+  function inTurn<T>(work: () => T | Promise<T>): Promise<T> {
+    const next = last.then(work);
     last = next.catch(() => undefined);
     return next;
   }
+
+  const call = (verb: 'setup' | 'teardown', path: string, request: NetavarkRequest) =>
+    inTurn(() => execute(verb, path, request));
 
   function execute(verb: string, path: string, request: NetavarkRequest): Promise<string> {
     if (!program) {
@@ -106,6 +113,8 @@ export function createNetavark(configDir: string): Netavark {
       return answer;
     },
     teardown: async (path, request) => void (await call('teardown', path, request)),
+    rename: async (containerID, names) =>
+      await inTurn(() => replaceDnsNames(join(configDir, 'aardvark-dns'), containerID, names)),
   };
 }
 

@@ -129,6 +129,11 @@ export function createNetworks(options: NetworkOptions): Networks {
     async leave(containerID, ref) {
       for (const row of sandboxes.ownedBy(containerID)) await sandboxes.leave(row, store.get(ref), store);
     },
+    async rename(containerID, containerName, members) {
+      const networks = members.map(({ name, ...member }) => ({ ...member, network: store.get(name) }));
+      const [row] = sandboxes.ownedBy(containerID);
+      return row ? await sandboxes.rename(row, { containerID, containerName, networks }) : {};
+    },
     async lease() {
       const { path, endpoint } = await pool.take();
       return { sandbox: { path }, release: async () => pool.giveBack(path, endpoint) };
@@ -139,11 +144,15 @@ export function createNetworks(options: NetworkOptions): Networks {
       await defaultBridge().catch(() => undefined);
       for (const row of sandboxes.all()) {
         const isKept = row.owner !== 'pool' && known.has(row.owner);
-        if (!isKept) await sandboxes.destroy(row);
+        if (isKept) await sandboxes.holdAgain(row);
+        else await sandboxes.destroy(row);
       }
     },
     resolvers: hostResolvers,
-    close: pool.drain,
+    async close() {
+      await pool.drain();
+      await sandboxes.close();
+    },
   };
 
   function isInUse(id: string): boolean {

@@ -5,9 +5,10 @@ import type { Database } from '../db/index.ts';
 import { createNetworkNamespace, removeNetworkNamespace } from '../sys/index.ts';
 import { giveBackAddress, takeAddress } from './addresses.ts';
 import { hardwareAddress } from './hardware-address.ts';
+import { type HeldPort, hasIPv6, holdPort, type Published } from './held-port.ts';
 import { passInternalTraffic } from './internal-traffic.ts';
 import { createNetavark, type NetavarkAnswer, type NetavarkRequest } from './netavark.ts';
-import { choosePorts, type Published } from './ports.ts';
+import { choosePorts, release } from './ports.ts';
 import { routeOut } from './route-out.ts';
 import { type NetworkStore, newID } from './store.ts';
 import { parseSubnet } from './subnet.ts';
@@ -50,11 +51,17 @@ export interface Sandboxes {
   /** Attaches a sandbox to one more network. */
   join(row: SandboxRow, attach: Attach, networks: NetworkStore): Promise<EndpointSettings>;
   leave(row: SandboxRow, network: Network, networks: NetworkStore): Promise<void>;
+  /** Gives the sandbox's container another name on its networks; resolves with its names there, by the network's name. */
+  rename(row: SandboxRow, attach: Omit<Attach, 'ports'>): Promise<Readonly<Record<string, readonly string[]>>>;
   destroy(row: SandboxRow): Promise<void>;
   find(path: string): SandboxRow | undefined;
   all(): readonly SandboxRow[];
   ownedBy(owner: string): readonly SandboxRow[];
   give(path: string, owner: string): void;
+  /** After a restart: holds the published ports of a sandbox again. One that a program has taken meanwhile is left to it. */
+  holdAgain(row: SandboxRow): Promise<void>;
+  /** Lets go of every published port; what the firewall forwards goes on. */
+  close(): Promise<void>;
 }
 
 export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
@@ -64,21 +71,34 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
   /** Choosing a port and taking it must not be mixed with another's. */
   let choosing: Promise<unknown> = Promise.resolve();
 
-  function takePorts(path: string, ports: Attach['ports']): Promise<readonly Published[]> {
+  /** Sockets on published ports, by the path of the sandbox. */
+  const held = new Map<string, readonly HeldPort[]>();
+
+  function takePorts(path: string, ports: Attach['ports'], containerIp: string): Promise<readonly Published[]> {
     const next = choosing.then(async () => {
-      const published = await choosePorts(db, ports);
-      for (const { hostIp, hostPort, protocol } of published)
+      if (Object.keys(ports).length === 0) return [];
+      const hold = (one: Published) => holdPort(one, () => reachableAddress(sandboxes.find(path)));
+      const chosen = await choosePorts(ports, { db, ipv6: await hasIPv6(), containerIp, hold });
+      held.set(path, chosen.held);
+      for (const { containerPort, hostIp, hostPort, protocol } of chosen.published)
         db.run(
-          'INSERT INTO published_ports (protocol, host_ip, host_port, sandbox) VALUES (?, ?, ?, ?)',
+          'INSERT INTO published_ports (protocol, host_ip, host_port, container_port, sandbox) VALUES (?, ?, ?, ?, ?)',
           protocol,
           hostIp,
           hostPort,
+          containerPort,
           path,
         );
-      return published;
+      return chosen.published;
     });
     choosing = next.catch(() => undefined);
     return next;
+  }
+
+  async function letGo(path: string): Promise<void> {
+    const sockets = held.get(path) ?? [];
+    held.delete(path);
+    await release(sockets);
   }
 
   const save = (path: string, request: NetavarkRequest) =>
@@ -89,8 +109,10 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
       const path = join(folder, randomBytes(8).toString('hex'));
       db.run('INSERT INTO sandboxes (path, owner, request) VALUES (?, ?, ?)', path, owner, '{}');
       try {
-        const published = await takePorts(path, attach.ports);
         const ips = attach.networks.map(({ network, ip }) => takeAddress(db, network, path, ip));
+        // From an internal network nothing leads out, and nothing in.
+        const leadsOut = attach.networks.some(({ network }) => !network.internal);
+        const published = await takePorts(path, leadsOut ? attach.ports : {}, ips[0] ?? '');
         const request = requestOf(attach, ips, published);
         save(path, request);
         createNetworkNamespace(path);
@@ -145,8 +167,25 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
       giveBackAddress(db, network, path);
       await routeOut(path, members(after, networks), after);
     },
+    async rename({ path, request: text }, attach) {
+      const before = JSON.parse(text) as NetavarkRequest;
+      const named = attach.networks.filter(({ network }) => hasNames(network) && before.networks[network.id]);
+      const names = named.map(({ network, aliases }) => ({ network, all: dnsNames(attach, aliases) }));
+      const changed = names.map(({ network, all }) => [network.id, { ...before.networks[network.id]!, aliases: all }]);
+      save(path, {
+        ...before,
+        container_name: attach.containerName,
+        networks: { ...before.networks, ...Object.fromEntries(changed) },
+      });
+      await netavark.rename(
+        before.container_id,
+        Object.fromEntries(names.map(({ network, all }) => [network.id, all])),
+      );
+      return Object.fromEntries(names.map(({ network, all }) => [network.name, all]));
+    },
     async destroy({ path, request: text }) {
       const request = JSON.parse(text) as NetavarkRequest;
+      await letGo(path);
       // It complains of what is half there, and takes the rest down all the same.
       if (Object.keys(request.networks ?? {}).length > 0 && existsSync(path))
         await netavark.teardown(path, request).catch(() => undefined);
@@ -157,8 +196,44 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
     all: () => db.all<SandboxRow & Record<string, unknown>>('SELECT * FROM sandboxes'),
     ownedBy: (owner) => db.all<SandboxRow & Record<string, unknown>>('SELECT * FROM sandboxes WHERE owner = ?', owner),
     give: (path, owner) => void db.run('UPDATE sandboxes SET owner = ? WHERE path = ?', owner, path),
+    async holdAgain({ path }) {
+      const rows = db.all<PublishedRow>(
+        'SELECT protocol, host_ip, host_port, container_port FROM published_ports WHERE sandbox = ? AND container_port IS NOT NULL',
+        path,
+      );
+      const sockets = await Promise.allSettled(
+        rows.map((row) => holdPort(publishedOf(row), () => reachableAddress(sandboxes.find(path)))),
+      );
+      held.set(
+        path,
+        sockets.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])),
+      );
+    },
+    async close() {
+      for (const path of [...held.keys()]) await letGo(path);
+    },
   };
   return sandboxes;
+}
+
+interface PublishedRow extends Record<string, unknown> {
+  readonly protocol: string;
+  readonly host_ip: string;
+  readonly host_port: number;
+  readonly container_port: number;
+}
+
+function publishedOf(row: PublishedRow): Published {
+  const { protocol, host_ip: hostIp, host_port: hostPort, container_port: containerPort } = row;
+  return { protocol, hostIp, hostPort, containerPort };
+}
+
+/** The sandbox's address that published ports lead to; it changes when a container changes its networks. */
+function reachableAddress(row: SandboxRow | undefined): string | undefined {
+  if (!row) return undefined;
+  const { networks = {}, network_info: info } = JSON.parse(row.request) as Partial<NetavarkRequest>;
+  const [network] = Object.keys(networks).filter((id) => info?.[id]?.['internal'] !== true);
+  return network === undefined ? undefined : networks[network]!.static_ips[0];
 }
 
 /** Makes a sandbox for the pool: on the default bridge, for nobody yet. */
@@ -200,14 +275,17 @@ function requestOf(
   return {
     container_id: containerID,
     container_name: containerName,
-    port_mappings: published.map(({ containerPort, hostIp, hostPort, protocol }) => ({
-      container_ip: '',
-      container_port: containerPort,
-      host_ip: hostIp === '0.0.0.0' ? '' : hostIp,
-      host_port: hostPort,
-      protocol,
-      range: 1,
-    })),
+    // What comes by IPv6 is passed on by the daemon: the containers have IPv4 addresses alone.
+    port_mappings: published
+      .filter(({ hostIp }) => !hostIp.includes(':'))
+      .map(({ containerPort, hostIp, hostPort, protocol }) => ({
+        container_ip: '',
+        container_port: containerPort,
+        host_ip: hostIp === '0.0.0.0' ? '' : hostIp,
+        host_port: hostPort,
+        protocol,
+        range: 1,
+      })),
     networks: Object.fromEntries(
       networks.map(({ network, aliases, mac }, i) => [
         network.id,
@@ -226,7 +304,10 @@ function requestOf(
 /** On the default bridge containers have no names, as in Docker. */
 const hasNames = (network: Network) => network.name !== 'bridge';
 
-function dnsNames({ containerID, containerName }: Attach, aliases: readonly string[]): readonly string[] {
+function dnsNames(
+  { containerID, containerName }: Pick<Attach, 'containerID' | 'containerName'>,
+  aliases: readonly string[],
+): readonly string[] {
   return [...new Set([containerName, ...aliases, containerID.slice(0, 12)])];
 }
 

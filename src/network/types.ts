@@ -1,6 +1,7 @@
 /** Networks that containers and build steps attach to. Bridges, addresses, published ports and names are netavark's and aardvark-dns's work. */
 
 export interface PortBinding {
+  /** Empty: every address of the host, IPv4 and (where it has that) IPv6. */
   readonly HostIp?: string;
   /** `''` or `'0'`: any free port. A range `8000-8010` takes the first free one. */
   readonly HostPort?: string;
@@ -87,6 +88,15 @@ export interface Networks {
   join(containerID: string, containerName: string, member: NetworkMember): Promise<EndpointSettings>;
   /** Takes the namespace of a running container off one of its networks. */
   leave(containerID: string, network: string): Promise<void>;
+  /**
+   * Gives a running container another name on its networks; `members` are all of them. Resolves with its names, by the
+   * network's name, on those that have names.
+   */
+  rename(
+    containerID: string,
+    containerName: string,
+    members: readonly NetworkMember[],
+  ): Promise<Readonly<Record<string, readonly string[]>>>;
   /** A ready namespace on the default bridge for one build step, from a warm pool. */
   lease(): Promise<{ readonly sandbox: Sandbox; release(): Promise<void> }>;
   /** Makes a namespace ready before it is asked for. */

@@ -1,5 +1,6 @@
 import { StrataError } from '../../../errors/index.ts';
 import { defineCommand } from '../../command.ts';
+import { naturally } from '../../rows/by-name.ts';
 import { hostPort } from '../../rows/ports.ts';
 
 export const command = defineCommand({
@@ -10,12 +11,12 @@ export const command = defineCommand({
     const [name = '', wanted] = args;
     const { containers } = await client();
     const { NetworkSettings } = await containers.inspect(name);
-    const ports = Object.entries(NetworkSettings.Ports ?? {}).sort(([a], [b]) => comparePorts(a, b));
+    const ports = Object.entries(NetworkSettings.Ports ?? {});
     if (wanted === undefined) {
       const lines = ports.flatMap(([port, bindings]) =>
         (bindings ?? []).map(({ HostIp, HostPort }) => `${port} -> ${hostPort(HostIp, HostPort)}\n`),
       );
-      session.stdout.write(lines.join(''));
+      session.stdout.write(lines.sort(naturally).join(''));
       return 0;
     }
     const key = wanted.includes('/') ? wanted : `${wanted}/tcp`;
@@ -24,11 +25,8 @@ export const command = defineCommand({
       throw new StrataError('not_found', `Error: No public port '${wanted}' published for ${name}`, {
         code: 'port_not_found',
       });
-    session.stdout.write(found.map(({ HostIp, HostPort }) => `${hostPort(HostIp, HostPort)}\n`).join(''));
+    const lines = found.map(({ HostIp, HostPort }) => `${hostPort(HostIp, HostPort)}\n`);
+    session.stdout.write(lines.sort(naturally).join(''));
     return 0;
   },
 });
-
-function comparePorts(a: string, b: string): number {
-  return Number.parseInt(a, 10) - Number.parseInt(b, 10) || (a < b ? -1 : 1);
-}
