@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { tarHeader } from '../../src/layer/index.ts';
 import { mediaTypes, parseReference } from '../../src/oci/index.ts';
 import { startRegistry } from './fixtures/docker-registry.ts';
 import { noise, openStore, type TestStore } from './fixtures/test-store.ts';
@@ -168,6 +170,23 @@ for (const [title, make, message] of [
     await refused(tag, message);
   });
 }
+
+test('gigabytes of zeros in a small layer are refused, and the message says what bounds them', async () => {
+  const other = await openStore({ limits: { ratioFree: 16 * 1024 ** 2 } });
+  const before = await other.inventory();
+  // Many members of gzip, of which a layer may be made: ten gigabytes in ten megabytes.
+  const header = gzipSync(tarHeader({ path: 'zeros', type: 'file', size: 10 * 1024 ** 3 }));
+  const zeros = gzipSync(Buffer.alloc(64 * 1024 ** 2));
+  const packed = Buffer.concat([header, ...Array.from({ length: 160 }, () => zeros)]);
+  assert.ok(packed.length < 12 * 1024 ** 2);
+  toy.image('bomb', [{ tar: Buffer.alloc(0), packed }]);
+  await assert.rejects(other.transfers.pull(parseReference(`${toy.host}/x/y:bomb`), {}), {
+    message: 'failed to register layer: the archive expands to more than 200 times its compressed size',
+    hint: /`limits` in the settings/,
+  });
+  assert.deepEqual(await other.inventory(), before);
+  await other.close();
+});
 
 function nested(tag: string): void {
   let inner = toy.image('z', [good]);

@@ -23,7 +23,7 @@ export function defaultConfig(): EngineConfig {
       intervalSeconds: 3600,
     },
     layout: { pack: true, idleSeconds: 10 },
-    limits: { layerBytes: 64 * 1024 ** 3, layerEntries: 4_000_000, layerRatio: 2000 },
+    limits: { layerBytes: 64 * 1024 ** 3, layerEntries: 4_000_000, layerRatio: 200 },
   };
 }
 

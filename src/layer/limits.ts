@@ -1,10 +1,7 @@
 import { StrataError } from '../errors/index.ts';
 import type { UnpackLimits } from './types.ts';
 
-const defaults = { maxBytes: 64 * 2 ** 30, maxEntries: 4_000_000, maxRatio: 2000 } as const;
-
-/** Up to here any ratio is fine: a small layer of zeros compresses very well. */
-const ratioFree = 64 * 2 ** 20;
+const defaults = { maxBytes: 64 * 2 ** 30, maxEntries: 4_000_000, maxRatio: 200, ratioFree: 2 ** 30 } as const;
 
 /** Watches over what an archive expands to. */
 export class Allowance {
@@ -17,6 +14,7 @@ export class Allowance {
       maxBytes: limits.maxBytes ?? defaults.maxBytes,
       maxEntries: limits.maxEntries ?? defaults.maxEntries,
       maxRatio: limits.maxRatio ?? defaults.maxRatio,
+      ratioFree: limits.ratioFree ?? defaults.ratioFree,
     };
   }
 
@@ -31,12 +29,15 @@ export class Allowance {
 
   /** So many bytes have come out of so many compressed ones. */
   expanded(out: number, compressed: number): void {
-    const { maxBytes, maxRatio } = this.#limits;
+    const { maxBytes, maxRatio, ratioFree } = this.#limits;
     if (out > maxBytes) throw tooMuch(`more than ${maxBytes} bytes`);
     if (out > ratioFree + compressed * maxRatio) throw tooMuch(`more than ${maxRatio} times its compressed size`);
   }
 }
 
 function tooMuch(what: string): StrataError {
-  return new StrataError('failed_precondition', `the archive expands to ${what}`, { code: 'archive_too_large' });
+  return new StrataError('failed_precondition', `the archive expands to ${what}`, {
+    code: 'archive_too_large',
+    hint: 'where it can be trusted, raise the bound: `limits` in the settings of the daemon',
+  });
 }

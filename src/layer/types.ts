@@ -42,8 +42,10 @@ export interface UnpackLimits {
   readonly maxBytes?: number;
   /** Most entries. Default 4,000,000. */
   readonly maxEntries?: number;
-  /** Most bytes out for each byte of a compressed layer in (after the first 64 MiB). Default 2000. */
+  /** Most bytes out for each byte of a compressed layer in, beyond `ratioFree`. Default 200: gzip makes 1030 of zeros. */
   readonly maxRatio?: number;
+  /** So many bytes may come out of however few: zeros compress very well. Default 1 GiB. */
+  readonly ratioFree?: number;
 }
 
 export interface UnpackOptions extends UnpackLimits {
