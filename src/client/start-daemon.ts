@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -71,6 +70,8 @@ function makeStateRoot(path: string): void {
 async function start(options: StartOptions, until: number): Promise<void> {
   const log = openSync(logFile(options), 'w', 0o600);
   const [program, ...args] = options.command;
+  // Only the command that starts the daemon pays for loading this.
+  const { spawn } = await import('node:child_process');
   const child = spawn(program!, args, {
     cwd: '/',
     detached: true,
