@@ -210,3 +210,23 @@ test('steps are numbered over the whole file and told before the first one start
   assert.equal(run?.name, '[stage-2 1/1] RUN echo numbered');
   await sleep(0);
 });
+
+test('a cache mount that begins with a folder has its mode and owner', async () => {
+  const { result } = await host.build(
+    host.context({
+      Dockerfile: `FROM busybox AS seed
+RUN mkdir -m 750 /s && echo a > /s/f && chown 3:4 /s
+FROM busybox
+RUN --mount=type=cache,from=seed,source=/s,target=/c stat -c '%a %u %g' /c > /o
+`,
+    }),
+  );
+  assert.equal(await host.withFiles(result, (root) => readFileSync(join(root, 'o'), 'utf8')), '750 3 4\n');
+});
+
+test('the variable of a secret that is not given is empty', async () => {
+  const { result } = await host.build(
+    host.context({ Dockerfile: 'FROM busybox\nRUN --mount=type=secret,id=no,env=NO echo "[${NO-unset}]" > /o\n' }),
+  );
+  assert.equal(await host.withFiles(result, (root) => readFileSync(join(root, 'o'), 'utf8')), '[]\n');
+});

@@ -136,6 +136,14 @@ test('mounts are there for the step alone, and leave no stub', async () => {
   for (const name of ['run', 'cache', 'ro', 'scratch']) assert.ok(!readdirSync(root).includes(name), name);
 });
 
+test('a mount over /etc leaves no stub of the files that are put there first', async () => {
+  const before = readdirSync(join(root, 'etc'));
+  const mounts = [{ target: '/etc', readonly: false, source: { kind: 'tmpfs' as const } }];
+  const { stdout } = await run('ls -A /etc', { mounts });
+  assert.equal(stdout, '');
+  assert.deepEqual(readdirSync(join(root, 'etc')), before);
+});
+
 test('a mount target that is a link stays inside the root', async () => {
   const outside = mkdtempSync(join(tmpdir(), 'strata-outside-'));
   const shared = mkdtempSync(join(host.top, 'mount-'));

@@ -63,17 +63,20 @@ async function sweep(facts: RuntimeFacts, bundles: string, abandoned: readonly s
 const runtimeFolders = ['/proc', '/dev', '/sys'];
 
 function stubTargets(step: Step, injected: readonly SpecMount[]): readonly StubTarget[] {
-  const isInside = (path: string) =>
+  const isInside = ({ target }: Step['mounts'][number]) =>
     // What lies below another mount is made by the runtime there.
-    step.mounts.some((other) => path.startsWith(`${other.target.replace(/\/$/, '')}/`));
+    step.mounts.some((other) => target.startsWith(`${other.target.replace(/\/$/, '')}/`));
   return [
     ...runtimeFolders.map((path) => ({ path, kind: 'folder' as const })),
+    // These are mounted first, in the root itself.
     ...injected.map(({ destination }) => ({ path: destination, kind: 'file' as const })),
-    ...step.mounts.map(({ target, source }) => ({
-      path: target,
-      kind: source.kind === 'bind' && !statSync(source.path).isDirectory() ? ('file' as const) : ('folder' as const),
-    })),
-  ].filter(({ path }) => !isInside(path));
+    ...step.mounts
+      .filter((mount) => !isInside(mount))
+      .map(({ target, source }) => ({
+        path: target,
+        kind: source.kind === 'bind' && !statSync(source.path).isDirectory() ? ('file' as const) : ('folder' as const),
+      })),
+  ];
 }
 
 /** /etc/hosts and /etc/resolv.conf of the step, as files of the bundle. */

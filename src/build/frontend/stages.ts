@@ -62,7 +62,7 @@ function readStage(
   const platform = stage.platform === undefined ? undefined : readPlatform(stage.platform, globals, escapeToken);
   // Names are kept in lower case and a base is compared as written, as the reference does.
   const node = named.get(base);
-  const several = dockerfile.stages.length > 1;
+  const several = dockerfile.stages.length > 1 || stage.instructions.some(namesOthers);
   return {
     index: stage.index,
     stage,
@@ -70,6 +70,12 @@ function readStage(
     base: node ? { kind: 'stage', node } : base === scratch ? { kind: 'scratch' } : { kind: 'external', name: base },
     ...(platform && { platform }),
   };
+}
+
+/** What BuildKit makes stages of besides those of the file: the others have numbers then, even a single one. */
+function namesOthers(instruction: Instruction): boolean {
+  if (instruction.kind === 'run') return instruction.mountSpecs.length > 0;
+  return instruction.kind === 'copy' && instruction.from !== undefined;
 }
 
 function readPlatform(text: string, globals: Scope, escapeToken: string): Platform {

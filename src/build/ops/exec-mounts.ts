@@ -137,6 +137,8 @@ export class ExecMounts {
     if (seed && lease.isNew) {
       try {
         await this.#seed(lease.folder, seed.snapshot, one.source);
+        if (owner) chownSync(lease.folder, owner.uid, owner.gid);
+        if (mode !== undefined) chmodSync(lease.folder, mode);
       } catch (error) {
         cacheMounts.drop(lease.folder);
         throw error;
@@ -154,6 +156,11 @@ export class ExecMounts {
       const source = { root: mounted.target, resetOwner: false };
       const target = { upper: folder, lowers: [], path: '/', contentsOnly: true };
       await this.#shop.files.run({ kind: 'copy', source, selection, look: {}, target, digest: false }, this.#work);
+      const top = openInRoot(mounted.target, path, O_PATH);
+      const { uid, gid, mode } = fstatSync(top);
+      closeSync(top);
+      chownSync(folder, uid, gid);
+      chmodSync(folder, mode & 0o7777);
     } finally {
       await mounted.unmount();
     }
@@ -162,7 +169,10 @@ export class ExecMounts {
   #secret(one: Extract<ExecMount, { type: 'secret' }>, { secrets }: ExecSecrets): void {
     const value = secrets.get(one.id);
     if (value === undefined) {
-      if (!one.required) return;
+      if (!one.required) {
+        if (one.env !== undefined) this.env.push(`${one.env}=`);
+        return;
+      }
       throw new StrataError('not_found', `secret ${one.id}: not found`, {
         code: 'secret_not_found',
         hint: `give it with --secret id=${one.id},src=FILE or --secret id=${one.id},env=NAME`,
