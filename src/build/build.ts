@@ -2,7 +2,6 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import {
   checkParsed,
   type Dockerfile,
-  expandWord,
   globalScope,
   parseDockerfile,
   parseInReferenceOrder,
@@ -11,7 +10,6 @@ import {
   withExcerpt,
 } from '../dockerfile/index.ts';
 import { StrataError, toStrataError } from '../errors/index.ts';
-import type { Image } from '../image/index.ts';
 import { formatPlatform, hostPlatform, type Platform, parsePlatform } from '../oci/index.ts';
 import type { BuildEvent, Progress } from '../progress/index.ts';
 import type { Plant } from './builder.ts';
@@ -26,14 +24,17 @@ import { exportCaches } from './exporters/export-cache.ts';
 import { namesOf } from './exporters/names.ts';
 import { Compiler } from './frontend/compile.ts';
 import { imageRoot } from './frontend/externals.ts';
+import type { ImageDraft } from './frontend/image-draft.ts';
 import type { BuildVertex, CompiledStage, External } from './frontend/plan.ts';
 import { givenArguments, Scope } from './frontend/scope.ts';
 import type { FrontendSettings } from './frontend/settings.ts';
+import { readStages, type StageNode } from './frontend/stages.ts';
 import { verifiedStages } from './frontend/verify.ts';
 import { importCaches } from './import-caches.ts';
 import { contextVertex, findNamedContext, openNamedContext } from './named-contexts.ts';
 import type { ExecSecrets } from './ops/exec-spec.ts';
 import { FailedStep, type KeptRoot } from './ops/failed-step.ts';
+import { type BaseConfigParts, type BaseConfigs, readBaseConfigs } from './reports/base-configs.ts';
 import { answerCall, checkOptions } from './reports/call.ts';
 import { resolveBase } from './resolve-base.ts';
 import { Session } from './session.ts';
@@ -91,12 +92,11 @@ class Build {
     checkCacheOptions(this.#request);
     const { context, file } = await this.#load();
     if (this.#request.call !== undefined && this.#request.call !== 'build') {
-      const images = await this.#localBases(parseTolerant(file.text, { file: file.name }));
-      const { platforms } = this.#platforms();
-      if (this.#request.call === 'outline') {
-        await this.#tellWarnings(file, platforms[0]!);
-      }
-      return { report: answerCall(this.#request, file, this.#given, platforms[0]!, (name) => images.get(name)) };
+      // A wanted platform is a matter of builds: the reference answers for its own.
+      const platform = hostPlatform();
+      const bases = await this.#bases(file, platform, this.#request.call === 'targets' ? {} : this.#plant.parts);
+      if (this.#request.call === 'outline' && !bases.failure) await this.#tellWarnings(file, platform, bases);
+      return { report: answerCall(this.#request, file, this.#given, platform, bases) };
     }
     const { platforms, isExplicit } = this.#platforms();
     const plans = await this.#plans(context, file, platforms, isExplicit);
@@ -163,20 +163,28 @@ class Build {
     );
   }
 
-  /** Base images that are here, by their names in the Dockerfile with arguments filled in. */
-  async #localBases(dockerfile: Dockerfile): Promise<ReadonlyMap<string, Image>> {
-    const found = new Map<string, Image>();
+  /** The settings of base images: of those here, and of those in the given registry. */
+  async #bases(
+    file: ReadDockerfile,
+    platform: Platform,
+    { registry }: Pick<BaseConfigParts, 'registry'>,
+  ): Promise<BaseConfigs> {
+    const dockerfile = parseTolerant(file.text, { file: file.name });
+    let nodes: readonly StageNode[] = [];
     try {
-      const globals = this.#globals(dockerfile, this.#platforms().platforms[0]!);
-      for (const { base } of dockerfile.stages) {
-        const name = expandWord(base, globals.lookup, { escape: dockerfile.directives.escape }).value;
-        const image = await this.#plant.parts.images.find(name);
-        if (image) found.set(name, image);
-      }
+      if (dockerfile.diagnostics.length === 0) nodes = readStages(dockerfile, this.#globals(dockerfile, platform));
     } catch {
       // What is wrong with the file is told by the one who asks.
     }
-    return found;
+    const { images } = this.#plant.parts;
+    return readBaseConfigs(
+      { images, ...(registry && { registry }) },
+      this.#session,
+      this.#request,
+      dockerfile,
+      nodes,
+      platform,
+    );
   }
 
   /** What has to be built for each platform. A file that cannot be built is warned of as far as it was read. */
@@ -194,10 +202,10 @@ class Build {
   }
 
   /** The build checks: they warn, unless the file wants them to fail the build. */
-  async #tellWarnings(file: ReadDockerfile, platform: Platform): Promise<void> {
+  async #tellWarnings(file: ReadDockerfile, platform: Platform, known?: BaseConfigs): Promise<void> {
     const dockerfile = parseInReferenceOrder(file.text, { file: file.name });
-    const images = await this.#localBases(dockerfile);
-    const options = checkOptions(this.#request, file, this.#given, platform, (name) => images.get(name));
+    const bases = known ?? (await this.#bases(file, platform, {}));
+    const options = checkOptions(this.#request, file, this.#given, platform, bases.find);
     const { warnings, error } = checkParsed(dockerfile, options);
     for (const { rule, message, url, location } of warnings) {
       this.#session.progress({
@@ -286,7 +294,7 @@ class Build {
       label: context.label,
       ignore: file.ignore,
     });
-    return { stage, stages };
+    return { stage: { ...stage, draft: madeFor(stage.draft, platform) }, stages };
   }
 
   async #external(name: string, platform: Platform, isExplicit: boolean): Promise<External> {
@@ -341,6 +349,19 @@ class Build {
     const path = isAbsolute(file.name) ? file.name : resolve('/', file.name);
     return digestOf(['project', place, dirname(path), file.name]);
   }
+}
+
+/** The result is for the platform that was asked for, whatever its base was made for. */
+function madeFor(draft: ImageDraft, platform: Platform): ImageDraft {
+  const { variant: _, osVersion, ...rest } = draft;
+  const version = platform['os.version'] ?? (draft.os === platform.os ? osVersion : undefined);
+  return {
+    ...rest,
+    os: platform.os,
+    architecture: platform.architecture,
+    ...(platform.variant !== undefined && { variant: platform.variant }),
+    ...(version !== undefined && { osVersion: version }),
+  };
 }
 
 /** Gives every step its place among all steps that run: stages in the order of the file. */

@@ -34,7 +34,7 @@ export interface BuilderParts {
   /** Absent: only local images are built on, and nothing is pushed. */
   readonly transfers?: Transfers;
   /** With `transfers`. */
-  readonly registry?: Pick<RegistryClient, 'resolve'>;
+  readonly registry?: Pick<RegistryClient, 'resolve' | 'blob'>;
   /** Most steps that run at the same time. */
   readonly parallelism: number;
   /** Folder for what lives as long as the process. */

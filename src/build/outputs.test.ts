@@ -231,3 +231,10 @@ test('a step of a platform that this machine cannot run says what is missing', a
     hint: /linux\/s390x.*binfmt/,
   });
 });
+
+test('an image is for the platform that was asked for, whatever its base was made for', async () => {
+  const dir = host.context({ Dockerfile: 'FROM --platform=$BUILDPLATFORM busybox\nCOPY Dockerfile /\n' });
+  const { result } = await host.build(dir, { platforms: ['linux/riscv64'] });
+  const { os, architecture, variant } = (await host.images.get(result.imageID!)).config;
+  assert.deepEqual([os, architecture, variant], ['linux', 'riscv64', undefined]);
+});

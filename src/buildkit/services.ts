@@ -188,10 +188,16 @@ function responseOf(result: BuildResult | undefined): Record<string, string> {
 function reportOf(report: NonNullable<BuildResult['report']>): Record<string, Uint8Array> {
   return {
     'result.txt': Buffer.from(report.text),
-    'result.json': Buffer.from(JSON.stringify(report.json)),
+    'result.json': Buffer.from(goJson(report.json)),
     'result.statuscode': Buffer.from(report.failed ? '1' : '0'),
     version: Buffer.from('1.0.0'),
   };
+}
+
+/** As Go writes JSON for people: indented, and safe to put into a page. */
+function goJson(value: unknown): string {
+  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(value, null, 2).replace(/[<>&\u2028\u2029]/g, escaped);
 }
 
 function passedOn(code: number, message: string): ConnectError {

@@ -28,7 +28,7 @@ export interface RemoteDocument {
 
 /** Reads a manifest or an index, and for a manifest the configuration: for `image inspect --remote` and `manifest inspect`. */
 export async function inspectRemote(
-  client: RegistryClient,
+  client: Pick<RegistryClient, 'resolve' | 'blob'>,
   given: Reference,
   options: RequestOptions,
 ): Promise<RemoteDocument> {
@@ -55,7 +55,7 @@ export async function inspectRemote(
 
 /** Undefined for artifacts, whose configuration is something else or nothing. */
 async function readConfig(
-  client: RegistryClient,
+  client: Pick<RegistryClient, 'resolve' | 'blob'>,
   ref: Reference,
   { config }: Manifest,
   options: RequestOptions,

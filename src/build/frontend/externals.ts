@@ -48,7 +48,11 @@ export function serves(image: Image, platform: Platform, isExplicit: boolean): b
 export function unresolved(name: string, reference: Reference, cause: unknown): StrataError {
   const kind = cause instanceof StrataError ? cause.kind : 'unavailable';
   const hint = cause instanceof StrataError ? cause.hint : undefined;
-  const message = `${name}: failed to resolve source metadata for ${canonicalName(reference)}: ${messageOf(cause)}`;
+  const canonical = canonicalName(reference);
+  // Registries have many words for it.
+  const isAbsent = kind === 'not_found' && (cause as StrataError).code !== 'no_matching_manifest';
+  const why = isAbsent ? `${canonical}: not found` : messageOf(cause);
+  const message = `${name}: failed to resolve source metadata for ${canonical}: ${why}`;
   return new StrataError(kind, message, { code: 'base_not_found', cause, ...(hint !== undefined && { hint }) });
 }
 

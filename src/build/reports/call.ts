@@ -1,5 +1,4 @@
 import {
-  type BaseImageConfig,
   type CheckOptions,
   checkText,
   createIgnore,
@@ -9,24 +8,24 @@ import {
   type Stage,
 } from '../../dockerfile/index.ts';
 import { StrataError } from '../../errors/index.ts';
-import type { Image } from '../../image/index.ts';
 import { hostPlatform, type Platform } from '../../oci/index.ts';
 import type { ReadDockerfile } from '../contexts/read-dockerfile.ts';
 import { verifyCopy } from '../frontend/copy-step.ts';
 import { Scope } from '../frontend/scope.ts';
 import { verifiedStages } from '../frontend/verify.ts';
 import type { BuildRequest, BuildResult } from '../types.ts';
+import type { BaseConfigs } from './base-configs.ts';
 import { checkAnswer } from './check.ts';
 import { outlineAnswer } from './outline.ts';
 import { targetsAnswer } from './targets.ts';
 
-/** Answers `--call`: nothing is built, and no image is fetched. */
+/** Answers `--call`: nothing is built. */
 export function answerCall(
   request: BuildRequest,
   file: ReadDockerfile,
   given: Readonly<Record<string, string>>,
   platform: Platform,
-  image: (name: string) => Image | undefined,
+  bases: BaseConfigs,
 ): NonNullable<BuildResult['report']> {
   const { name, text } = file;
   const scope = (dockerfile: Dockerfile) =>
@@ -41,11 +40,14 @@ export function answerCall(
   if (request.call === 'check') {
     const reach = request.target ? 'target' : 'all';
     const options: CheckOptions = {
-      ...checkOptions(request, file, given, platform, image),
+      ...checkOptions(request, file, given, platform, bases.find),
       // A build is warned of what it meets; who asks is told of every stage, and of size, speed and secrets as well.
       reachableOnly: false,
       rules: 'all',
-      verifyStages: (dockerfile) => void verifiedStages(dockerfile, scope(dockerfile), request, reach),
+      verifyStages: (dockerfile) => {
+        verifiedStages(dockerfile, scope(dockerfile), request, reach);
+        if (bases.failure) throw bases.failure;
+      },
       verifyInstruction: verifyCopy,
     };
     const found = checkText(text, { file: name, ...options });
@@ -61,13 +63,14 @@ export function answerCall(
   const { target } = request;
   const stage = target ? dockerfile.stages.findLast(isNamed(target)) : dockerfile.stages.at(-1);
   if (!stage) throw new StrataError('invalid_argument', `target stage ${JSON.stringify(target)} could not be found`);
+  if (bases.failure) throw bases.failure;
   const globals = globalScope(dockerfile, {
     buildPlatform: hostPlatform(),
     targetPlatform: platform,
     buildArgs: given,
     ...(target && { target }),
   });
-  return outlineAnswer(dockerfile, text, stage, globals, given);
+  return outlineAnswer(dockerfile, text, stage, globals, given, bases);
 }
 
 function isNamed(target: string): (stage: Stage) => boolean {
@@ -80,7 +83,7 @@ export function checkOptions(
   file: ReadDockerfile,
   given: Readonly<Record<string, string>>,
   platform: Platform,
-  image: (name: string) => Image | undefined,
+  imageConfig: NonNullable<CheckOptions['imageConfig']>,
 ): CheckOptions {
   return {
     buildArgs: given,
@@ -89,13 +92,6 @@ export function checkOptions(
     buildPlatform: hostPlatform(),
     targetPlatform: platform,
     ...(file.ignore !== undefined && { ignore: createIgnore(file.ignore) }),
-    imageConfig: (name) => baseConfig(image(name)),
+    imageConfig,
   };
-}
-
-function baseConfig(image: Image | undefined): BaseImageConfig | undefined {
-  if (!image) return undefined;
-  const { os, architecture, config } = image.config;
-  const { Env, Shell, OnBuild } = config ?? {};
-  return { os, architecture, ...(Env && { Env }), ...(Shell && { Shell }), ...(OnBuild && { OnBuild }) };
 }

@@ -11,6 +11,7 @@ import {
   type TextRange,
 } from '../../dockerfile/index.ts';
 import type { BuildResult } from '../types.ts';
+import type { BaseConfigs } from './base-configs.ts';
 import { rangesOf } from './check.ts';
 import { commentFor } from './comment.ts';
 import { table } from './table.ts';
@@ -35,6 +36,17 @@ interface Outline {
   readonly ssh: Map<string, Need>;
 }
 
+type Environment = ReadonlyMap<string, string>;
+
+function emptyOutline(): Outline {
+  return { args: new Map(), secrets: new Map(), ssh: new Map() };
+}
+
+function pairOf(line: string): [string, string] {
+  const cut = line.indexOf('=');
+  return cut < 0 ? [line, ''] : [line.slice(0, cut), line.slice(cut + 1)];
+}
+
 /** The answer of `--call=outline`: what a target takes from outside. */
 export function outlineAnswer(
   dockerfile: Dockerfile,
@@ -42,13 +54,27 @@ export function outlineAnswer(
   target: Stage,
   globals: ReadonlyMap<string, string>,
   given: Readonly<Record<string, string>>,
+  bases: Pick<BaseConfigs, 'find'>,
 ): NonNullable<BuildResult['report']> {
-  const outline: Outline = { args: new Map(), secrets: new Map(), ssh: new Map() };
+  const outline = emptyOutline();
+  const after = new Map<Stage, Environment>();
+  /** The variables that a stage begins with: those of its base. */
+  const environmentOf = (stage: Stage): Environment => {
+    const [base = '', platform] = [stage.base, stage.platform].map(
+      (text) => text && expandWord(text, (key) => globals.get(key)).value,
+    );
+    const parent = findBaseStage(dockerfile, base, stage.index);
+    if (!parent) return new Map((bases.find(base, platform)?.Env ?? []).map(pairOf));
+    const known =
+      after.get(parent) ?? outlineStage(dockerfile, parent, globals, given, environmentOf(parent), emptyOutline());
+    after.set(parent, known);
+    return known;
+  };
   const visited = new Set<Stage>();
   const visit = (stage: Stage) => {
     if (visited.has(stage)) return;
     visited.add(stage);
-    outlineStage(dockerfile, stage, globals, given, outline);
+    outlineStage(dockerfile, stage, globals, given, environmentOf(stage), outline);
     for (const { via, name } of stageDependencies(stage)) {
       const base = via === 'from' ? expandWord(name, (key) => globals.get(key)).value : name;
       const next = via === 'from' ? findBaseStage(dockerfile, base, stage.index) : findStage(dockerfile, base);
@@ -78,15 +104,24 @@ function outlineStage(
   stage: Stage,
   globals: ReadonlyMap<string, string>,
   given: Readonly<Record<string, string>>,
+  start: Environment,
   outline: Outline,
-): void {
+): Environment {
   const escapeToken = dockerfile.directives.escape;
-  const scope = new Map<string, string>();
+  const environment = new Map(start);
+  const scope = new Map(start);
   const used = expandWord(stage.base, (name) => globals.get(name), { escape: escapeToken }).matched;
   for (const name of used) addGlobal(dockerfile, name, globals, outline);
+  const lookup = (name: string) => scope.get(name);
   for (const instruction of stage.instructions) {
-    if (instruction.kind === 'arg') {
-      const lookup = (name: string) => scope.get(name);
+    if (instruction.kind === 'env') {
+      const expanded = expandInstruction(instruction, lookup, { escape: escapeToken });
+      if (expanded.kind !== 'env') continue;
+      for (const { key, value } of expanded.pairs) {
+        scope.set(key, value);
+        environment.set(key, value);
+      }
+    } else if (instruction.kind === 'arg') {
       const expanded = expandInstruction(instruction, lookup, {
         escape: escapeToken,
         given: (name) => given[name],
@@ -102,6 +137,7 @@ function outlineStage(
       }
     } else if (instruction.kind === 'run') addMounts(instruction, outline);
   }
+  return environment;
 }
 
 function addArgument(instruction: Instruction, name: string, value: string | undefined, { args }: Outline): void {
