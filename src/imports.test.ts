@@ -6,6 +6,7 @@ import { test } from 'node:test';
 /** Which rooms a room may import. Whoever wants a new arrow edits this list in the same commit. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
   errors: [],
+  stream: [],
   oci: ['errors'],
   progress: ['errors'],
   sys: ['errors'],
@@ -19,7 +20,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   dockerfile: ['errors'],
   network: ['errors', 'db', 'sys'],
   volume: ['errors', 'db', 'sys'],
-  container: ['errors', 'oci', 'sys', 'db', 'account', 'content', 'layer', 'snapshot', 'network', 'volume'],
+  container: ['errors', 'oci', 'sys', 'db', 'account', 'content', 'layer', 'snapshot', 'network', 'volume', 'stream'],
   build: [
     'errors',
     'oci',
@@ -36,7 +37,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'container',
     'network',
   ],
-  buildkit: ['errors', 'oci', 'progress', 'dockerfile', 'layer', 'build'],
+  buildkit: ['errors', 'stream', 'oci', 'progress', 'dockerfile', 'layer', 'build'],
   engine: [
     'errors',
     'oci',
@@ -55,6 +56,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   ],
   api: [
     'buildkit',
+    'stream',
     'errors',
     'oci',
     'sys',
@@ -72,7 +74,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'engine',
     'dockerfile',
   ],
-  client: ['errors', 'oci', 'progress', 'build'],
+  client: ['errors', 'stream', 'oci', 'progress', 'build'],
   cli: ['errors', 'oci', 'progress', 'client', 'dockerfile', 'layer', 'registry', 'build', 'daemon'],
   daemon: ['errors', 'sys', 'engine', 'api', 'layer', 'registry'],
 };

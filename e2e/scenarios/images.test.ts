@@ -84,3 +84,9 @@ test('inspect prints the whole image, or the field that is asked for', async () 
     '["sh"] linux\n',
   );
 });
+
+test('an archive that cannot be written is told of', async () => {
+  const { code, output } = await engine.strata(['save', '-o', '/dev/full', 'busybox'], { accept: 'any' });
+  assert.equal(output.trim(), 'write /dev/full: no space left on device');
+  assert.equal(code, 1);
+});

@@ -3,8 +3,8 @@ import type { Duplex, Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Attachment } from '../container/index.ts';
 import { messageOf } from '../errors/index.ts';
+import { drained } from '../stream/index.ts';
 import { bodyStream } from './body.ts';
-import { drained } from './drained.ts';
 import { framer, multiplexedStream, rawStream } from './multiplex.ts';
 import { upgradeOf } from './upgrade.ts';
 

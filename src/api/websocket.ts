@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Attachment } from '../container/index.ts';
 import { StrataError } from '../errors/index.ts';
-import { drained } from './drained.ts';
+import { drained } from '../stream/index.ts';
 import { upgradeOf } from './upgrade.ts';
 import { binaryFrame, closeFrame, createFrameReader, pongFrame } from './websocket-frames.ts';
 

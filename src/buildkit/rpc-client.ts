@@ -1,6 +1,7 @@
 import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2';
 import { type DescMessage, type DescMethod, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf';
 import { StrataError } from '../errors/index.ts';
+import { drained } from '../stream/index.ts';
 
 /** Longest message that a peer may send, bytes. */
 const longest = 64 << 20;
@@ -50,11 +51,7 @@ export function openCall<I extends DescMessage, O extends DescMessage>(
       const frame = Buffer.alloc(prefix + bytes.length);
       frame.writeUInt32BE(bytes.length, 1);
       frame.set(bytes, prefix);
-      if (stream.destroyed || stream.write(frame)) return;
-      await new Promise<void>((resolve) => {
-        stream.once('drain', resolve);
-        stream.once('close', resolve);
-      });
+      if (!stream.destroyed && !stream.write(frame)) await drained(stream);
     },
     closeInput: () => stream.end(),
     output: messages(stream, method),

@@ -15,10 +15,14 @@ const chunkSize = 256 << 10;
 /** Sends one file (an archive) to where the client wants it. */
 export async function sendFile(session: ClientSession, file: string, signal: AbortSignal): Promise<void> {
   const call = openCall(session.connection, FileSend.method.diffCopy, {}, signal);
-  for await (const data of createReadStream(file, { highWaterMark: chunkSize }))
-    await call.send(create(BytesMessageSchema, { data: data as Buffer }));
-  call.closeInput();
-  for await (const _ of call.output);
+  try {
+    for await (const data of createReadStream(file, { highWaterMark: chunkSize }))
+      await call.send(create(BytesMessageSchema, { data: data as Buffer }));
+    call.closeInput();
+    for await (const _ of call.output);
+  } finally {
+    call.cancel();
+  }
 }
 
 /** Sends a folder (fsutil's DiffCopy, the other way round): the list first, then what the client asks for. */

@@ -150,9 +150,9 @@ export function createContainerCalls(transport: Transport): ContainerCalls {
     changes: (id) => call.json('GET', at(id, '/changes')),
     export: (id) => call.send('GET', at(id, '/export')),
     async stat(id, path) {
-      const response = await call.send('HEAD', at(id, '/archive'), { query: { path } });
-      response.resume();
-      return statOf(response.headers['x-docker-container-path-stat']);
+      const answer = await call.send('HEAD', at(id, '/archive'), { query: { path } });
+      for await (const _ of answer);
+      return statOf(answer.headers['x-docker-container-path-stat']);
     },
     async getArchive(id, path) {
       const response = await call.send('GET', at(id, '/archive'), { query: { path } });

@@ -2,12 +2,14 @@ import {
   Agent,
   type ClientRequest,
   request as httpRequest,
+  type IncomingHttpHeaders,
   type IncomingMessage,
   type RequestOptions,
 } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { StrataError } from '../errors/index.ts';
+import { drained } from '../stream/index.ts';
 import { answerError } from './answer-error.ts';
 import { type Endpoint, formatEndpoint } from './endpoint.ts';
 import { readLines } from './lines.ts';
@@ -25,11 +27,16 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The body of an answer as it comes; `unavailable` where the daemon goes away in the middle of it. */
+export interface Answer extends AsyncIterable<Uint8Array> {
+  readonly headers: IncomingHttpHeaders;
+}
+
 /** HTTP to one daemon. Every method rejects with a StrataError: the daemon's own words have a code `http_STATUS`. */
 export interface Transport {
   readonly endpoint: Endpoint;
   /** Any answer below 400; its body is the caller's to read. */
-  send(method: string, path: string, options?: CallOptions): Promise<IncomingMessage>;
+  send(method: string, path: string, options?: CallOptions): Promise<Answer>;
   text(method: string, path: string, options?: CallOptions): Promise<string>;
   json<T>(method: string, path: string, options?: CallOptions): Promise<T>;
   /** An answer with one JSON document a line, as it comes. */
@@ -45,7 +52,7 @@ const maxAnswer = 256 * 1024 * 1024;
 export function createTransport(endpoint: Endpoint): Transport {
   const agent = new Agent({ keepAlive: true });
 
-  async function send(method: string, path: string, options: CallOptions = {}): Promise<IncomingMessage> {
+  async function send(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
     const request = await open(endpoint, agent, method, path, options);
     const answer = answerOf(request, endpoint, options.signal);
     // The daemon may answer, and hang up, before it has read the whole body: its answer is what counts then.
@@ -54,8 +61,9 @@ export function createTransport(endpoint: Endpoint): Transport {
       const sent = await sending;
       throw sent instanceof StrataError ? sent : error;
     });
-    if ((response.statusCode ?? 0) < 400) return response;
-    throw answerError(response.statusCode ?? 0, await readText(response));
+    const body = bytesOf(response, endpoint);
+    if ((response.statusCode ?? 0) >= 400) throw answerError(response.statusCode ?? 0, await readText(body));
+    return { headers: response.headers, [Symbol.asyncIterator]: () => body };
   }
 
   const text: Transport['text'] = async (method, path, options) => readText(await send(method, path, options));
@@ -123,17 +131,9 @@ async function sendBody(request: ClientRequest, { json, body }: CallOptions): Pr
   }
   for await (const chunk of body) {
     if (request.destroyed || request.writableEnded) return;
-    if (!request.write(chunk)) await new Promise<void>((resolve) => settled(request, resolve));
+    if (!request.write(chunk)) await drained(request);
   }
   request.end();
-}
-
-function settled(request: ClientRequest, resolve: () => void): void {
-  const done = () => {
-    for (const event of ['drain', 'close', 'error']) request.removeListener(event, done);
-    resolve();
-  };
-  for (const event of ['drain', 'close', 'error']) request.once(event, done);
 }
 
 function answerOf(
@@ -205,10 +205,23 @@ function connectionError(
   });
 }
 
-async function readText(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
+async function* bytesOf(response: IncomingMessage, endpoint: Endpoint): AsyncGenerator<Uint8Array> {
+  try {
+    yield* response as AsyncIterable<Uint8Array>;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ECONNRESET') throw cause;
+    throw new StrataError(
+      'unavailable',
+      `the Strata daemon at ${formatEndpoint(endpoint)} went away in the middle of its answer`,
+      { code: 'connection', cause },
+    );
+  }
+}
+
+async function readText(answer: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
+  for await (const chunk of answer) {
     size += chunk.length;
     if (size > maxAnswer) throw new StrataError('data_loss', 'the answer of the daemon is too large');
     chunks.push(chunk);

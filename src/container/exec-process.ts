@@ -2,8 +2,9 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { StrataError } from '../errors/index.ts';
+import { drained } from '../stream/index.ts';
 import { createFirstWords } from './first-words.ts';
 import { type ContainerRecord, timestamp } from './record.ts';
 import { type RuntimeFacts, spawnRuntime } from './runtime.ts';
@@ -157,16 +158,6 @@ function attachmentOf(child: ChildProcess, output: Output): Attachment {
       child.stdin?.end();
     },
   };
-}
-
-async function drained(stdin: Writable): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      stdin.off('drain', done).off('close', done);
-      resolve();
-    };
-    stdin.on('drain', done).on('close', done);
-  });
 }
 
 export function killQuietly(pid: number): void {

@@ -10,14 +10,13 @@ import {
   writeSync,
 } from 'node:fs';
 import { currentFolder, utimensat } from './at.ts';
-import { check, errno, systemError } from './errno.ts';
+import { check } from './errno.ts';
 import { lastErrno, native, type SysPath } from './libc.ts';
 
 const ioctlCall = native('ioctl', 'int', ['int', 'uint64', 'int']);
 const lseekCall = native('lseek', 'int64', ['int', 'int64', 'int']);
 const copyRangeCall = native('copy_file_range', 'long', ['int', 'pointer', 'int', 'pointer', 'size_t', 'uint']);
 const syncfsCall = native('syncfs', 'int', ['int']);
-const fcntlCall = native('fcntl', 'int', ['int', 'int', 'int']);
 
 /** Sets access and modification time of `path` itself (a link's own), exactly. Seconds may be negative. */
 export function setTimes(path: SysPath, seconds: number, nanoseconds: number): void {
@@ -105,14 +104,4 @@ export function syncfs(path: string): void {
   } finally {
     closeSync(fd);
   }
-}
-
-/** Asks for a pipe that holds `bytes`; returns what it holds now. EPERM above the system's limit is no error. */
-export function setPipeSize(fd: number, bytes: number): number {
-  const [setSize, getSize] = [1031, 1032];
-  const made = fcntlCall(fd, setSize, bytes);
-  if (made >= 0) return made;
-  const code = lastErrno();
-  if (code !== errno.EPERM && code !== errno.EBUSY) throw systemError('fcntl', code, undefined, 'F_SETPIPE_SZ');
-  return check(fcntlCall(fd, getSize, 0), 'fcntl');
 }

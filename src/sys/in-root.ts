@@ -8,7 +8,7 @@ import { cPath, lastErrno, nativeSyscall, type SysPath } from './libc.ts';
 const { O_DIRECTORY, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 /** open(2) flags that Node does not name. */
 export const O_PATH = 0x200000;
-export const O_CLOEXEC = 0x80000;
+const O_CLOEXEC = 0x80000;
 const folderOnly = O_PATH | O_DIRECTORY | O_CLOEXEC;
 
 const openat2 = nativeSyscall(437, ['int', 'path', 'pointer', 'size_t']);

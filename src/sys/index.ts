@@ -14,12 +14,11 @@ export {
 export type { ByteString } from './byte-string.ts';
 export { bytesOf, pathOf, textOf } from './byte-string.ts';
 export { isErrno, systemError } from './errno.ts';
-export { copyData, fsyncDir, link, setPipeSize, setTimes, syncfs } from './file.ts';
+export { copyData, fsyncDir, link, setTimes, syncfs } from './file.ts';
 export type { FinalOptions, NewFolder, ResolveOptions, Root } from './in-root.ts';
 export {
   fdPath,
   mkdirInRoot,
-  O_CLOEXEC,
   O_PATH,
   openFolderBelow,
   openFolderInRoot,

@@ -12,14 +12,6 @@ export function at<T>(dockerfile: Lines, range: TextRange, action: () => T): T {
   }
 }
 
-export async function atAsync<T>(dockerfile: Lines, range: TextRange, action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (error) {
-    throw located(dockerfile, range, error);
-  }
-}
-
 export function located(dockerfile: Lines, range: TextRange, error: unknown): unknown {
   if (!(error instanceof StrataError) || error.location || error.kind === 'cancelled') return error;
   const { kind, message, code, hint, exitCode, cause } = error;

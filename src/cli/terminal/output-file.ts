@@ -1,7 +1,7 @@
-import { once } from 'node:events';
 import { createWriteStream, existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { StrataError } from '../../errors/index.ts';
+import { pipeline } from 'node:stream/promises';
+import { diskFullText, StrataError } from '../../errors/index.ts';
 import type { Session } from '../session.ts';
 
 /** Writes bytes to a file, which is there only when it is whole; without a name to stdout, which must be no terminal. */
@@ -28,10 +28,10 @@ export async function writeOutput(
     return;
   }
   assertWritable(path, what);
-  if (existsSync(path) && !statSync(path).isFile()) return await pour(path, await source());
+  if (existsSync(path) && !statSync(path).isFile()) return await pour(path, path, await source());
   const part = `${path}.${process.pid}.part`;
   try {
-    await pour(part, await source());
+    await pour(part, path, await source());
     renameSync(part, path);
   } catch (error) {
     rmSync(part, { force: true });
@@ -54,13 +54,14 @@ function assertWritable(path: string, what: string): void {
     );
 }
 
-async function pour(path: string, source: AsyncIterable<Uint8Array>): Promise<void> {
-  const file = createWriteStream(path, { mode: 0o600 });
-  await once(file, 'open');
+/** `shown` is the name that the user gave. */
+async function pour(file: string, shown: string, source: AsyncIterable<Uint8Array>): Promise<void> {
   try {
-    for await (const chunk of source) if (!file.write(chunk)) await once(file, 'drain');
-  } finally {
-    file.end();
-    await once(file, 'close');
+    await pipeline(source, createWriteStream(file, { mode: 0o600 }));
+  } catch (cause) {
+    const full = diskFullText(cause);
+    throw full === undefined
+      ? cause
+      : new StrataError('unavailable', `write ${shown}: ${full}`, { code: 'no_space', cause });
   }
 }

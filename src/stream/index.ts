@@ -1,0 +1,2 @@
+/** Streams of Node: what several rooms need and Node has no function for. */
+export { drained } from './drained.ts';
