@@ -10,7 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { currentFolder, utimensat } from './at.ts';
-import { check } from './errno.ts';
+import { check, errno } from './errno.ts';
 import { lastErrno, native, type SysPath } from './libc.ts';
 
 const ioctlCall = native('ioctl', 'int', ['int', 'uint64', 'int']);
