@@ -167,6 +167,10 @@ for (const [title, times, fits, fault] of [
   ['a start whose answer is lost', 2, isStart, { kind: 'lose-answer' }],
   ['500 for an upload', 2, isPatch, { kind: 'status', status: 500 }],
   ['503 for the manifest', 2, isManifestPut, { kind: 'status', status: 503 }],
+  ['429 for an upload', 1, isPatch, { kind: 'status', status: 429, headers: { 'retry-after': '1' } }],
+  ['503 for the start of an upload', 2, isStart, { kind: 'status', status: 503 }],
+  ['500 for its finish', 1, isPut, { kind: 'status', status: 500 }],
+  ['slow answers', 3, () => true, { kind: 'delay', milliseconds: 150 }],
   ['the answer to the manifest lost', 1, isManifestPut, { kind: 'lose-answer' }],
   [
     'an upload that the registry forgot',
@@ -177,6 +181,34 @@ for (const [title, times, fits, fault] of [
 ] as const) {
   test(`push: ${title} is got over`, async () => {
     first(times, fits, fault);
+    await pushThrough();
+  });
+}
+
+for (const [title, fits, fault, message] of [
+  [
+    '503 without end',
+    isManifestPut,
+    { kind: 'status', status: 503 },
+    /received unexpected HTTP status: 503 Service Unavailable/,
+  ],
+  [
+    'a connection that is always cut',
+    isPatch,
+    { kind: 'cut-request', after: 1000 },
+    /EOF|connection reset|broken pipe/,
+  ],
+  [
+    'a registry that takes no more',
+    isStart,
+    { kind: 'status', status: 403, body: '{"errors":[{"code":"DENIED","message":"quota exceeded"}]}' },
+    /denied: quota exceeded/,
+  ],
+] as const) {
+  test(`push: ${title} fails clearly, and again succeeds later`, async () => {
+    first(Number.POSITIVE_INFINITY, fits, fault);
+    await assert.rejects(pushThrough(), message);
+    proxy.plan = () => undefined;
     await pushThrough();
   });
 }

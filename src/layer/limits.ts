@@ -23,21 +23,22 @@ export class Allowance {
     this.#entries++;
     this.#content += size;
     const { maxEntries, maxBytes } = this.#limits;
-    if (this.#entries > maxEntries) throw tooMuch(`more than ${maxEntries} entries`);
-    if (this.#content > maxBytes) throw tooMuch(`more than ${maxBytes} bytes`);
+    if (this.#entries > maxEntries) throw tooMuch(`more than ${maxEntries} entries`, 'layerEntries');
+    if (this.#content > maxBytes) throw tooMuch(`more than ${maxBytes} bytes`, 'layerBytes');
   }
 
   /** So many bytes have come out of so many compressed ones. */
   expanded(out: number, compressed: number): void {
     const { maxBytes, maxRatio, ratioFree } = this.#limits;
-    if (out > maxBytes) throw tooMuch(`more than ${maxBytes} bytes`);
-    if (out > ratioFree + compressed * maxRatio) throw tooMuch(`more than ${maxRatio} times its compressed size`);
+    if (out > maxBytes) throw tooMuch(`more than ${maxBytes} bytes`, 'layerBytes');
+    if (out > ratioFree + compressed * maxRatio)
+      throw tooMuch(`more than ${maxRatio} times its compressed size`, 'layerRatio');
   }
 }
 
-function tooMuch(what: string): StrataError {
-  return new StrataError('failed_precondition', `the archive expands to ${what}`, {
+/** The setting is named in the message itself, since clients show no more of a failed pull. */
+function tooMuch(what: string, setting: string): StrataError {
+  return new StrataError('failed_precondition', `the archive expands to ${what} (the setting limits.${setting})`, {
     code: 'archive_too_large',
-    hint: 'where it can be trusted, raise the bound: `limits` in the settings of the daemon',
   });
 }
