@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { parseReference } from '../../src/oci/index.ts';
+import { fromNewerDebian } from '../harness/newer-debian.ts';
 import { startRegistry, type TestRegistry } from './fixtures/docker-registry.ts';
 import { noise, openStore, type TestStore } from './fixtures/test-store.ts';
 
@@ -27,8 +28,15 @@ after(async () => {
   await registry?.close();
 });
 
+/** Crane and oras are packages of a newer Debian, and run here as they are. */
+function words(command: readonly string[]): readonly string[] {
+  if (enter.length > 0) return [...enter, ...command];
+  const tools = join(fromNewerDebian(['crane', 'oras']), 'usr/bin');
+  return ['env', `PATH=${process.env['PATH']}:${tools}`, ...command];
+}
+
 function run(...command: readonly string[]): SpawnSyncReturns<string> {
-  const [program, ...args] = [...enter, ...command];
+  const [program, ...args] = words(command);
   return spawnSync(program!, args, { encoding: 'utf8', timeout: 120_000 });
 }
 

@@ -8,6 +8,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { startEngine, type TestEngine } from '../harness/engine.ts';
+import { fromNewerDebian } from '../harness/newer-debian.ts';
 import { startRegistry, type TestRegistry } from './fixtures/docker-registry.ts';
 
 const enter = (process.env['STRATA_PEERS'] ?? '').split(' ').filter((word) => word !== '');
@@ -33,8 +34,15 @@ interface PeerOptions {
   readonly any?: boolean;
 }
 
+/** Crane is a package of a newer Debian, and runs here as it is. */
+function words(command: readonly string[]): readonly string[] {
+  if (enter.length > 0) return [...enter, ...command];
+  const tools = join(fromNewerDebian(['crane', 'oras']), 'usr/bin');
+  return ['env', `PATH=${process.env['PATH']}:${tools}`, ...command];
+}
+
 function peer(command: readonly string[], options: PeerOptions = {}): Buffer {
-  const [program, ...args] = [...enter, ...command];
+  const [program, ...args] = words(command);
   const input = options.input ?? Buffer.alloc(0);
   const result = spawnSync(program!, args, { timeout: 120_000, maxBuffer: 256 << 20, input });
   if (!options.any) assert.equal(result.status, 0, `${command.join(' ')}: ${result.stderr}${result.error ?? ''}`);
@@ -42,7 +50,7 @@ function peer(command: readonly string[], options: PeerOptions = {}): Buffer {
 }
 
 function has(program: string): boolean {
-  const [first, ...rest] = [...enter, program, program === 'docker' || program === 'crane' ? 'version' : '--version'];
+  const [first, ...rest] = words([program, program === 'docker' || program === 'crane' ? 'version' : '--version']);
   return spawnSync(first!, rest, { timeout: 60_000 }).status === 0;
 }
 
@@ -160,6 +168,17 @@ test('podman loads our archives, and saves some that run here', { skip: skip('po
     assert.equal((await engine.strata(['run', '--rm', 'localhost/back:1'])).stdout, said('from here'));
     await engine.strata(['rmi', 'localhost/back:1']);
   }
+});
+
+test('crane pushes our archives, which come back under the same id', { skip: skip('crane') }, async () => {
+  const id = await buildHere();
+  const target = name('by-crane');
+  peer(['sh', '-c', `f=$(mktemp); cat > $f; crane push --insecure $f ${target}; rm -f $f`], {
+    input: await saved('ours:1'),
+  });
+  await engine.strata(['pull', target]);
+  assert.equal(await idHere(target), id);
+  assert.equal((await engine.strata(['run', '--rm', target])).stdout, said('from here'));
 });
 
 test('crane pulls our pushes into archives that load here', { skip: skip('crane') }, async () => {
