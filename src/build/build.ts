@@ -159,7 +159,10 @@ class Build {
     const name =
       source.kind === 'url' ? '[internal] load remote build context' : '[internal] load build context archive';
     return this.#session.step({ kind: 'internal', name }, (inner) =>
-      openContext(shop, source, inner, this.#secrets().secrets),
+      openContext(shop, source, inner, {
+        secrets: this.#secrets().secrets,
+        keepGitDir: /^(?:1|t|true)$/i.test(this.#given['BUILDKIT_CONTEXT_KEEP_GIT_DIR'] ?? ''),
+      }),
     );
   }
 

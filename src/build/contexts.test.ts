@@ -304,6 +304,9 @@ test('credentials for a git repository come from its URL or a secret, and stay o
       { progress: () => {}, signal: AbortSignal.timeout(20_000) },
     );
     assert.equal(await read(result, 'f'), 'private');
+    const Dockerfile = `FROM scratch\nADD ${repo}?branch=main&keep-git-dir=true /r\n`;
+    const asked = await host.build(host.context({ Dockerfile }), { secrets });
+    assert.match(await read(asked.result, 'r/.git/HEAD'), /^[0-9a-f]{40}/);
     await assert.rejects(host.build(add(repo), { noCache: true }), { code: 'git_failed' });
   } finally {
     served.close();

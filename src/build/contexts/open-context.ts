@@ -19,12 +19,19 @@ export interface OpenContext {
   close(): Promise<void>;
 }
 
+/** For contexts that are repositories. */
+export interface GitOptions {
+  readonly secrets?: GitSecrets;
+  /** Default false. */
+  readonly keepGitDir?: boolean;
+}
+
 /** Makes the files of a context available; archives, downloads and checkouts go to a folder that `close` removes. */
 export async function openContext(
   shop: Workshop,
   source: ContextSource,
   work: Work,
-  secrets?: GitSecrets,
+  git: GitOptions = {},
 ): Promise<OpenContext> {
   switch (source.kind) {
     case 'local':
@@ -34,7 +41,9 @@ export async function openContext(
     case 'file':
       return fileContext(shop, source.path, source.remove ?? false, work);
     case 'url':
-      return isGitUrl(source.url) ? gitContext(shop, source.url, work, secrets) : httpContext(shop, source.url, work);
+      // The one host that needs no scheme; with one and without .git it is a download.
+      if (/^github\.com\//.test(source.url)) return gitContext(shop, `https://${source.url}`, work, git);
+      return isGitUrl(source.url) ? gitContext(shop, source.url, work, git) : httpContext(shop, source.url, work);
   }
 }
 
@@ -103,8 +112,13 @@ async function download(op: ReturnType<typeof httpOp>, work: Work) {
   }
 }
 
-async function gitContext(shop: Workshop, url: string, work: Work, secrets?: GitSecrets): Promise<OpenContext> {
+async function gitContext(
+  shop: Workshop,
+  url: string,
+  work: Work,
+  { secrets, keepGitDir = false }: GitOptions,
+): Promise<OpenContext> {
   await mkdir(shop.trees, { recursive: true });
-  const { root, folder } = await checkout(shop, { url, keepGitDir: false }, work, secrets);
+  const { root, folder } = await checkout(shop, { url, keepGitDir }, work, secrets);
   return { dir: root, label: splitCredentials(url).bare, close: () => rm(folder, { recursive: true, force: true }) };
 }

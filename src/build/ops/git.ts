@@ -7,34 +7,16 @@ import { fdPath, isErrno, O_PATH, openInRoot } from '../../sys/index.ts';
 import { digestOf } from '../cache/keys.ts';
 import type { Op, Outcome, Work } from '../solver/vertex.ts';
 import type { TreeValue, Value } from '../value.ts';
+import { parseGitUrl } from './git-url.ts';
 import { basic, splitCredentials } from './url-credentials.ts';
 import type { Workshop } from './workshop.ts';
 
 export interface GitSpec {
-  /** With `#ref:subdir` or none. */
+  /** With `#ref:subdir`, a query (`?branch=…&subdir=…`), or neither. */
   readonly url: string;
   readonly keepGitDir: boolean;
   /** The commit that `ref` must be. */
   readonly checksum?: string;
-}
-
-export interface GitUrl {
-  readonly remote: string;
-  readonly ref: string;
-  readonly subdir: string;
-}
-
-/** `https://host/repo.git#ref:subdir` taken apart; `git@host:path` is kept as it is. */
-export function parseGitUrl(url: string): GitUrl {
-  const hash = url.indexOf('#');
-  const remote = hash < 0 ? url : url.slice(0, hash);
-  const [ref = '', subdir = ''] = hash < 0 ? [] : splitOnce(url.slice(hash + 1));
-  return { remote, ref, subdir };
-}
-
-function splitOnce(text: string): [string, string] {
-  const colon = text.indexOf(':');
-  return colon < 0 ? [text, ''] : [text.slice(0, colon), text.slice(colon + 1)];
 }
 
 /** Secrets of the build by their ids. */
@@ -68,10 +50,10 @@ export function gitOp(shop: Workshop, spec: GitSpec, secrets: GitSecrets = new M
     lookup: async () => undefined,
     run: async (_, work): Promise<Outcome<Value>> => {
       const { root, commit } = await checkout(shop, spec, work, secrets);
-      const { subdir } = parseGitUrl(spec.url);
+      const { subdir, keepGitDir = spec.keepGitDir, submodules } = parseGitUrl(spec.url);
       const value: TreeValue = {
         kind: 'tree',
-        id: digestOf(['git', commit, subdir, spec.keepGitDir]),
+        id: digestOf(['git', commit, subdir, keepGitDir, submodules]),
         source: { root, resetOwner: true },
         label: splitCredentials(spec.url).bare,
       };
@@ -87,7 +69,9 @@ export async function checkout(
   work: Work,
   secrets: GitSecrets = new Map(),
 ): Promise<{ readonly root: string; readonly folder: string; readonly commit: string }> {
-  const { remote: given, ref, subdir } = parseGitUrl(spec.url);
+  const url = parseGitUrl(spec.url);
+  const { remote: given, ref, subdir, keepGitDir = spec.keepGitDir } = url;
+  const checksum = spec.checksum ?? url.checksum;
   // With the credentials in its URL the checkout would carry them into a layer.
   const { bare: remote, authorization = authorizationFor(given, secrets) } = splitCredentials(given);
   refuseOption(remote);
@@ -97,17 +81,17 @@ export async function checkout(
     const git = (...args: string[]) => runGit(args, folder, shop.gitRoot, work, headersFor(remote, authorization));
     await git('init', '--quiet', '.');
     await git('remote', 'add', 'origin', remote);
-    const wanted = ref === '' ? 'HEAD' : ref;
+    const wanted = ref === '' ? (url.checksum ?? 'HEAD') : ref;
     await fetchRef(git, wanted);
     const commit = (await git('rev-parse', 'FETCH_HEAD^{commit}')).trim();
-    if (spec.checksum !== undefined && !commit.startsWith(spec.checksum.replace(/^sha\d+:/, ''))) {
-      throw new StrataError('data_loss', `expected checksum to match ${spec.checksum}, got ${commit}`, {
+    if (checksum !== undefined && !commit.startsWith(checksum.replace(/^sha\d+:/, ''))) {
+      throw new StrataError('data_loss', `expected checksum to match ${checksum}, got ${commit}`, {
         code: 'checksum_mismatch',
       });
     }
     await git('checkout', '--quiet', '--force', '--detach', commit);
-    await git('submodule', 'update', '--init', '--recursive', '--depth=1', '--quiet');
-    if (!spec.keepGitDir) rmSync(join(folder, '.git'), { recursive: true, force: true });
+    if (url.submodules) await git('submodule', 'update', '--init', '--recursive', '--depth=1', '--quiet');
+    if (!keepGitDir) rmSync(join(folder, '.git'), { recursive: true, force: true });
     return { root: subdir === '' ? folder : insideOf(folder, subdir), folder, commit };
   } catch (error) {
     await rm(folder, { recursive: true, force: true });

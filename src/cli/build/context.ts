@@ -44,7 +44,7 @@ export function sourceOf(given: string, cwd: string): ContextSource {
   const dir = resolve(cwd, given);
   const found = statSync(dir, { throwIfNoEntry: false });
   if (found?.isDirectory()) return { kind: 'local', dir };
-  if (/^github\.com\//.test(given)) return { kind: 'url', url: `https://${given}` };
+  if (/^github\.com\//.test(given)) return { kind: 'url', url: given };
   if (!found) throw fault(`unable to prepare context: path ${JSON.stringify(given)} not found`);
   throw fault(`unable to prepare context: path ${JSON.stringify(given)} must be a directory`);
 }
