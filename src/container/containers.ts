@@ -25,6 +25,7 @@ import { queryLogs } from './log-query.ts';
 import { collectMountPoints, type MountPoint } from './mount-points.ts';
 import { checkName, randomName } from './names.ts';
 import { createMembership } from './network-membership.ts';
+import { checkNetworkMode, settleNetworkMode, withHostnameOf } from './network-mode.ts';
 import { startTicks } from './process-start.ts';
 import { type ContainerRecord, freshState, hasProcess, isRunning, never, timestamp } from './record.ts';
 import { recoverContainers } from './recover.ts';
@@ -95,13 +96,14 @@ export function createContainers(options: ContainerOptions): Containers {
     checkName(name);
     store.refuseTaken(name);
     checkHostConfig(spec.host);
-    const host = settleHost(spec.host, options.runtime());
+    checkNetworkMode(spec.config, spec.host);
+    const host = settleNetworkMode(settleHost(spec.host, options.runtime()), store);
     checkLinks(host, store);
     const config = mergeConfig(spec.config, spec.image?.config ?? {}, id, host.NetworkMode ?? '');
     const [path = '', ...args] = commandOf(config);
     portsToPublish(config, host);
     if (config.StopSignal) parseSignal(config.StopSignal);
-    const asked = requestedNetworks(host, spec.endpoints ?? {}, networks, store);
+    const asked = requestedNetworks(host, spec.endpoints ?? {}, networks);
     const points = await collectMountPoints(config, host, volumes, inheritedMounts(host.VolumesFrom ?? []));
     const active = await snapshots.prepare(spec.image?.snapshot ?? null);
     try {
@@ -189,8 +191,10 @@ export function createContainers(options: ContainerOptions): Containers {
     if (!active) throw new StrataError('data_loss', `the root file system of container ${record.name} is gone`);
     mounts.set(id, await snapshots.mount(active, { target: rootOf(id) }));
     const joined = await joinNetwork(record, networks, store);
+    const named = joined.shared === undefined ? record : withHostnameOf(record, store.get(joined.shared));
+    if (named !== record) store.change(id, { config: named.config });
     const startedAt = timestamp();
-    await launch(record, joined, {
+    await launch(named, joined, {
       facts,
       networks,
       store,
@@ -604,7 +608,8 @@ export function createContainers(options: ContainerOptions): Containers {
       abort?.throwIfAborted();
       await outputDelivered(first.id);
       const { exitCode, error } = last.state;
-      return { exitCode, ...(error !== '' && { error }) };
+      // Whoever waits for an end to come hears of a failed start from the start itself.
+      return { exitCode, ...(condition === 'not-running' && error !== '' && { error }) };
     },
     get: store.get,
     list: () => store.all().sort((a, b) => (a.created < b.created ? 1 : -1)),

@@ -63,7 +63,9 @@ function hosts(record: ContainerRecord, links: readonly string[]): string {
     lines.push(`${ip === 'host-gateway' ? gateway : ip}\t${entry.slice(0, at)}`);
   }
   lines.push(...links);
-  const names = Domainname ? `${Hostname}.${Domainname} ${Hostname}` : Hostname;
+  const full = Domainname ? `${Hostname}.${Domainname}` : Hostname;
+  const short = full.split('.', 1)[0]!;
+  const names = short === full ? full : `${full} ${short}`;
   for (const { IPAddress } of Object.values(record.networks)) if (IPAddress) lines.push(`${IPAddress}\t${names}`);
   return `${lines.join('\n')}\n`;
 }

@@ -1,6 +1,14 @@
+import { isIPv4, isIPv6 } from 'node:net';
 import { StrataError } from '../errors/index.ts';
-import { type EndpointSettings, isInSubnet, type NetworkMember, type Networks } from '../network/index.ts';
+import {
+  type EndpointSettings,
+  isInSubnet,
+  type Network,
+  type NetworkMember,
+  type Networks,
+} from '../network/index.ts';
 import { portsToPublish } from './configure.ts';
+import { sharedNetwork } from './network-mode.ts';
 import { type ContainerRecord, hasProcess } from './record.ts';
 import type { SpecInput } from './spec.ts';
 import type { ContainerStore } from './store.ts';
@@ -14,56 +22,89 @@ export interface JoinedNetwork {
   readonly shared?: string;
 }
 
-/** `container:<name>` -> name. */
-export function sharedNetwork(host: HostConfig): string | undefined {
-  return host.NetworkMode?.startsWith('container:') ? host.NetworkMode.slice('container:'.length) : undefined;
-}
-
-/** The networks that a new container asks for, by their names. */
+/**
+ * The networks that a new container asks for, by their names. One that is not there is kept as it was called: it may be
+ * there when the container starts.
+ */
 export function requestedNetworks(
   host: HostConfig,
   endpoints: Readonly<Record<string, EndpointSettings>>,
   networks: Networks,
-  store: ContainerStore,
 ): Record<string, EndpointSettings> {
   const mode = host.NetworkMode || 'default';
-  const other = sharedNetwork(host);
-  if (other !== undefined) {
-    store.get(other);
+  const asked = (ref: string, settings: EndpointSettings) => {
+    const network = knownNetwork(networks, ref);
+    return network ? askedEndpoint(network, settings, `invalid config for network ${ref}: `) : keptFields(settings);
+  };
+  const nameOf = (ref: string) => knownNetwork(networks, ref)?.name ?? ref;
+  if (sharedNetwork(host) !== undefined) {
+    for (const [ref, settings] of Object.entries(endpoints))
+      askedEndpoint({ name: 'container', subnets: [] }, settings, `invalid config for network ${ref}: `);
     return {};
   }
-  const first = mode === 'default' ? 'bridge' : networks.get(mode).name;
+  const first = mode === 'default' ? 'bridge' : nameOf(mode);
   const out: Record<string, EndpointSettings> = {
-    [first]: askedEndpoint(networks, first, endpoints[mode] ?? endpoints[first] ?? {}),
+    [first]: asked(mode === 'default' ? 'bridge' : mode, endpoints[mode] ?? endpoints[first] ?? {}),
   };
   for (const [ref, settings] of Object.entries(endpoints)) {
     if (ref === mode) continue;
-    const { name } = networks.get(ref);
-    if (name !== first || ref !== name) out[name] = askedEndpoint(networks, name, settings);
+    const name = nameOf(ref);
+    if (name !== first || ref !== name) out[name] = asked(ref, settings);
   }
   return out;
 }
 
-/** What a request may say of an endpoint; `invalid_argument` where the network has no room for it. */
-export function askedEndpoint(networks: Networks, network: string, given: EndpointSettings): EndpointSettings {
-  const { MacAddress, IPAddress: _, Gateway: _1, IPPrefixLen: _2, NetworkID: _3, EndpointID: _4, ...asked } = given;
-  const problems = endpointProblems(networks, network, asked);
-  if (problems.length === 0) return { ...asked, ...(MacAddress && { wantedMacAddress: MacAddress }) };
-  const text = problems.length === 1 ? problems[0]! : problems.map((one) => `* ${one}`).join('\n');
-  throw new StrataError('invalid_argument', `invalid endpoint settings:\n${text}`, { code: 'invalid_endpoint' });
+function knownNetwork(networks: Networks, ref: string): Pick<Network, 'name' | 'subnets'> | undefined {
+  try {
+    return networks.get(ref);
+  } catch (error) {
+    if (!(error instanceof StrataError) || error.kind !== 'not_found') throw error;
+    // The default one is made when it is first needed.
+    return ref === 'bridge' ? { name: ref, subnets: [] } : undefined;
+  }
 }
 
-function endpointProblems(networks: Networks, network: string, asked: EndpointSettings): readonly string[] {
-  const ip = asked.IPAMConfig?.IPv4Address;
-  const isPredefined = ['bridge', 'host', 'none'].includes(network);
-  const isOutside =
-    ip !== undefined && ip !== '' && !networks.get(network).subnets.some(({ subnet }) => isInSubnet(ip, subnet));
+/** What a request may say of an endpoint; `invalid_argument` where the network has no room for it, with `before` in front of the message. */
+export function askedEndpoint(
+  network: Pick<Network, 'name' | 'subnets'>,
+  given: EndpointSettings,
+  before = '',
+): EndpointSettings {
+  const asked = keptFields(given);
+  const problems = endpointProblems(network, asked);
+  if (problems.length === 0) return asked;
+  const text = problems.length === 1 ? problems[0]! : problems.map((one) => `* ${one}`).join('\n');
+  throw new StrataError('invalid_argument', `${before}invalid endpoint settings:\n${text}`, {
+    code: 'invalid_endpoint',
+  });
+}
+
+function keptFields(given: EndpointSettings): EndpointSettings {
+  const { MacAddress, IPAddress: _, Gateway: _1, IPPrefixLen: _2, NetworkID: _3, EndpointID: _4, ...asked } = given;
+  return { ...asked, ...(MacAddress && { wantedMacAddress: MacAddress }) };
+}
+
+function endpointProblems(
+  { name, subnets }: Pick<Network, 'name' | 'subnets'>,
+  asked: EndpointSettings,
+): readonly string[] {
+  const { IPv4Address: ip4 = '', IPv6Address: ip6 = '' } = asked.IPAMConfig ?? {};
+  const isPredefined = ['bridge', 'host', 'none', 'container'].includes(name);
+  const unconfigured =
+    'user specified IP address is supported only when connecting to networks with user configured subnets';
   return [
-    ...(isPredefined && ip ? ['user specified IP address is supported on user defined networks only'] : []),
-    ...(isOutside ? [`no configured subnet or ip-range contain the IP address ${ip}`] : []),
+    ...(isPredefined && (ip4 || ip6) ? ['user specified IP address is supported on user defined networks only'] : []),
     ...(isPredefined && asked.Aliases?.length
       ? ['network-scoped alias is supported only for containers in user defined networks']
       : []),
+    ...(ip4 && !isIPv4(ip4) ? [`invalid IPv4 address: ${ip4}`] : []),
+    ...(ip6 && !isIPv6(ip6) ? [`invalid IPv6 address: ${ip6}`] : []),
+    ...(ip4 && name !== 'container' && subnets.length === 0 ? [unconfigured] : []),
+    ...(ip4 && subnets.length > 0 && !subnets.some(({ subnet }) => isInSubnet(ip4, subnet))
+      ? [`no configured subnet or ip-range contain the IP address ${ip4}`]
+      : []),
+    // No network has IPv6 subnets.
+    ...(ip6 && name !== 'container' ? [unconfigured] : []),
   ];
 }
 
@@ -74,7 +115,7 @@ export async function joinOneMore(
   name: string,
   asked: EndpointSettings,
 ): Promise<EndpointSettings> {
-  return { ...asked, ...(await networks.join(record.id, record.name, memberOf(name, asked))) };
+  return { ...asked, ...(await networks.join(record.id, record.name, memberOf(record, name, asked))) };
 }
 
 /** The endpoints of a container that has another name now, which its networks are told. */
@@ -82,7 +123,7 @@ export async function renameOnNetworks(
   record: ContainerRecord,
   networks: Networks,
 ): Promise<Record<string, EndpointSettings>> {
-  const members = Object.entries(record.networks).map(([name, settings]) => memberOf(name, settings));
+  const members = Object.entries(record.networks).map(([name, settings]) => memberOf(record, name, settings));
   const names = await networks.rename(record.id, record.name, members);
   return Object.fromEntries(
     Object.entries(record.networks).map(([name, settings]) => [
@@ -92,10 +133,12 @@ export async function renameOnNetworks(
   );
 }
 
-function memberOf(name: string, settings: EndpointSettings): NetworkMember {
+function memberOf(record: ContainerRecord, name: string, settings: EndpointSettings): NetworkMember {
+  const { Hostname: hostname } = record.config;
   return {
     name,
     aliases: settings.Aliases ?? [],
+    ...(hostname && { hostname }),
     ...(settings.IPAMConfig?.IPv4Address && { ip: settings.IPAMConfig.IPv4Address }),
     ...(settings.wantedMacAddress && { mac: settings.wantedMacAddress }),
   };
@@ -115,8 +158,12 @@ export async function joinNetwork(
   const shared = sharedNetwork(host);
   if (shared !== undefined) {
     const other = store.get(shared);
+    if (other.id === record.id) throw new StrataError('conflict', 'cannot join own network namespace');
     if (!hasProcess(other))
-      throw new StrataError('conflict', `cannot join network of a non running container: ${other.id}`);
+      throw new StrataError(
+        'conflict',
+        `cannot join network namespace of a non running container: container ${other.name} is ${other.state.status}`,
+      );
     const path = `/proc/${other.state.pid}/ns/net`;
     return { network: { kind: 'path', path }, endpoints: {}, ports: {}, shared: other.id };
   }
@@ -139,20 +186,22 @@ async function connect(record: ContainerRecord, networks: Networks): ReturnType<
     return await networks.connect({
       containerID: record.id,
       containerName: record.name,
-      networks: Object.entries(record.networks).map(([name, settings]) => memberOf(name, settings)),
+      networks: Object.entries(record.networks).map(([name, settings]) => memberOf(record, name, settings)),
       ports: portsToPublish(record.config, record.host),
       reusable: !canChangeNetwork(record.host),
     });
   } catch (error) {
-    if (
-      !(error instanceof StrataError) ||
-      !['port_allocated', 'port_in_use', 'port_not_bound'].includes(error.code ?? '')
-    )
-      throw error;
+    if (!(error instanceof StrataError)) throw error;
+    const isOfPorts = ['port_allocated', 'port_in_use', 'port_not_bound'].includes(error.code ?? '');
+    const isOfNetworks = ['network_not_found', 'address_in_use', 'no_free_address'].includes(error.code ?? '');
+    if (!isOfPorts && !isOfNetworks) throw error;
+    const where = isOfPorts
+      ? `driver failed programming external connectivity on endpoint ${record.name} (${record.id}): `
+      : '';
     throw new StrataError(
-      'conflict',
-      `failed to set up container networking: driver failed programming external connectivity on endpoint ${record.name} (${record.id}): ${error.message}`,
-      { code: error.code, exitCode: 125, ...(error.hint && { hint: error.hint }) },
+      isOfPorts ? 'conflict' : error.kind,
+      `failed to set up container networking: ${where}${error.message}`,
+      { ...(error.code && { code: error.code }), exitCode: 125, ...(error.hint && { hint: error.hint }) },
     );
   }
 }

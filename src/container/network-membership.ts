@@ -1,7 +1,8 @@
 import { StrataError } from '../errors/index.ts';
 import type { Networks } from '../network/index.ts';
 import { containerFiles } from './injected-files.ts';
-import { askedEndpoint, joinOneMore, sharedNetwork } from './join-network.ts';
+import { askedEndpoint, joinOneMore } from './join-network.ts';
+import { sharedNetwork } from './network-mode.ts';
 import { type ContainerRecord, hasProcess } from './record.ts';
 import type { ContainerStore } from './store.ts';
 import type { Turns } from './turns.ts';
@@ -34,7 +35,7 @@ export function createMembership({
       await turns.run(id, async () => {
         const record = store.get(id);
         refuseFixed(record, name);
-        const asked = askedEndpoint(networks, name, endpoint);
+        const asked = askedEndpoint(networks.get(name), endpoint);
         if (!hasProcess(record)) {
           store.change(id, { networks: { ...record.networks, [name]: asked } });
           return;

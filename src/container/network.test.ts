@@ -312,7 +312,7 @@ test('networks that make no sense are refused', async () => {
   await assert.rejects(networks.remove('bridge'), { kind: 'permission_denied' });
   await assert.rejects(inside('true', { NetworkMode: 'nowhere' }), {
     kind: 'not_found',
-    message: 'network nowhere not found',
+    message: 'failed to set up container networking: network nowhere not found',
   });
 });
 
@@ -332,4 +332,53 @@ test('a link gives another container a name, on the default bridge, too', async 
     message: 'could not get container for nobody: No such container: nobody',
   });
   await host.containers.remove(id, { force: true });
+});
+
+test('in the network of another container names are the other’s, too, and nothing of its own is asked for', async () => {
+  const { containers } = host;
+  const other = await host.create(['sleep', '60'], {
+    name: 'landlord',
+    config: { Hostname: 'house', Domainname: 'street' },
+  });
+  const shared = { NetworkMode: 'container:landlord' };
+  await assert.rejects(inside('true', shared), {
+    message: 'cannot join network namespace of a non running container: container landlord is created',
+  });
+  await containers.start(other);
+  const { id, out } = await host.run(['sh', '-c', 'hostname; cat /etc/hostname; tail -n 1 /etc/hosts'], {
+    host: shared,
+  });
+  const [endpoint] = Object.values(containers.get(other).networks);
+  assert.equal(out, `house\nhouse\n${endpoint!.IPAddress}\thouse.street house\n`);
+  assert.equal(containers.get(id).host.NetworkMode, `container:${other}`);
+  assert.equal(containers.get(id).config.Domainname, 'street');
+  await containers.rename(other, 'owner');
+  await containers.start(id);
+  await containers.wait(id);
+  for (const [config, hostConfig, message] of [
+    [{ Hostname: 'x' }, {}, /^conflicting options: hostname and the network mode$/],
+    [{ ExposedPorts: { '80/tcp': {} } }, {}, /port exposing and the container type network mode$/],
+    [{}, { PublishAllPorts: true }, /port publishing and the container type network mode$/],
+    [{}, { Dns: ['1.1.1.1'] }, /dns and the network mode$/],
+    [{}, { ExtraHosts: ['a:1.1.1.1'] }, /custom host-to-IP mapping and the network mode$/],
+    [{}, { NetworkMode: 'container:nobody' }, /^joining network namespace of container: No such container: nobody$/],
+    [{ Hostname: 'x' }, { NetworkMode: 'bridge', UTSMode: 'host' }, /^conflicting options: hostname and the UTS mode$/],
+  ] as const)
+    await assert.rejects(
+      host.create(['true'], { config, host: { NetworkMode: `container:${other}`, ...hostConfig } }),
+      { kind: 'invalid_argument', message },
+    );
+  await containers.remove(id);
+  await containers.remove(other, { force: true });
+});
+
+test('a network that is not there is missed at the start, and may come until then', async () => {
+  const { networks } = host.parts;
+  const id = await host.create(['sleep', '60'], { host: { NetworkMode: 'tomorrow' } });
+  await assert.rejects(host.containers.start(id), { kind: 'not_found', message: /network tomorrow not found$/ });
+  await networks.create({ name: 'tomorrow' });
+  await host.containers.start(id);
+  assert.ok(host.containers.get(id).networks['tomorrow']!.IPAddress);
+  await host.containers.remove(id, { force: true });
+  await networks.remove('tomorrow');
 });

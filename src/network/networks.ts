@@ -38,7 +38,15 @@ export function createNetworks(options: NetworkOptions): Networks {
   });
 
   const networks: Networks = {
-    async create({ name, driver = 'bridge', internal = false, labels = {}, options: driverOptions = {}, subnets }) {
+    async create({
+      name,
+      driver = 'bridge',
+      internal = false,
+      attachable = false,
+      labels = {},
+      options: driverOptions = {},
+      subnets,
+    }) {
       checkName(name);
       if (predefined.includes(name) || store.byName(name))
         throw new StrataError('conflict', `network with name ${name} already exists`);
@@ -64,6 +72,7 @@ export function createNetworks(options: NetworkOptions): Networks {
         driver: 'bridge',
         created: new Date().toISOString(),
         internal,
+        ...(attachable && { attachable }),
         labels,
         options: driverOptions,
         subnets: [{ subnet: formatSubnet(subnet), gateway: wanted?.gateway ?? formatAddress(firstAddress(subnet)) }],

@@ -17,6 +17,7 @@ import type { EndpointSettings, Network, PortBinding } from './types.ts';
 export interface Membership {
   readonly network: Network;
   readonly aliases: readonly string[];
+  readonly hostname?: string;
   readonly ip?: string;
   readonly mac?: string;
 }
@@ -170,7 +171,7 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
     async rename({ path, request: text }, attach) {
       const before = JSON.parse(text) as NetavarkRequest;
       const named = attach.networks.filter(({ network }) => hasNames(network) && before.networks[network.id]);
-      const names = named.map(({ network, aliases }) => ({ network, all: dnsNames(attach, aliases) }));
+      const names = named.map((member) => ({ network: member.network, all: dnsNames(attach, member) }));
       const changed = names.map(({ network, all }) => [network.id, { ...before.networks[network.id]!, aliases: all }]);
       save(path, {
         ...before,
@@ -287,13 +288,13 @@ function requestOf(
         range: 1,
       })),
     networks: Object.fromEntries(
-      networks.map(({ network, aliases, mac }, i) => [
+      networks.map(({ network, mac, ...names }, i) => [
         network.id,
         {
           interface_name: `eth${firstInterface + i}`,
           static_ips: [ips[i]!],
           static_mac: mac || hardwareAddress(ips[i]!),
-          ...(hasNames(network) && { aliases: dnsNames(attach, aliases) }),
+          ...(hasNames(network) && { aliases: dnsNames(attach, names) }),
         },
       ]),
     ),
@@ -306,9 +307,9 @@ const hasNames = (network: Network) => network.name !== 'bridge';
 
 function dnsNames(
   { containerID, containerName }: Pick<Attach, 'containerID' | 'containerName'>,
-  aliases: readonly string[],
+  { aliases, hostname }: Pick<Membership, 'aliases' | 'hostname'>,
 ): readonly string[] {
-  return [...new Set([containerName, ...aliases, containerID.slice(0, 12)])];
+  return [...new Set([containerName, ...aliases, containerID.slice(0, 12), ...(hostname ? [hostname] : [])])];
 }
 
 /**
@@ -334,20 +335,20 @@ function networkInfo(network: Network): NetavarkRequest['network_info'][string] 
 
 function endpointsOf(attach: Attach, answer: NetavarkAnswer): Record<string, EndpointSettings> {
   return Object.fromEntries(
-    attach.networks.map(({ network, aliases }): [string, EndpointSettings] => {
+    attach.networks.map(({ network, ...names }): [string, EndpointSettings] => {
       const [face] = Object.values(answer[network.id]?.interfaces ?? {});
       const [ip = '', prefix = '0'] = face?.subnets[0]?.ipnet.split('/') ?? [];
       return [
         network.name,
         {
-          Aliases: aliases,
+          Aliases: names.aliases,
           IPAddress: ip,
           IPPrefixLen: Number(prefix),
           Gateway: network.internal ? '' : (face?.subnets[0]?.gateway ?? ''),
           MacAddress: face?.mac_address ?? '',
           NetworkID: network.id,
           EndpointID: newID(),
-          ...(hasNames(network) && { DNSNames: dnsNames(attach, aliases) }),
+          ...(hasNames(network) && { DNSNames: dnsNames(attach, names) }),
         },
       ];
     }),

@@ -19,7 +19,7 @@ export interface EndpointSettings {
   /** Other containers by names of this one's own: `container:alias`. */
   readonly Links?: readonly string[];
   /** Address that the user asked for. */
-  readonly IPAMConfig?: { readonly IPv4Address?: string };
+  readonly IPAMConfig?: { readonly IPv4Address?: string; readonly IPv6Address?: string };
   /** Hardware address that the user asked for; not one of Docker's fields. */
   readonly wantedMacAddress?: string;
 }
@@ -31,6 +31,8 @@ export interface Network {
   readonly driver: 'bridge' | 'host' | 'none';
   readonly created: string;
   readonly internal: boolean;
+  /** Shown as it was asked for; every network can be attached to. */
+  readonly attachable?: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly options: Readonly<Record<string, string>>;
   readonly subnets: readonly { readonly subnet: string; readonly gateway?: string }[];
@@ -48,6 +50,8 @@ export interface NetworkMember {
   /** Of the network. */
   readonly name: string;
   readonly aliases: readonly string[];
+  /** Of the container, which is found by it, too. */
+  readonly hostname?: string;
   /** The address that the user asked for. */
   readonly ip?: string;
   /** The hardware address that the user asked for. */
@@ -59,6 +63,7 @@ export interface Networks {
     readonly name: string;
     readonly driver?: string;
     readonly internal?: boolean;
+    readonly attachable?: boolean;
     readonly labels?: Readonly<Record<string, string>>;
     readonly options?: Readonly<Record<string, string>>;
     readonly subnets?: readonly { readonly subnet: string; readonly gateway?: string }[];

@@ -21,7 +21,7 @@ export function addNetworkRoutes(app: FastifyInstance, backend: Backend): void {
   app.get('/networks', async (request, reply) => {
     const filters = readFilters(queryOf(request), ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type']);
     const wrong = filters.values('type').find((type) => type !== 'builtin' && type !== 'custom');
-    if (wrong !== undefined) throw new StrataError('invalid_argument', `invalid filter 'type=${wrong}'`);
+    if (wrong !== undefined) throw new StrataError('invalid_argument', `invalid filter: 'type'='${wrong}'`);
     const keep = (network: Network) => matches(network, filters, backend);
     sendJson(
       reply,
@@ -51,6 +51,7 @@ export function addNetworkRoutes(app: FastifyInstance, backend: Backend): void {
       name,
       ...(given.Driver && { driver: given.Driver }),
       ...(given.Internal && { internal: true }),
+      ...(given.Attachable && { attachable: true }),
       ...(given.Labels && { labels: given.Labels }),
       ...(given.Options && { options: given.Options }),
       ...(subnets.length > 0 && { subnets }),

@@ -43,8 +43,16 @@ export function inspectContainer(container: Container, facts: InspectFacts): Rec
 /** What the engine writes for a container stands beside its log, once it was started. */
 function injectedFiles(container: Container): Record<string, string> {
   const started = Date.parse(container.state.startedAt) > 0;
-  const path = (name: string) => (started ? join(dirname(container.logPath), name) : '');
+  const own = dirname(container.logPath);
+  const other = otherContainer(container);
+  const folder = other === undefined ? own : join(dirname(own), other);
+  const path = (name: string) => (started ? join(folder, name) : '');
   return { ResolvConfPath: path('resolv.conf'), HostnamePath: path('hostname'), HostsPath: path('hosts') };
+}
+
+/** Id of the container whose network, with its files, this one has. */
+function otherContainer({ host }: Container): string | undefined {
+  return /^container:(.+)$/.exec(host.NetworkMode ?? '')?.[1];
 }
 
 function stateView(state: ContainerState): Record<string, unknown> {
@@ -223,7 +231,7 @@ function networkSettings(container: Container, networks: readonly Network[]): Re
   const primary = views['bridge'];
   return {
     Bridge: '',
-    SandboxID: up ? container.id : '',
+    SandboxID: up && otherContainer(container) === undefined ? container.id : '',
     SandboxKey: '',
     Ports: up ? container.ports : {},
     HairpinMode: false,
@@ -274,7 +282,9 @@ export function endpointViews(
 function namesIn(network: string, endpoint: EndpointSettings, container: Container): readonly string[] | null {
   if (endpoint.DNSNames?.length) return endpoint.DNSNames;
   if (['bridge', 'host', 'none', 'default'].includes(network) || network.startsWith('container:')) return null;
-  return [...new Set([container.name, ...(endpoint.Aliases ?? []), container.id.slice(0, 12)])];
+  const { Hostname: hostname } = container.config;
+  const own = [container.name, ...(endpoint.Aliases ?? []), container.id.slice(0, 12)];
+  return [...new Set([...own, ...(hostname ? [hostname] : [])])];
 }
 
 function endpointView(

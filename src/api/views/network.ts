@@ -13,7 +13,7 @@ export function networkView(network: Network, containers: readonly Container[] =
     EnableIPv6: network.subnets.some(({ subnet }) => subnet.includes(':')),
     IPAM: { Driver: 'default', Options: null, Config: ipamConfig(network) },
     Internal: network.internal,
-    Attachable: false,
+    Attachable: network.attachable ?? false,
     Ingress: false,
     ConfigFrom: { Network: '' },
     ConfigOnly: false,
