@@ -14,6 +14,7 @@ import { Downloads } from './cache/downloads.ts';
 import { Held } from './cache/held.ts';
 import { listCache, pruneCache } from './cache/prune.ts';
 import { Records } from './cache/records.ts';
+import { createKeptFolders } from './contexts/kept-folders.ts';
 import { createFiles } from './files/pool.ts';
 import { endOldSteps } from './ops/old-steps.ts';
 import type { Workshop } from './ops/workshop.ts';
@@ -77,6 +78,7 @@ export function createBuilder(parts: BuilderParts): Builder & { close(): Promise
     executor: parts.executor,
     cacheMounts: new CacheMounts(parts.db, join(root, 'cache-mounts'), now),
     downloads: new Downloads(parts.db, join(root, 'downloads'), now),
+    sent: createKeptFolders(join(parts.dataRoot, 'contexts')),
     gitRoot: join(root, 'git'),
     scratch,
     trees,
@@ -89,6 +91,7 @@ export function createBuilder(parts: BuilderParts): Builder & { close(): Promise
   const plant: Plant = { parts, shop, slots: new Slots(parts.parallelism), flights: new Flights(), held };
   return {
     build: (request, options) => parts.images.during(() => runBuild(plant, request, options)),
+    sent: shop.sent,
     cache: {
       list: () => listCache(plant),
       prune: (options) => pruneCache(plant, options),

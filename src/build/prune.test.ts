@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -78,4 +78,22 @@ test('blobs go with the layers that they pack', async () => {
   const before = blobs().length;
   await host.builder.cache.prune({ all: false });
   assert.equal(blobs().length, before - 1);
+});
+
+test('what a client sent of its folder is listed with its size, kept while a build has it, and goes like other cache', async () => {
+  const { dir, release } = await host.builder.sent.take('client folder');
+  writeFileSync(join(dir, 'file'), 'x'.repeat(5000));
+  const listed = async () => (await host.builder.cache.list()).filter(({ type }) => type === 'source.local');
+  assert.deepEqual(
+    (await listed()).map(({ size, inUse }) => ({ size, inUse })),
+    [{ size: 5000, inUse: true }],
+  );
+  assert.deepEqual((await host.builder.cache.prune({ all: true })).deleted, []);
+  await release();
+  assert.equal(readFileSync(join(dir, 'file'), 'utf8').length, 5000);
+  const id = (await listed())[0]!.id;
+  assert.deepEqual(await host.builder.cache.prune({ all: false }), { deleted: [id], reclaimed: 5000 });
+  const again = await host.builder.sent.take('client folder');
+  assert.deepEqual(readdirSync(again.dir), []);
+  await again.release();
 });

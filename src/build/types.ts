@@ -5,6 +5,7 @@
 
 import type { Digest } from '../oci/index.ts';
 import type { BuildEvent, Progress } from '../progress/index.ts';
+import type { KeptFolders } from './contexts/kept-folders.ts';
 
 export type ContextSource =
   | { readonly kind: 'local'; readonly dir: string /** For messages; default: the folder. */; readonly label?: string }
@@ -110,6 +111,8 @@ export interface Builder {
     request: BuildRequest,
     options: { readonly progress: Progress<BuildEvent>; readonly signal: AbortSignal },
   ): Promise<BuildResult>;
+  /** What clients have sent of their folders, for the next build of the same; it counts as cache. */
+  readonly sent: Pick<KeptFolders, 'take'>;
   cache: {
     list(): Promise<readonly CacheRecord[]>;
     prune(options: {

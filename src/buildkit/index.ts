@@ -2,7 +2,6 @@ import { createServer } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import type { Jobs } from './jobs.ts';
-import { createKeptFolders } from './kept-folders.ts';
 import { addServices, type ServiceParts } from './services.ts';
 import { openSession, Sessions } from './session.ts';
 
@@ -18,18 +17,12 @@ export interface BuildKit {
   close(): void;
 }
 
-export type BuildKitParts = Omit<ServiceParts, 'folders'> & {
-  /** Folder for what clients send and what is kept of it. */
-  readonly contextRoot: string;
-};
-
-export function createBuildKit(parts: BuildKitParts): BuildKit {
+export function createBuildKit(parts: ServiceParts): BuildKit {
   const sessions = new Sessions();
-  const folders = createKeptFolders(parts.contextRoot);
   let jobs: Jobs | undefined;
   const handler = connectNodeAdapter({
     routes: (router) => {
-      jobs = addServices(router, { ...parts, folders }, sessions);
+      jobs = addServices(router, parts, sessions);
     },
     grpc: true,
     grpcWeb: false,

@@ -8,14 +8,12 @@ import type { BuildEvent } from '../progress/index.ts';
 import { type Asked, destinationsOf, requestOf } from './attributes.ts';
 import { borrow } from './borrowed.ts';
 import { type Contexts, fetchContexts } from './contexts.ts';
-import type { KeptFolders } from './kept-folders.ts';
 import { sendFile, sendFolder } from './send-files.ts';
 import type { ClientSession } from './session.ts';
 
 export interface JobParts {
-  readonly builder: Pick<Builder, 'build'>;
+  readonly builder: Pick<Builder, 'build' | 'sent'>;
   readonly layers: Pick<Layers, 'extract'>;
-  readonly folders: KeptFolders;
   /** Files of builds come below this folder; it is made, and belongs to this room. */
   readonly workRoot: string;
   /** Told of every image that was made. */
@@ -35,7 +33,9 @@ export async function runJob(
   const releases: (() => Promise<void>)[] = [];
   /** A folder that the client's next build finds again. */
   const keep = async (name: string) => {
-    const { dir, release } = await parts.folders.take(session.sharedKey === '' ? '' : `${session.sharedKey} ${name}`);
+    const { dir, release } = await parts.builder.sent.take(
+      session.sharedKey === '' ? '' : `${session.sharedKey} ${name}`,
+    );
     releases.push(release);
     return dir;
   };

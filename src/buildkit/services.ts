@@ -14,7 +14,7 @@ import { LLBBridge } from './wire/gateway_pb.ts';
 import { WorkerRecordSchema } from './wire/worker_pb.ts';
 
 export interface ServiceParts extends JobParts {
-  readonly builder: Pick<Builder, 'build' | 'cache'>;
+  readonly builder: Pick<Builder, 'build' | 'cache' | 'sent'>;
   readonly version: string;
 }
 

@@ -21,7 +21,6 @@ export function addBuildKitRoutes(app: FastifyInstance, backend: Backend): void 
         builder: backend.builder,
         layers: backend.layers,
         workRoot: join(backend.config.dataRoot, 'tmp', 'sessions'),
-        contextRoot: join(backend.config.dataRoot, 'contexts'),
         version,
         onBuilt: (result) => publishBuilt(backend.events, result),
       }),

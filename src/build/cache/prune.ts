@@ -111,7 +111,7 @@ function matches(record: CacheRecord, name: string, value: string): boolean {
 }
 
 async function listKept(plant: Plant): Promise<Kept[]> {
-  return [...(await stepResults(plant)), ...cacheMounts(plant), ...downloads(plant)];
+  return [...(await stepResults(plant)), ...cacheMounts(plant), ...downloads(plant), ...(await sentFolders(plant))];
 }
 
 async function stepResults({ parts, shop }: Plant): Promise<Kept[]> {
@@ -188,6 +188,26 @@ function downloads({ shop }: Plant): Kept[] {
     usedAt: row.used_at,
     holds: [{ name: row.file, bytes: shop.cacheMounts.size(row.file) }],
     remove: async () => shop.downloads.remove(row.url),
+  }));
+}
+
+async function sentFolders({ shop }: Plant): Promise<Kept[]> {
+  return (await shop.sent.list()).map(({ id, path, size, usedAt, inUse }) => ({
+    record: {
+      id,
+      parents: [],
+      type: 'source.local',
+      description: 'local source for context',
+      inUse,
+      shared: false,
+      size,
+      createdAt: new Date(usedAt).toISOString(),
+      lastUsedAt: new Date(usedAt).toISOString(),
+      usageCount: 1,
+    },
+    usedAt,
+    holds: [{ name: path, bytes: size }],
+    remove: () => shop.sent.remove(id),
   }));
 }
 

@@ -4,6 +4,7 @@ import type { SnapshotName, Snapshots } from '../../snapshot/index.ts';
 import type { CacheMounts } from '../cache/cache-mounts.ts';
 import type { Downloads } from '../cache/downloads.ts';
 import type { Records } from '../cache/records.ts';
+import type { KeptFolders } from '../contexts/kept-folders.ts';
 import type { Files } from '../files/pool.ts';
 
 /** What operations work with; one for all builds. */
@@ -15,6 +16,7 @@ export interface Workshop {
   readonly executor: StepExecutor;
   readonly cacheMounts: CacheMounts;
   readonly downloads: Downloads;
+  readonly sent: KeptFolders;
   /** Bare copies of git repositories. */
   readonly gitRoot: string;
   /** Folder (mode 0700, on tmpfs where possible) for secrets and mount points of running steps. */
