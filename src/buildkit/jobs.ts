@@ -4,6 +4,12 @@ import type { BuildEvent } from '../progress/index.ts';
 import { createStatusRenderer } from './status.ts';
 import type { SolveRequest, StatusResponse } from './wire/control_pb.ts';
 
+/**
+ * Bytes of log that are kept for whoever watches late, or reads slowly: of a step that writes without end the oldest
+ * pieces go. Everything else that was told stays.
+ */
+const mostLog = 16 << 20;
+
 /** A `Control.Solve` under way, by its ref: what watches it, and what the client's own frontend run does for it. */
 export class Job {
   readonly ref: string;
@@ -15,7 +21,10 @@ export class Job {
   result: BuildResult | undefined;
   /** Why the frontend run failed, whole: the client gives back a part of it. */
   failure: unknown;
-  #statuses: StatusResponse[] = [];
+  readonly #statuses: (StatusResponse | undefined)[] = [];
+  #logBytes = 0;
+  /** Before this one no log is kept. */
+  #oldestLog = 0;
   #wake = new Set<() => void>();
   #ended = false;
   readonly #render = createStatusRenderer();
@@ -30,7 +39,15 @@ export class Job {
     const status = this.#render(event);
     if (!status) return;
     this.#statuses.push(status);
+    this.#logBytes += logSize(status);
+    for (; this.#logBytes > mostLog; this.#oldestLog++) this.#forgetLog(this.#oldestLog);
     for (const wake of this.#wake) wake();
+  }
+
+  #forgetLog(index: number): void {
+    const bytes = logSize(this.#statuses[index]);
+    if (bytes > 0) this.#statuses[index] = undefined;
+    this.#logBytes -= bytes;
   }
 
   end(): void {
@@ -38,13 +55,12 @@ export class Job {
     for (const wake of this.#wake) wake();
   }
 
-  /** All that was told from the beginning on, until the job ends. */
+  /** All that was told from the beginning on and is kept, until the job ends. */
   async *statuses(signal: AbortSignal): AsyncGenerator<StatusResponse> {
     for (let next = 0; !signal.aborted; ) {
-      const status = this.#statuses[next];
-      if (status) {
-        next++;
-        yield status;
+      if (next < this.#statuses.length) {
+        const status = this.#statuses[next++];
+        if (status) yield status;
       } else if (this.#ended) return;
       else await this.#change(signal);
     }
@@ -61,6 +77,10 @@ export class Job {
       signal.addEventListener('abort', wake, { once: true });
     });
   }
+}
+
+function logSize(status: StatusResponse | undefined): number {
+  return status?.logs.reduce((sum, { msg }) => sum + msg.length, 0) ?? 0;
 }
 
 /** How long an ended job can still be watched. */
