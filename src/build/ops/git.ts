@@ -142,6 +142,9 @@ const safeSettings = [
   ['advice.detachedHead', 'false'],
 ].flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 
+/** Most characters of git's complaints that an error repeats. */
+const mostWords = 64 * 1024;
+
 async function runGit(
   args: readonly string[],
   cwd: string,
@@ -167,11 +170,13 @@ async function runGit(
     killSignal: 'SIGKILL',
   });
   const out: Buffer[] = [];
-  const errors: Buffer[] = [];
+  let errors = '';
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => {
-    errors.push(chunk);
-    work.emit({ type: 'log', stream: 'stderr', at: Date.now(), text: withoutSecrets(chunk.toString('utf8')) });
+    const text = chunk.toString('utf8');
+    // What a server has to say goes here as well, and has no end of its own.
+    errors = (errors + text).slice(-mostWords);
+    work.emit({ type: 'log', stream: 'stderr', at: Date.now(), text: withoutSecrets(text) });
   });
   const code = await new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
@@ -182,7 +187,7 @@ async function runGit(
   });
   work.signal.throwIfAborted();
   if (code === 0) return Buffer.concat(out).toString('utf8');
-  const said = withoutSecrets(Buffer.concat(errors).toString('utf8')).trim();
+  const said = withoutSecrets(errors).trim();
   throw new StrataError('unavailable', `failed to load cache key: git ${args[0]}: git stderr:\n${said}`, {
     code: 'git_failed',
   });
