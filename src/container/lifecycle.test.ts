@@ -3,7 +3,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { mountsBelow, startTestHost, type TestHost, textOf } from './testing/host.ts';
+import { mountsBelow } from '../sys/index.ts';
+import { startTestHost, type TestHost, textOf } from './testing/host.ts';
 
 let host: TestHost;
 before(async () => {

@@ -2,7 +2,7 @@ import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:chi
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StrataError } from '../errors/index.ts';
-import { withoutMounts } from '../sys/index.ts';
+import { mountsBelow, mountTable, withoutMounts } from '../sys/index.ts';
 import { parseCapabilityMask } from './capabilities.ts';
 import { createSeccompCompiler, type SeccompSection } from './seccomp.ts';
 
@@ -97,18 +97,12 @@ export function spawnMonitor(
   if (facts.hidden.length === 0) return start();
   const within = (path: string, folder: string) => path === folder || path.startsWith(`${folder}/`);
   const isNeeded = (target: string) => needed.some((path) => within(path, target) || within(target, path));
-  const others = mountPoints().filter((target) => target.startsWith(`${facts.stateRoot}/`) && !isNeeded(target));
-  return withoutMounts([...others.reverse(), ...facts.hidden], start);
+  const others = mountsBelow(facts.stateRoot).filter((target) => !isNeeded(target));
+  return withoutMounts([...others, ...facts.hidden], start);
 }
 
 /** Descriptors that conmon tells its pid through, and is told to begin. */
 const monitorEnvironment = { ...hostEnvironment, _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4' };
-
-function mountPoints(): string[] {
-  return readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' ')[4] ?? '');
-}
 
 function hasSwapLimit(mode: CgroupMode): boolean {
   if (mode === 'v2') {
@@ -120,12 +114,7 @@ function hasSwapLimit(mode: CgroupMode): boolean {
 }
 
 function cgroupMode(): CgroupMode {
-  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .map((line) => {
-      const [before = '', after = ''] = line.split(' - ');
-      return { target: before.split(' ')[4] ?? '', type: after.split(' ')[0] ?? '' };
-    });
+  const mounts = mountTable();
   if (mounts.some(({ target, type }) => target === '/sys/fs/cgroup' && type === 'cgroup2')) return 'v2';
   if (!mounts.some(({ type }) => type === 'cgroup')) return 'none';
   return mounts.some(({ target, type }) => target === '/sys/fs/cgroup/unified' && type === 'cgroup2') ? 'hybrid' : 'v1';

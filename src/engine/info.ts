@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { arch, availableParallelism, hostname, release, totalmem } from 'node:os';
 import type { Containers, RuntimeFacts } from '../container/index.ts';
 import type { Images } from '../image/index.ts';
+import { mountTable } from '../sys/index.ts';
 import type { EngineConfig } from './types.ts';
 import { version } from './version.ts';
 
@@ -129,12 +130,9 @@ function osRelease(): { readonly name: string; readonly version: string } {
 /** Type of the file system that holds `path`: the mount with the longest matching target. */
 function filesystemOf(path: string): string {
   let best = { target: '', type: 'unknown' };
-  for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
-    const [before = '', after = ''] = line.split(' - ');
-    const target = before.split(' ')[4] ?? '';
-    const holds = target === '/' || path === target || path.startsWith(`${target}/`);
-    if (target !== '' && holds && target.length >= best.target.length)
-      best = { target, type: after.split(' ')[0] ?? 'unknown' };
+  for (const row of mountTable()) {
+    const holds = row.target === '/' || path === row.target || path.startsWith(`${row.target}/`);
+    if (holds && row.target.length >= best.target.length) best = row;
   }
   return best.type;
 }

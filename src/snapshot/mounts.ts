@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { mount, mountOverlay, unmount } from '../sys/index.ts';
+import { mount, mountOverlay, mountsBelow, unmount } from '../sys/index.ts';
 import type { Mount } from './types.ts';
 
 export interface Tree {
@@ -42,11 +42,7 @@ export function mountHandle(target: string, ownFolder: boolean): Mount {
 
 /** Takes away the mounts that an earlier process left below `root`, and their folders. */
 export function unmountAllBelow(root: string): void {
-  const targets = readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .map((line) => unescaped(line.split(' ')[4] ?? ''))
-    .filter((target) => target.startsWith(`${root}/`));
-  for (const target of targets.reverse()) unmount(target, { detach: true });
+  for (const target of mountsBelow(root)) unmount(target, { detach: true });
   for (const name of readdirSync(root)) {
     try {
       rmdirSync(join(root, name));
@@ -54,9 +50,4 @@ export function unmountAllBelow(root: string): void {
       // Not a folder of ours, or not empty: no reason not to start.
     }
   }
-}
-
-/** proc(5) writes blanks, tabs, line ends and backslashes of paths as three octal digits. */
-function unescaped(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }

@@ -32,6 +32,8 @@ export { createCleaner, createSweeper, returnFreedMemory } from './memory.ts';
 export type { MountFlag } from './mount.ts';
 export { isMountPoint, makePrivate, mount, unmount } from './mount.ts';
 export { withoutMounts } from './mount-namespace.ts';
+export type { MountRow } from './mount-table.ts';
+export { mountsBelow, mountTable } from './mount-table.ts';
 export { createNetworkNamespace, removeNetworkNamespace } from './netns.ts';
 export { majorMinor, makeDevice, mkfifo, mknod } from './node.ts';
 export type { OverlayMount } from './overlay.ts';

@@ -1,7 +1,7 @@
 /** What the tests of this room stand on: a store on a tmpfs of its own, a network of its own, and a busybox image. */
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeBusyboxRoot } from '../../../e2e/fixtures/busybox-root.ts';
@@ -10,7 +10,7 @@ import { createLayers } from '../../layer/index.ts';
 import { createNetworks, networkMigrations } from '../../network/index.ts';
 import type { Digest, RuntimeConfig } from '../../oci/index.ts';
 import { createSnapshots, type SnapshotName, type Snapshots, snapshotMigrations } from '../../snapshot/index.ts';
-import { mount, unmount } from '../../sys/index.ts';
+import { mount, mountsBelow, unmount } from '../../sys/index.ts';
 import { createVolumes, volumeMigrations } from '../../volume/index.ts';
 import { createContainers } from '../containers.ts';
 import { containerMigrations } from '../migrations.ts';
@@ -128,7 +128,7 @@ export async function startTestHost() {
       await closeParts(parts);
       spawnSync('ip', ['link', 'delete', bridge.name]);
       const left = mountsBelow(top);
-      for (const target of left.reverse()) unmount(target, { detach: true });
+      for (const target of left) unmount(target, { detach: true });
       unmount(top, { detach: true });
       rmSync(top, { recursive: true });
       if (left.length > 0) throw new Error(`mounts were left behind: ${left.join(', ')}`);
@@ -140,14 +140,6 @@ async function makeImage(snapshots: Snapshots): Promise<SnapshotName> {
   const active = await snapshots.prepare(null);
   makeBusyboxRoot(active.diffDir);
   return (await snapshots.commit(active)).name;
-}
-
-/** Mount points below a folder, outermost first. */
-export function mountsBelow(folder: string): string[] {
-  return readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' ')[4] ?? '')
-    .filter((target) => target.startsWith(`${folder}/`));
 }
 
 export async function textOf(chunks: AsyncIterable<LogChunk>): Promise<string> {

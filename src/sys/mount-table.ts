@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+
+export interface MountRow {
+  readonly target: string;
+  /** Of the file system: `overlay`, `tmpfs`. */
+  readonly type: string;
+}
+
+/** The mounts that this process sees, in the order in which they were made (proc(5), mountinfo). */
+export function mountTable(): readonly MountRow[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [before = '', after = ''] = line.split(' - ');
+      return { target: unescaped(before.split(' ')[4] ?? ''), type: after.split(' ')[0] ?? '' };
+    });
+}
+
+/** Where something is mounted below `folder`, innermost first: in the order in which it can be taken away. */
+export function mountsBelow(folder: string): readonly string[] {
+  return mountTable()
+    .map(({ target }) => target)
+    .filter((target) => target.startsWith(`${folder}/`))
+    .reverse();
+}
+
+/** Blanks, tabs, line ends and backslashes of paths are written as three octal digits. */
+function unescaped(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+}
