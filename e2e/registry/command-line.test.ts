@@ -214,6 +214,25 @@ test('a push that is denied says which name would be taken', async () => {
   assert.match(nobody.stderr, /pull access denied for .*\/secret\/app, repository does not exist or may require/);
 });
 
+test('a registry’s identity token is kept in the place of the password, for both clients', async () => {
+  tokens.tokenServer!.allow = (account) => (account === '' ? [] : ['pull', 'push']);
+  const name = `${tokens.host}/alice/token:1`;
+  await image(name);
+  for (const [login, use] of [
+    [strata, docker],
+    [docker, strata],
+  ] as const) {
+    await strata(['logout', tokens.host]);
+    assert.match((await use(['push', name], fails)).stderr, /denied|unauthorized|authentication required/);
+    await login(['login', '-u', 'alice', '--password-stdin', tokens.host], { input: 's3cret' });
+    const kept = configFile().auths[tokens.host];
+    assert.ok(kept.identitytoken, JSON.stringify(kept));
+    assert.equal(Buffer.from(kept.auth, 'base64').toString(), 'alice:');
+    await use(['push', name]);
+    await use(['pull', name]);
+  }
+});
+
 test('a remote image is inspected without pulling it, and lists of images are made', async () => {
   const name = `${open.host}/lists`;
   await image(`${name}/amd:1`);
@@ -230,6 +249,11 @@ test('a remote image is inspected without pulling it, and lists of images are ma
   assert.equal(shown.stdout, `${one.Digest}\n`);
 
   const list = `${name}/app:1`;
+  await strata(['manifest', 'create', list, `${name}/amd:1`]);
+  const twice = await strata(['manifest', 'create', list, `${name}/arm:1`], fails);
+  assert.match(twice.stderr, /refusing to amend an existing manifest list with no --amend flag/);
+  await strata(['manifest', 'rm', list]);
+  assert.match((await strata(['manifest', 'rm', list], fails)).stderr, /No such manifest: /);
   const created = await strata(['manifest', 'create', list, `${name}/amd:1`, `${name}/arm:1`]);
   assert.equal(created.stdout, `Created manifest list ${list}\n`);
   await strata(['manifest', 'annotate', list, `${name}/arm:1`, '--arch', 'arm64', '--variant', 'v8']);

@@ -8,7 +8,7 @@ import { startEngine } from '../harness/engine.ts';
 import { startRegistry } from './fixtures/docker-registry.ts';
 import { startTunnel } from './fixtures/tunnel.ts';
 
-test('HTTP_PROXY and NO_PROXY of the daemon count for registries, ADD and import', async () => {
+test('HTTP_PROXY and NO_PROXY of the daemon count for registries and ADD; its mirrors for Docker Hub', async () => {
   const [registry, tunnel] = await Promise.all([startRegistry(), startTunnel()]);
   const files = createServer((_request, response) => response.end('fetched'));
   await new Promise<void>((resolve) => files.listen(0, '127.0.0.1', resolve));
@@ -18,7 +18,10 @@ test('HTTP_PROXY and NO_PROXY of the daemon count for registries, ADD and import
   const [outside, direct] = [`registry.example:${port}`, `direct.example:${port}`];
   const engine = await startEngine({
     bases: ['busybox'],
-    daemonArgs: ['--insecure-registry', outside, '--insecure-registry', direct],
+    daemonArgs: [
+      ...['--insecure-registry', outside, '--insecure-registry', direct],
+      ...['--registry-mirror', 'http://127.0.0.1:1', '--registry-mirror', registry.url],
+    ],
     env: { HTTP_PROXY: tunnel.url, https_proxy: tunnel.url, NO_PROXY: 'direct.example' },
   });
   try {
@@ -32,6 +35,11 @@ test('HTTP_PROXY and NO_PROXY of the daemon count for registries, ADD and import
     const { stderr } = await engine.strata(['pull', `${direct}/a/b:1`], { accept: [1] });
     assert.match(stderr, /lookup direct\.example.*no such host/);
     assert.equal(tunnel.connects.length, 0, tunnel.connects.join(' '));
+
+    await engine.strata(['tag', 'busybox', `${registry.host}/library/mirrored:1`]);
+    await engine.strata(['push', '-q', `${registry.host}/library/mirrored:1`]);
+    const mirrored = await engine.docker(['pull', 'mirrored:1']);
+    assert.match(mirrored.stdout, /Status: Downloaded newer image for mirrored:1\ndocker.io\/library\/mirrored:1\n$/);
 
     const url = `http://files.example:${filesPort}/f`;
     const context = makeContext(engine.work, { Dockerfile: `FROM busybox\nADD ${url} /f\nRUN cat /f > /g\n` });
