@@ -94,10 +94,14 @@ async function strata(base: string): Promise<BenchEngine> {
   const env = { STRATA_HOST: `unix://${socket}` };
   mkdirSync(`${disk}/strata-run`, { mode: 0o700 });
   const log = openSync(`${disk}/strata.log`, 'a');
+  // What it packs for other readers of its store while it is idle would slow the others' turns.
+  writeFileSync(`${disk}/strata.json`, JSON.stringify({ layout: { idleSeconds: 86_400 } }));
   const daemon = spawn(
     program,
     [
       'daemon',
+      '--config',
+      `${disk}/strata.json`,
       '--data-root',
       `${disk}/strata`,
       '--state-root',
