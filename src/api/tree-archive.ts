@@ -2,7 +2,7 @@ import { type BigIntStats, closeSync, constants } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, readlink } from 'node:fs/promises';
 import { StrataError } from '../errors/index.ts';
 import { type NewTarEntry, type NewTarHeader, writeTar } from '../layer/index.ts';
-import { fdPath, getOpenXattr, openInRoot, statInRoot } from '../sys/index.ts';
+import { fdPath, getOpenXattr, majorMinor, openInRoot, statInRoot } from '../sys/index.ts';
 
 export interface TreeOptions {
   /** Path in the archive of what is at `path`: `etc`, `.` or `/`; empty for what is in the folder without itself. */
@@ -107,7 +107,7 @@ async function* entry(
         : undefined;
   // A socket means nothing without its listener.
   if (type === undefined) return;
-  yield { header: { ...headerOf(stats, type, name), ...deviceNumbers(stats.rdev) } };
+  yield { header: { ...headerOf(stats, type, name), ...majorMinor(stats.rdev) } };
 }
 
 async function* file(at: string, name: string, walk: Walk): AsyncGenerator<NewTarEntry> {
@@ -153,13 +153,6 @@ function headerOf(stats: BigIntStats, type: NewTarHeader['type'], path: string):
     gid: Number(stats.gid),
     mtimeSeconds: Number(stats.mtimeNs / second),
     mtimeNanoseconds: Number(stats.mtimeNs % second),
-  };
-}
-
-function deviceNumbers(device: bigint): { major: number; minor: number } {
-  return {
-    major: Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n)),
-    minor: Number((device & 0xffn) | ((device >> 12n) & 0xffffff00n)),
   };
 }
 

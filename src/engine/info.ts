@@ -16,14 +16,16 @@ export async function systemInfo(parts: {
 }): Promise<Readonly<Record<string, unknown>>> {
   const facts = parts.runtime();
   const all = parts.containers.list();
-  const count = (status: string) => all.filter(({ state }) => state.status === status).length;
+  const count = (...statuses: string[]) => all.filter(({ state }) => statuses.includes(state.status)).length;
+  // Between two runs of a restart policy it counts as running, as in Docker.
+  const [running, paused] = [count('running', 'restarting'), count('paused')];
   const os = osRelease();
   return {
     ID: parts.id,
     Containers: all.length,
-    ContainersRunning: count('running'),
-    ContainersPaused: count('paused'),
-    ContainersStopped: all.length - count('running') - count('paused'),
+    ContainersRunning: running,
+    ContainersPaused: paused,
+    ContainersStopped: all.length - running - paused,
     Images: (await parts.images.list()).length,
     Driver: 'overlay2',
     DriverStatus: [
