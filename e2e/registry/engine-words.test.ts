@@ -131,6 +131,34 @@ test('an archive names the sources of its layers, and its lists end with their l
   assert.equal(rest, '');
 });
 
+test('a commit of a running container has what it changed, and nothing that the engine put there', async () => {
+  await engine.docker([
+    'run',
+    '-d',
+    '--name',
+    'busy',
+    'busybox',
+    'sh',
+    '-c',
+    'mkdir /d; echo x > /d/x; rm /bin/[; sleep 100',
+  ]);
+  await engine.docker(['run', '-d', '--name', 'idle', 'busybox', 'sleep', '100']);
+  for (let tries = 0; !(await engine.docker(['diff', 'busy'])).stdout.includes('D /bin/['); tries++)
+    assert.ok(tries < 100);
+  await engine.docker(['commit', 'busy', 'busy:1']);
+  await engine.docker(['commit', 'idle', 'idle:1']);
+  const layersOf = async (name: string) =>
+    JSON.parse((await engine.docker(['image', 'inspect', '-f', '{{json .RootFS.Layers}}', name])).stdout) as string[];
+  const base = await layersOf('busybox');
+  assert.deepEqual(await layersOf('idle:1'), base);
+  const [top = ''] = (await layersOf('busy:1')).slice(base.length);
+  const archive = join(engine.work, 'busy.tar');
+  await engine.docker(['save', '-o', archive, 'busy:1']);
+  const script = `tar -xOf ${archive} blobs/sha256/${top.slice(7)} | tar -t`;
+  assert.deepEqual((await execute('sh', ['-c', script])).stdout.split('\n'), ['bin/', 'bin/.wh.[', 'd/', 'd/x', '']);
+  await engine.docker(['rm', '-f', 'busy', 'idle']);
+});
+
 test('an image tells which Docker made it', async () => {
   const config = {
     architecture: 'amd64',

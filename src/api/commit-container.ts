@@ -3,6 +3,7 @@ import { StrataError } from '../errors/index.ts';
 import type { Image } from '../image/index.ts';
 import { hostPlatform, type ImageConfig, type Reference, type RuntimeConfig } from '../oci/index.ts';
 import type { SnapshotName } from '../snapshot/index.ts';
+import { keepChanges } from './keep-changes.ts';
 import type { ApiBackend } from './types.ts';
 
 type Backend = Pick<ApiBackend, 'containers' | 'images' | 'snapshots' | 'layers'>;
@@ -57,7 +58,7 @@ function platformOf(base: Image | undefined): Pick<ImageConfig, 'architecture' |
 
 /** A copy of the writable layer as a snapshot; null where nothing was changed. */
 async function copyChanges(
-  { snapshots, layers }: Backend,
+  { snapshots, layers, containers }: Backend,
   container: Container,
   signal: AbortSignal,
 ): Promise<{ readonly name: SnapshotName; readonly diffID: ImageConfig['rootfs']['diff_ids'][number] } | null> {
@@ -73,12 +74,24 @@ async function copyChanges(
       await snapshots.discard(copy.key);
       return null;
     }
-    const { name } = await snapshots.commit(copy, { measure });
-    return { name, diffID: measure.diffID };
+    if (!isLive(container)) {
+      const { name } = await snapshots.commit(copy, { measure });
+      return { name, diffID: measure.diffID };
+    }
+    if (!keepChanges(copy.diffDir, await containers.changes(container.id))) {
+      await snapshots.discard(copy.key);
+      return null;
+    }
+    const { name } = await snapshots.commit(copy);
+    return { name, diffID: (await snapshots.measure(name)).measure!.diffID };
   } catch (error) {
     await snapshots.discard(copy.key).catch(() => {});
     throw error;
   }
+}
+
+function isLive({ state }: Container): boolean {
+  return state.status === 'running' || state.status === 'paused';
 }
 
 async function whilePaused<T>(
