@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   truncateSync,
@@ -98,6 +99,24 @@ test('a reader that has left before it began to read gets an error, and nobody e
     for await (const _ of stream);
   }, /abort/i);
   await assert.rejects(store.fetch(target, { signal: reader.signal }), /abort/i);
+});
+
+test('a stream that nobody comes to read holds no descriptor', async () => {
+  const blob = await store.put(hello, type);
+  const held = () =>
+    readdirSync('/proc/self/fd').filter((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).startsWith(root);
+      } catch {
+        return false;
+      }
+    }).length;
+  const streams = await Promise.all(Array.from({ length: 5 }, () => store.fetch(blob)));
+  // As long as it takes to open a file.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(held(), 0);
+  for await (const _ of streams[0]!);
+  assert.equal(held(), 0);
 });
 
 test('content may be asked for by its sha512 digest', async () => {

@@ -7,7 +7,7 @@ import { algorithm, type Digest, encoded, isDigest, sha256 } from '../oci/index.
 import { fsyncDir } from '../sys/index.ts';
 import { ingestFile, openIngest, sweepIngests } from './ingest.ts';
 import { openLayout } from './layout.ts';
-import type { BlobInfo, ByteStream, ContentStore } from './types.ts';
+import type { BlobInfo, ContentStore } from './types.ts';
 import { verified } from './verify.ts';
 
 export interface ContentOptions {
@@ -96,14 +96,7 @@ export async function createContentStore(options: ContentOptions): Promise<Conte
       const { size } = await required(target.digest);
       if (size !== target.size) throw damaged(target.digest);
       signal?.throwIfAborted();
-      const file = createReadStream(pathOf(target.digest), {
-        highWaterMark: 1 << 20,
-        start: offset,
-        ...(signal && { signal }),
-      });
-      // Whoever reads it gets the error; before that nobody listens, and an error that nobody hears ends the process.
-      file.on('error', () => {});
-      const stream = file as unknown as ByteStream;
+      const stream = bytesOf(pathOf(target.digest), offset, signal);
       return offset === 0 ? verified(stream, target) : stream;
     },
     async ingest(ref, { resume = false } = {}) {
@@ -150,6 +143,11 @@ export async function createContentStore(options: ContentOptions): Promise<Conte
     writeIndex: layout.writeIndex,
   };
   return store;
+}
+
+/** The file is opened when the first byte is asked for: a stream that nobody comes to read holds no descriptor. */
+async function* bytesOf(file: string, start: number, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(file, { highWaterMark: 1 << 20, start, ...(signal && { signal }) }) as AsyncIterable<Buffer>;
 }
 
 function damaged(digest: Digest): StrataError {
