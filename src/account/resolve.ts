@@ -6,6 +6,8 @@ import type { ResolvedUser } from './types.ts';
 const limit = 8 * 1024 * 1024;
 /** The kernel's largest id; anything above would wrap around, to root in the worst case. */
 const largestID = 2 ** 32 - 2;
+/** The largest id that a user may be given by, in the reference's signed integers; files may hold larger ones. */
+const largestGiven = 2 ** 31 - 1;
 
 interface PasswdEntry {
   readonly name: string;
@@ -30,10 +32,17 @@ function lines(root: string, path: string): string[] {
   }
 }
 
-function id(text: string | undefined): number | undefined {
+function id(text: string | undefined, largest = largestID): number | undefined {
   if (text === undefined || !/^\d{1,10}$/.test(text)) return undefined;
   const value = Number(text);
-  return value <= largestID ? value : undefined;
+  return value <= largest ? value : undefined;
+}
+
+function unknown(text: string, what: 'user' | 'group', file: string): StrataError {
+  const message = /^-?\d+$/.test(text)
+    ? `uids and gids must be in range 0-${largestGiven}`
+    : `unable to find ${what} ${text}: no matching entries in ${file} file`;
+  return new StrataError('invalid_argument', message, { code: `unknown_${what}` });
 }
 
 function passwd(root: string): PasswdEntry[] {
@@ -61,14 +70,8 @@ export function resolveUser(root: string, spec: string, additional: readonly str
   const known = passwd(root);
   const wanted = userPart === '' ? '0' : userPart;
   const entry = known.find(({ name }) => name === wanted) ?? known.find(({ uid }) => uid === id(wanted));
-  const uid = entry?.uid ?? id(wanted);
-  if (uid === undefined) {
-    throw new StrataError(
-      'invalid_argument',
-      `unable to find user ${userPart}: ${/^\d+$/.test(userPart) ? 'uids and gids must be in range 0-4294967294' : 'no matching entries in passwd file'}`,
-      { code: 'unknown_user' },
-    );
-  }
+  const uid = entry?.uid ?? id(wanted, largestGiven);
+  if (uid === undefined) throw unknown(userPart, 'user', 'passwd');
   const all = groups(root);
   const gid = groupPart === undefined || groupPart === '' ? (entry?.gid ?? 0) : groupID(all, groupPart);
   const own =
@@ -88,9 +91,7 @@ export function resolveUser(root: string, spec: string, additional: readonly str
 function groupID(all: readonly GroupEntry[], name: string): number {
   const gid = all.find((group) => group.name === name)?.gid ?? id(name);
   if (gid !== undefined) return gid;
-  throw new StrataError('invalid_argument', `unable to find group ${name}: no matching entries in group file`, {
-    code: 'unknown_group',
-  });
+  throw unknown(name, 'group', 'group');
 }
 
 function split(spec: string): readonly string[] {
@@ -105,12 +106,12 @@ function split(spec: string): readonly string[] {
 export function resolveOwner(root: string, spec: string): { readonly uid: number; readonly gid: number } {
   const [userPart = '', groupPart] = split(spec);
   const uid =
-    id(userPart) ??
+    id(userPart, largestGiven) ??
     lookUp(userPart, lines(root, '/etc/passwd'), passwd(root).find(({ name }) => name === userPart)?.uid, 'user');
   const gid =
     groupPart === undefined
       ? uid
-      : (id(groupPart) ??
+      : (id(groupPart, largestGiven) ??
         lookUp(
           groupPart,
           lines(root, '/etc/group'),

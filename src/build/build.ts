@@ -244,7 +244,8 @@ class Build {
     const text = this.#given['SOURCE_DATE_EPOCH'];
     if (text === undefined || text === '') return undefined;
     if (!/^[0-9]{1,12}$/.test(text)) {
-      throw new StrataError('invalid_argument', `invalid SOURCE_DATE_EPOCH: ${text}`);
+      const why = `strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`;
+      throw new StrataError('invalid_argument', `invalid SOURCE_DATE_EPOCH: ${text}: ${why}`);
     }
     return Number(text);
   }

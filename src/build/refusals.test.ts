@@ -55,3 +55,16 @@ test('a heredoc without an end is shown to the end of the file', async () => {
   const { location } = (await refusal('FROM busybox\nCOPY <<A /d\nx\ny\n')).error;
   assert.deepEqual([location?.line, location?.endLine], [2, 4]);
 });
+
+test('a number that is no id is refused as one, and owns nothing', async () => {
+  for (const user of ['3000000000', '99999999999', '-5', '0:-1']) {
+    const { error } = await refusal(`FROM busybox\nUSER ${user}\nRUN id\n`);
+    assert.match(error.message, /: uids and gids must be in range 0-2147483647$/, user);
+  }
+});
+
+test('a build argument TARGETPLATFORM is not the platform of the build', async () => {
+  const dir = host.context({ Dockerfile: 'FROM busybox\nARG TARGETPLATFORM\nENV A=$TARGETPLATFORM\n' });
+  const { events } = await host.build(dir, { buildArgs: { TARGETPLATFORM: 'linux/s390x' } });
+  assert.deepEqual(rules(events), []);
+});

@@ -19,7 +19,7 @@ export async function resolveOwner(shop: Workshop, spec: string, target: TargetL
     return (text ?? '').split('\n').map((line) => line.trim().split(':'));
   };
   let owner: Owner = { uid: 0, gid: 0 };
-  const uid = numberOf(user);
+  const uid = givenNumber(user);
   if (uid !== undefined) owner = { uid, gid: uid };
   else if (user !== '') {
     const row = (await rows('/etc/passwd', 'user')).find(([name]) => name === user);
@@ -28,7 +28,7 @@ export async function resolveOwner(shop: Workshop, spec: string, target: TargetL
   if (group === undefined) return owner;
   if (group === '') return { uid: owner.uid, gid: 0 };
   const gid =
-    numberOf(group) ?? numberOf((await rows('/etc/group', 'group')).find(([name]) => name === group)?.[2] ?? '');
+    givenNumber(group) ?? numberOf((await rows('/etc/group', 'group')).find(([name]) => name === group)?.[2] ?? '');
   return { uid: owner.uid, gid: gid ?? owner.gid };
 }
 
@@ -42,6 +42,12 @@ function noNames(what: 'user' | 'group'): StrataError {
     code: `unknown_${what}`,
     hint: 'an empty root has no /etc/passwd: give the owner as numbers',
   });
+}
+
+/** The reference takes what is no signed 32-bit number for a name. */
+function givenNumber(text: string): number | undefined {
+  const id = numberOf(text);
+  return id !== undefined && id <= 0x7fff_ffff ? id : undefined;
 }
 
 /** Ids are unsigned 32-bit numbers; anything else must not become one by overflow. */

@@ -157,7 +157,7 @@ function checkStages(
     if (!wanted.has(stage.index)) continue;
     const base = bases[stage.index]!;
     const parent = findBaseStage(dockerfile, base.base, stage.index);
-    const state = parent ? derivedState(states[parent.index]!) : imageState(stage, base, globals, options, report);
+    const state = parent ? derivedState(states[parent.index]!) : imageState(stage, base, options, report);
     states[stage.index] = state;
     located(dockerfile, stage, () => checkTriggers(state, stage.from.location, context));
     for (const instruction of stage.instructions) {
@@ -166,16 +166,12 @@ function checkStages(
   }
 }
 
-function imageState(
-  stage: Stage,
-  base: FromResult,
-  globals: ReadonlyMap<string, string>,
-  options: CheckOptions,
-  report: Report,
-): StageState {
+function imageState(stage: Stage, base: FromResult, options: CheckOptions, report: Report): StageState {
   if (base.base === 'scratch') return initialState({});
   const config = options.imageConfig?.(base.base, base.platform) ?? {};
-  const expected = base.platform ?? globals.get('TARGETPLATFORM')!;
+  // Not TARGETPLATFORM, which a build argument may have changed.
+  const { os, architecture, variant } = scopeOptionsOf(options).targetPlatform;
+  const expected = base.platform ?? [os, architecture, variant].filter(Boolean).join('/');
   if (config.os && config.architecture) {
     const actual = `${config.os}/${config.architecture}`;
     if (actual !== expected.split('/').slice(0, 2).join('/')) {
