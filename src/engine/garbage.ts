@@ -2,6 +2,7 @@ import type { Builder } from '../build/index.ts';
 import { messageOf } from '../errors/index.ts';
 import type { Images } from '../image/index.ts';
 import { formatBytes as size } from '../progress/index.ts';
+import { longestTimer } from './longest-timer.ts';
 import type { Engine, EngineConfig } from './types.ts';
 
 type PruneOptions = Parameters<Builder['cache']['prune']>[0];
@@ -112,9 +113,6 @@ export function createGarbageCollection(parts: {
 
 /** Builds often come one after another. */
 const afterBuild = 1000;
-
-/** A timer of more milliseconds than this fires at once. */
-const longestTimer = 2 ** 31 - 1;
 
 function age(seconds: number): string {
   const [count, unit] =

@@ -16,7 +16,7 @@ function fixture(sizes: readonly number[], options: { layout?: object; minFreeBy
     gc: { ...base.gc, minFreeBytes: options.minFreeBytes ?? 0 },
     layout: { ...base.layout, idleSeconds: 0.05, ...options.layout },
   };
-  const seen = { packed: [] as number[], given: 0, busy: false };
+  const seen = { packed: [] as number[], asked: 0, answered: 0, begun: 0, given: 0, busy: false };
   const left = new Set(sizes);
   const packing = createLayoutPacking({
     config,
@@ -24,9 +24,11 @@ function fixture(sizes: readonly number[], options: { layout?: object; minFreeBy
     log: assert.fail,
     images: {
       async completeLayout({ mayPack, signal }: Completing) {
+        seen.asked++;
         for (const size of left) {
           if (!(await mayPack(size))) continue;
           if (options.slow && !signal?.aborted) {
+            seen.begun++;
             await new Promise((resolve) => signal?.addEventListener('abort', resolve, { once: true }));
             seen.given++;
             signal?.throwIfAborted();
@@ -34,47 +36,81 @@ function fixture(sizes: readonly number[], options: { layout?: object; minFreeBy
           left.delete(size);
           seen.packed.push(size);
         }
+        // What follows from the answer is set off in the turn after it.
+        setImmediate(() => seen.answered++);
       },
     },
   });
   return { packing, seen };
 }
 
-test('little is packed soon, more when nothing was built for a while, and nothing while something is', async () => {
+/** What a timer has set off is done in turns of the loop, and asks the disk. */
+async function until(holds: () => boolean): Promise<void> {
+  for (const giveUp = performance.now() + 5000; !holds(); await new Promise(setImmediate))
+    assert.ok(performance.now() < giveUp, 'it never came');
+}
+
+test('little is packed soon, more when nothing was built for a while, and nothing while something is', async ({
+  mock: { timers },
+}) => {
+  timers.enable({ apis: ['setTimeout'] });
   const { packing, seen } = fixture([1000, 1e9]);
   seen.busy = true;
   packing.soon();
-  await sleep(260);
-  assert.deepEqual(seen.packed, []);
+  timers.tick(1000);
+  assert.equal(seen.asked, 0);
   seen.busy = false;
   packing.soon();
-  await sleep(230);
+  timers.tick(200);
+  await until(() => seen.answered === 1);
   assert.deepEqual(seen.packed, [1000]);
-  await sleep(100);
+  timers.tick(49);
+  assert.equal(seen.asked, 1);
+  timers.tick(1);
+  await until(() => seen.answered === 2);
   assert.deepEqual(seen.packed, [1000, 1e9]);
   await packing.stop();
 });
 
-test('a build that begins ends the packing, which is done later', async () => {
+test('a build that begins ends the packing, which is done later', async ({ mock: { timers } }) => {
+  timers.enable({ apis: ['setTimeout'] });
   const { packing, seen } = fixture([1e9], { slow: true });
   packing.soon();
-  await sleep(330);
+  timers.tick(200);
+  await until(() => seen.answered === 1);
+  timers.tick(50);
+  await until(() => seen.begun === 1);
   packing.giveWay();
-  await sleep(10);
-  assert.equal(seen.given, 1);
+  await until(() => seen.given === 1);
   packing.soon();
-  await sleep(330);
+  timers.tick(200);
+  await until(() => seen.answered === 2);
+  timers.tick(50);
+  await until(() => seen.begun === 2);
   await packing.stop();
   assert.equal(seen.given, 2, 'it was tried again');
 });
 
-test('large layers are left alone on a full disk, and all where the settings say so', async () => {
+test('large layers are left alone on a full disk, and all where the settings say so', async ({ mock: { timers } }) => {
+  timers.enable({ apis: ['setTimeout'] });
   const full = fixture([1000, 1e9], { minFreeBytes: 1e18 });
   const off = fixture([1000, 1e9], { layout: { pack: false } });
   full.packing.soon();
   off.packing.soon();
-  await sleep(360);
-  await Promise.all([full.packing.stop(), off.packing.stop()]);
+  timers.tick(200);
+  await until(() => full.seen.answered === 1);
+  timers.tick(50);
+  await until(() => full.seen.answered === 2);
   assert.deepEqual(full.seen.packed, [1000]);
-  assert.deepEqual(off.seen.packed, []);
+  assert.equal(off.seen.asked, 0);
+  await Promise.all([full.packing.stop(), off.packing.stop()]);
+});
+
+test('an idle time of months is months, not the shortest time that a timer has', async () => {
+  const { packing, seen } = fixture([1e9], { layout: { idleSeconds: 90 * 86_400 } });
+  packing.soon();
+  await until(() => seen.answered === 1);
+  await sleep(30);
+  assert.equal(seen.asked, 1);
+  await packing.stop();
 });

@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { messageOf } from '../errors/index.ts';
 import type { Images } from '../image/index.ts';
+import { longestTimer } from './longest-timer.ts';
 import type { EngineConfig } from './types.ts';
 
 /** Brings images that were made here into the OCI layout, without keeping anybody waiting. */
@@ -36,10 +37,13 @@ export function createLayoutPacking(parts: {
   function wait(milliseconds: number, most: number): void {
     clearTimeout(timer);
     if (isOver || !config.layout.pack) return;
-    timer = setTimeout(() => {
-      // A build that is under way calls for it again when it ends.
-      if (!isBusy()) void pack(most);
-    }, milliseconds);
+    timer = setTimeout(
+      () => {
+        // A build that is under way calls for it again when it ends.
+        if (!isBusy()) void pack(most);
+      },
+      Math.min(milliseconds, longestTimer),
+    );
     timer.unref();
   }
 
