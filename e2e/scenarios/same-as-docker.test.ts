@@ -344,6 +344,23 @@ agree(
   run --rm -p 1.2.3.4.5:80:80 busybox true
   run --rm -p 8000-8002:80-81 busybox true
   run --rm -p 80/nosuch busybox true
+  run --rm --network container:web -p 80:80 busybox true
+  run --rm --network container:web -P busybox true
+  run --rm --network container:web --expose 80 busybox true
+  run --rm --network container:web -h x busybox true
+  run --rm --network container:web --dns 1.1.1.1 busybox true
+  run --rm --network container:web --add-host a:1.1.1.1 busybox true
+  run --rm --network container:web --link done busybox true
+  run --rm --network container:web --ip 1.2.3.4 busybox true
+  run --rm --network container:done busybox true
+  run --rm --network container:nosuch busybox true
+  run --rm --network container: busybox true
+  run --rm --network host --link web busybox true
+  run --rm --network host --ip 1.2.3.4 busybox true
+  run --rm --uts host -h x busybox true
+  run --rm --network lan --ip nosuch busybox true
+  run --rm --network lan --ip 203.0.113.7 busybox true
+  run --rm --network bridge --ip6 fd00::5 busybox true
   run --rm --expose x busybox true
   run --rm -e =x busybox true
   run --rm -l =x busybox true
@@ -420,6 +437,8 @@ agree(
   exec done true
   network create bridge
   network create --subnet nosuch x
+  network create --subnet 10.9.8.7/24 x
+  network create --subnet 10.9.8.0/24 --subnet 10.9.9.0/24 x
   network create --gateway 10.9.8.1 x
   network create --subnet 10.9.8.0/24 --gateway 10.9.9.1 x
   network create -d nosuch x
@@ -541,7 +560,14 @@ agree(
   ps --filter network=lan
   ps --filter publish=80
   ps --filter publish=47381
+  ps --filter publish=47380-47389
+  ps --filter publish=47382
+  ps --filter publish=47382/udp
+  ps --filter publish=5-3
+  ps --filter publish=nosuch
   ps --filter expose=99/tcp
+  ps --filter expose=52-53/udp
+  network ls --filter type=nosuch
   ps --filter health=starting
   ps --filter health=none
   ps -a --filter before=done

@@ -131,15 +131,38 @@ function hasVolume(container: Container, filters: Filters): boolean {
   return filters.values('volume').some((want) => known.includes(want));
 }
 
+/** By ports inside (`expose`) or on the host (`publish`); where both are asked for, either will do, as in Docker. */
 function hasPort(container: Container, filters: Filters): boolean {
-  const inside = Object.keys(container.ports);
-  const withProtocol = (port: string) => (port.includes('/') ? port : `${port}/tcp`);
-  const exposed =
-    !filters.has('expose') || filters.values('expose').some((port) => inside.includes(withProtocol(port)));
-  const published =
-    !filters.has('publish') ||
-    filters
-      .values('publish')
-      .some((port) => inside.some((one) => one === withProtocol(port) && (container.ports[one]?.length ?? 0) > 0));
-  return exposed && published;
+  if (!filters.has('expose') && !filters.has('publish')) return true;
+  const exposed = filters.values('expose').map((text) => portRange('expose', text));
+  const published = filters.values('publish').map((text) => portRange('publish', text));
+  return Object.entries(container.ports).some(([key, bindings]) => {
+    const [port = '', protocol = 'tcp'] = key.split('/');
+    const within = (ranges: readonly PortRange[], number: string) =>
+      ranges.some((one) => one.protocol === protocol && Number(number) >= one.first && Number(number) <= one.last);
+    return within(exposed, port) || (bindings ?? []).some(({ HostPort }) => within(published, HostPort));
+  });
+}
+
+interface PortRange {
+  readonly first: number;
+  readonly last: number;
+  readonly protocol: string;
+}
+
+/** `80`, `80/udp` or `80-90/tcp`; `invalid_argument` in Docker's words for anything else. */
+function portRange(filter: string, text: string): PortRange {
+  const refuse = (why: string) =>
+    new StrataError('invalid_argument', `error while looking up for ${filter} ${text}: ${why}`, {
+      code: 'invalid_filter',
+    });
+  const [range = '', protocol = 'tcp'] = text.split('/');
+  const [first, last] = range.split('-').map((number) => {
+    if (!/^\d+$/.test(number)) throw refuse(`strconv.ParseUint: parsing ${JSON.stringify(number)}: invalid syntax`);
+    if (Number(number) > 65535)
+      throw refuse(`strconv.ParseUint: parsing ${JSON.stringify(number)}: value out of range`);
+    return Number(number);
+  });
+  if (last !== undefined && last < first!) throw refuse(`Invalid range specified for the Port: ${range}`);
+  return { first: first!, last: last ?? first!, protocol: protocol.toLowerCase() };
 }

@@ -73,13 +73,16 @@ function hosts(record: ContainerRecord, links: readonly string[]): string {
 async function resolvConf(record: ContainerRecord, networks: Networks): Promise<string> {
   const { host, networks: endpoints } = record;
   const found = await networks.resolvers();
-  // On a user's network the bridge's own server answers with the names of its containers.
+  // On a user's network the bridge's own server answers with the names of its containers, and asks those of `--dns`.
   const own = Object.entries(endpoints)
     .filter(([name]) => !['bridge', 'host', 'none'].includes(name))
     .flatMap(([name]) => networks.get(name).subnets.flatMap(({ gateway }) => (gateway ? [gateway] : [])));
-  const nameservers = host.Dns?.length ? host.Dns : own.length > 0 ? own : found.nameservers;
+  const nameservers = own.length > 0 ? own : host.Dns?.length ? host.Dns : found.nameservers;
   const search = host.DnsSearch?.length ? host.DnsSearch.filter((domain) => domain !== '.') : found.search;
-  const options = host.DnsOptions?.length ? host.DnsOptions : found.options;
+  const asked = host.DnsOptions?.length ? host.DnsOptions : found.options;
+  // A container's name is asked for as it is before it is looked for in a domain.
+  const hasDots = asked.some((option) => option.startsWith('ndots:'));
+  const options = own.length > 0 && !hasDots ? [...asked, 'ndots:0'] : asked;
   const lines = [
     ...nameservers.map((server) => `nameserver ${server}`),
     ...(search.length > 0 ? [`search ${search.join(' ')}`] : []),

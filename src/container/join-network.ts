@@ -188,6 +188,7 @@ async function connect(record: ContainerRecord, networks: Networks): ReturnType<
       containerName: record.name,
       networks: Object.entries(record.networks).map(([name, settings]) => memberOf(record, name, settings)),
       ports: portsToPublish(record.config, record.host),
+      dns: record.host.Dns ?? [],
       reusable: !canChangeNetwork(record.host),
     });
   } catch (error) {

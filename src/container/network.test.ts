@@ -382,3 +382,63 @@ test('a network that is not there is missed at the start, and may come until the
   await host.containers.remove(id, { force: true });
   await networks.remove('tomorrow');
 });
+
+test('on a user’s network names of containers are known with name servers of one’s own, too, which answer the rest', async () => {
+  const { networks } = host.parts;
+  const octet = 1 + Math.floor(Math.random() * 250);
+  const network = await networks.create({ name: 'asked', subnets: [{ subnet: `10.224.${octet}.0/24` }] });
+  const id = await serve('named', { NetworkMode: 'asked' }, {}, 'neighbour');
+  const server = createSocket('udp4');
+  server.on('message', (query, from) => {
+    const answer = Buffer.concat([
+      query.subarray(0, 2),
+      Buffer.from('8583', 'hex'),
+      query.subarray(4, 6),
+      Buffer.alloc(6),
+    ]);
+    const question = query.subarray(12, query.indexOf(0, 12) + 5);
+    asked.push(question.toString('latin1'));
+    server.send(Buffer.concat([answer, question]), from.port, from.address);
+  });
+  const asked: string[] = [];
+  const own = `127.0.0.${octet + 2}`;
+  server.bind(53, own);
+  await once(server, 'listening');
+  const shared = { NetworkMode: 'asked', Dns: [own] };
+  assert.equal(await inside('nc -w 2 neighbour 80 < /dev/null', shared), 'named\n');
+  await inside('nslookup far.example; grep ndots /etc/resolv.conf', shared);
+  server.close();
+  assert.ok(
+    asked.some((question) => question.includes('example')),
+    'the server was not asked',
+  );
+  await host.containers.remove(id, { force: true });
+  await networks.remove(network.id);
+});
+
+test('subnets and addresses of a network that cannot be are refused', async () => {
+  const { networks } = host.parts;
+  const refused = async (subnet: string, message: RegExp | string) =>
+    await assert.rejects(networks.create({ name: 'x', subnets: [{ subnet }] }), { message });
+  await refused('banana', 'invalid network config:\ninvalid subnet banana: invalid CIDR block notation');
+  await refused('10.222.1.0', /invalid CIDR block notation$/);
+  await refused('10.222.1.0/33', /invalid CIDR block notation$/);
+  await refused('10.222.1.5/24', 'invalid network config:\ninvalid subnet 10.222.1.5/24: it should be 10.222.1.0/24');
+  await refused('fd00::/64', /containers have IPv4 addresses alone$/);
+  await assert.rejects(
+    networks.create({ name: 'x', subnets: [{ subnet: '10.222.1.0/24' }, { subnet: '10.222.2.0/24' }] }),
+    { message: "bridge driver doesn't support multiple subnets" },
+  );
+  await networks.create({ name: 'edges', subnets: [{ subnet: '10.222.1.0/24' }] });
+  for (const ip of ['10.222.1.0', '10.222.1.1', '10.222.1.255']) {
+    const { container } = await host.containers.create({
+      config: { Cmd: ['true'] },
+      host: { NetworkMode: 'edges' },
+      endpoints: { edges: { IPAMConfig: { IPv4Address: ip } } },
+      image: { id: `sha256:${'1'.repeat(64)}` as never, snapshot: host.parts.image, config: {} },
+    });
+    await assert.rejects(host.containers.start(container.id), { message: /networking: Address already in use$/ });
+    await host.containers.remove(container.id);
+  }
+  await networks.remove('edges');
+});

@@ -1,6 +1,6 @@
 import type { Database } from '../db/index.ts';
 import { StrataError } from '../errors/index.ts';
-import { formatAddress, hostAddresses, isInSubnet, parseAddress, parseSubnet } from './subnet.ts';
+import { formatAddress, hostAddresses, isInSubnet, isReserved, parseAddress, parseSubnet } from './subnet.ts';
 import type { Network } from './types.ts';
 
 /**
@@ -28,7 +28,8 @@ function checkedAddress(db: Database, network: Network, wanted: string): string 
       { code: 'invalid_address' },
     );
   const isTaken = db.get('SELECT 1 FROM addresses WHERE network = ? AND ip = ?', network.id, wanted) !== undefined;
-  if (isTaken || wanted === network.subnets[0]!.gateway)
+  const { gateway, subnet } = network.subnets[0]!;
+  if (isTaken || wanted === gateway || isReserved(wanted, subnet))
     throw new StrataError('conflict', 'Address already in use', { code: 'address_in_use' });
   return wanted;
 }

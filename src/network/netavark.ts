@@ -9,6 +9,8 @@ import { pinBridgeAddress } from './pin-bridge.ts';
 export interface NetavarkRequest {
   readonly container_id: string;
   readonly container_name: string;
+  /** Whom aardvark-dns asks what it does not know itself; the host's resolvers where absent. */
+  readonly dns_servers?: readonly string[];
   readonly port_mappings: readonly {
     readonly container_ip: string;
     readonly container_port: number;

@@ -9,7 +9,7 @@ import { portTable } from './ports.ts';
 import { hostResolvers } from './resolvers.ts';
 import { createSandboxes, endpointOfRow, isPooled, pooled } from './sandboxes.ts';
 import { createNetworkStore, newID } from './store.ts';
-import { firstAddress, formatAddress, formatSubnet, overlaps, parseSubnet } from './subnet.ts';
+import { firstAddress, formatAddress, formatSubnet, overlaps, parseWantedSubnet } from './subnet.ts';
 import type { Networks } from './types.ts';
 
 export interface NetworkOptions {
@@ -54,11 +54,16 @@ export function createNetworks(options: NetworkOptions): Networks {
         throw new StrataError('unsupported', `network driver ${JSON.stringify(driver)} is not supported`, {
           hint: 'bridge is',
         });
-      const wanted = subnets?.[0];
+      const ipv4 = (subnets ?? []).filter(({ subnet }) => !subnet.includes(':'));
+      const wanted = ipv4[0] ?? subnets?.[0];
+      if (ipv4.length > 1)
+        throw new StrataError('invalid_argument', "bridge driver doesn't support multiple subnets", {
+          code: 'many_subnets',
+        });
       await defaultBridge().catch(() => undefined);
       const bridge = driverOptions['com.docker.network.bridge.name'];
       if (bridge !== undefined) checkBridgeName(bridge, store);
-      const subnet = wanted ? parseSubnet(wanted.subnet) : await freeSubnet(store.all());
+      const subnet = wanted ? parseWantedSubnet(wanted.subnet) : await freeSubnet(store.all());
       if (subnetsOf(store.all()).some((other) => overlaps(other, subnet)))
         throw new StrataError(
           'permission_denied',

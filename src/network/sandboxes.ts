@@ -28,6 +28,7 @@ export interface Attach {
   readonly containerName: string;
   readonly networks: readonly Membership[];
   readonly ports: Readonly<Record<string, readonly PortBinding[]>>;
+  readonly dns?: readonly string[];
 }
 
 export interface Attached {
@@ -133,6 +134,7 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
       const added = {
         ...requestOf(attach, ips, [], freeInterface(before)),
         port_mappings: before.port_mappings,
+        ...(before.dns_servers && { dns_servers: before.dns_servers }),
       };
       const after = {
         ...added,
@@ -276,6 +278,7 @@ function requestOf(
   return {
     container_id: containerID,
     container_name: containerName,
+    ...(attach.dns?.length && { dns_servers: attach.dns }),
     // What comes by IPv6 is passed on by the daemon: the containers have IPv4 addresses alone.
     port_mappings: published
       .filter(({ hostIp }) => !hostIp.includes(':'))

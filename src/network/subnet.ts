@@ -1,3 +1,4 @@
+import { isIP, isIPv6 } from 'node:net';
 import { StrataError } from '../errors/index.ts';
 
 /** An IPv4 subnet as numbers. */
@@ -17,6 +18,26 @@ export function parseSubnet(text: string): Subnet {
     });
   }
   return { base: (base & mask(prefix)) >>> 0, prefix };
+}
+
+/** A subnet as a user gives it for a network: it must be one, and not an address in one. */
+export function parseWantedSubnet(text: string): Subnet {
+  const refuse = (why: string, hint?: string) =>
+    new StrataError('invalid_argument', `invalid network config:\ninvalid subnet ${text}: ${why}`, {
+      code: 'invalid_subnet',
+      ...(hint && { hint }),
+    });
+  const [address = '', prefix = '', ...rest] = text.split('/');
+  const isPrefix = /^\d{1,3}$/.test(prefix) && Number(prefix) <= (isIPv6(address) ? 128 : 32);
+  if (isIP(address) === 0 || !isPrefix || rest.length > 0) throw refuse('invalid CIDR block notation');
+  if (isIPv6(address))
+    throw new StrataError('unsupported', `invalid subnet ${text}: containers have IPv4 addresses alone`, {
+      code: 'ipv6_subnet',
+    });
+  const bits = Number(prefix);
+  const base = bits === 0 ? 0 : (parseAddress(address)! & mask(bits)) >>> 0;
+  if (base !== parseAddress(address)) throw refuse(`it should be ${formatSubnet({ base, prefix: bits })}`);
+  return parseSubnet(text);
 }
 
 export function parseAddress(text: string): number | undefined {
@@ -42,6 +63,13 @@ export function overlaps(a: Subnet, b: Subnet): boolean {
 export function isInSubnet(ip: string, subnet: string): boolean {
   const address = parseAddress(ip);
   return address !== undefined && overlaps({ base: address, prefix: 32 }, parseSubnet(subnet));
+}
+
+/** Whether it is the subnet's own address or the one to all in it, which nobody can have. */
+export function isReserved(ip: string, subnet: string): boolean {
+  const { base, prefix } = parseSubnet(subnet);
+  const address = parseAddress(ip);
+  return address === base || address === base + 2 ** (32 - prefix) - 1;
 }
 
 /** The first host address: the gateway's, unless another was asked for. */

@@ -81,6 +81,8 @@ export interface Networks {
     readonly containerName: string;
     readonly networks: readonly NetworkMember[];
     readonly ports: Readonly<Record<string, readonly PortBinding[]>>;
+    /** Servers that the name server of its networks asks for this container, in place of the host's. */
+    readonly dns?: readonly string[];
     /** Nobody in it can change the namespace (no CAP_NET_ADMIN): it may come from the pool and go back to it. */
     readonly reusable?: boolean;
   }): Promise<{
