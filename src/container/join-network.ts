@@ -151,10 +151,12 @@ export async function joinNetwork(
   store: ContainerStore,
 ): Promise<JoinedNetwork> {
   const { host, config } = record;
-  const mode = host.NetworkMode || 'default';
-  const isAlone = mode === 'none' && Object.keys(record.networks).every((name) => name === 'none');
-  if (mode === 'host' || isAlone || config.NetworkDisabled)
-    return { network: { kind: mode === 'host' ? 'host' : 'none' }, endpoints: { ...record.networks }, ports: {} };
+  const names = Object.keys(record.networks);
+  const [only] = names.length === 1 ? names : [];
+  const isHost = host.NetworkMode === 'host' || only === 'host';
+  const isNone = only === 'none' || (host.NetworkMode === 'none' && names.length === 0);
+  if (isHost || isNone || config.NetworkDisabled)
+    return { network: { kind: isHost ? 'host' : 'none' }, endpoints: { ...record.networks }, ports: {} };
   const shared = sharedNetwork(host);
   if (shared !== undefined) {
     const other = store.get(shared);

@@ -298,6 +298,20 @@ test('none has loopback alone, host everything', async () => {
   assert.deepEqual(names, readdirSync('/sys/class/net').sort());
 });
 
+test('a network that has no addresses is one by its id, too, and none beside another', async () => {
+  for (const name of ['none', 'host']) {
+    const { id } = host.parts.networks.get(name);
+    const container = await host.create(['true'], { host: { NetworkMode: id } });
+    await host.containers.start(container);
+    assert.equal((await host.containers.wait(container)).exitCode, 0);
+    const both = ['bridge', name].map((one) => ({ name: one, aliases: [] }));
+    const asked = { containerID: 'c', containerName: 'c', networks: both, ports: {}, dns: [], reusable: false };
+    await assert.rejects(host.parts.networks.connect(asked), {
+      message: `container cannot be connected to multiple networks with one of the networks in ${name} mode`,
+    });
+  }
+});
+
 test('networks that make no sense are refused', async () => {
   const { networks } = host.parts;
   await assert.rejects(networks.create({ name: 'a b' }), { kind: 'invalid_argument' });

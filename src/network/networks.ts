@@ -111,6 +111,13 @@ export function createNetworks(options: NetworkOptions): Networks {
       const attached = await Promise.all(
         asked.networks.map(async ({ name, ...rest }) => ({ ...rest, network: await find(name) })),
       );
+      const bare = attached.find(({ network }) => network.subnets.length === 0);
+      if (bare)
+        throw new StrataError(
+          'permission_denied',
+          `container cannot be connected to multiple networks with one of the networks in ${bare.network.name} mode`,
+          { code: 'network_fixed' },
+        );
       const [first] = attached;
       const isPlain =
         attached.length === 1 &&
