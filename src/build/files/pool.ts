@@ -104,6 +104,8 @@ export function createFiles(options: FilesOptions): Files {
       await Promise.all(
         seats.map(({ worker }) => {
           const gone = new Promise((resolve) => worker.once('exit', resolve));
+          // A thread that does nothing keeps nobody waiting; now its end is waited for.
+          worker.ref();
           worker.postMessage('close');
           return gone;
         }),
