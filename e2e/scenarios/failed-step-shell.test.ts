@@ -14,9 +14,9 @@ after(async () => await engine?.stop());
 
 const dockerfile = [
   'FROM busybox',
-  'WORKDIR /work',
+  'WORKDIR /zone',
   'ENV KIND=kept',
-  'RUN --mount=type=secret,id=token --mount=type=secret,id=token,env=TOKEN --mount=type=cache,target=/cache --mount=target=/ctx,rw touch /cache/c /work/made; exit 7',
+  'RUN --mount=type=secret,id=token --mount=type=secret,id=token,env=TOKEN --mount=type=cache,target=/cache --mount=target=/ctx,rw touch /cache/c /zone/made; exit 7',
   '',
 ].join('\n');
 
@@ -37,7 +37,7 @@ async function untilGone(): Promise<void> {
   }
 }
 
-const asked = 'pwd; echo kind=$KIND token=$TOKEN file=$(cat /run/secrets/token); ls /work /cache /ctx; exit 0\n';
+const asked = 'pwd; echo kind=$KIND token=$TOKEN file=$(cat /run/secrets/token); ls /zone /cache /ctx; exit 0\n';
 
 test('a shell in a failed step has its files, mounts, secrets, environment and folder', async () => {
   const dir = makeContext(engine.work, { Dockerfile: dockerfile, f: 'context' });
@@ -49,7 +49,7 @@ test('a shell in a failed step has its files, mounts, secrets, environment and f
   assert.match(stderr, /did not complete successfully: exit code: 7/);
   assert.equal(
     stdout.replace(/\r/g, ''),
-    '/work\nkind=kept token=hush file=hush\n/cache:\nc\n\n/ctx:\nDockerfile\nf\n\n/work:\nmade\n',
+    '/zone\nkind=kept token=hush file=hush\n/cache:\nc\n\n/ctx:\nDockerfile\nf\n\n/zone:\nmade\n',
   );
   await untilGone();
 });
@@ -66,7 +66,7 @@ test('on a terminal the shell has one', async () => {
   child.stdout.on('data', (chunk: Buffer) => (output += chunk));
   const ended = new Promise((resolve) => child.on('close', resolve));
   try {
-    for (let tries = 0; !/work # /.test(output); tries++) {
+    for (let tries = 0; !/zone # /.test(output); tries++) {
       assert.ok(tries < 150, output);
       await sleep(200);
     }
@@ -77,7 +77,7 @@ test('on a terminal the shell has one', async () => {
   } finally {
     child.kill('SIGKILL');
   }
-  assert.match(output, /\/dev\/pts\/0\r+\n\/work\r+\n/);
+  assert.match(output, /\/dev\/pts\/0\r+\n\/zone\r+\n/);
   await untilGone();
 });
 

@@ -1,30 +1,17 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
-import { createLayers, type Layers } from '../layer/index.ts';
 import { parseReference } from '../oci/index.ts';
 import type { SnapshotName } from '../snapshot/index.ts';
-import { openStore, type TestStore } from './testing/store.ts';
+import { openTestStores, type TestStore, type TestStores } from './testing/store.ts';
 
-const top = mkdtempSync(join(tmpdir(), 'strata-collector-'));
-let layers: Layers;
+let stores: TestStores;
 let store: TestStore;
-let stores = 0;
-
 before(() => {
-  spawnSync('mount', ['-t', 'tmpfs', 'strata-collector-test', top]);
-  layers = createLayers();
+  stores = openTestStores();
 });
-after(async () => {
-  await layers.close();
-  spawnSync('umount', ['-l', top]);
-  rmSync(top, { recursive: true, force: true });
-});
+after(async () => await stores.close());
 beforeEach(async () => {
-  store = await openStore(join(top, String(++stores)), layers);
+  store = await stores.open();
 });
 
 const quiet = { force: true, prune: true, uses: [] };

@@ -1,41 +1,31 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { lstat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
-import { createLayers, type Layers } from '../layer/index.ts';
+import { createLayers } from '../layer/index.ts';
 import { dockerArchive, ociArchive, tarOf } from './testing/archive.ts';
-import { openStore, type TestStore } from './testing/store.ts';
+import { openTestStores, type TestStore, type TestStores } from './testing/store.ts';
 
-const top = mkdtempSync(join(tmpdir(), 'strata-early-'));
-let layers: Layers;
+let stores: TestStores;
 let store: TestStore;
-let stores = 0;
 /** How layers were unpacked: from a stream, or from a blob. */
 let unpackings: string[];
 
 before(() => {
-  spawnSync('mount', ['-t', 'tmpfs', 'strata-early-test', top]);
   const made = createLayers();
-  layers = {
+  stores = openTestStores({
     ...made,
     unpack(source, diffDir, options) {
       unpackings.push('file' in source ? 'blob' : 'stream');
       return made.unpack(source, diffDir, options);
     },
-  };
+  });
 });
-after(async () => {
-  await layers.close();
-  spawnSync('umount', ['-l', top]);
-  rmSync(top, { recursive: true, force: true });
-});
+after(async () => await stores.close());
 beforeEach(async () => {
   unpackings = [];
-  store = await openStore(join(top, String(++stores)), layers);
+  store = await stores.open();
 });
 
 async function load(bytes: Uint8Array) {

@@ -1,29 +1,19 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
-import { createLayers, type Layers } from '../layer/index.ts';
 import { type Descriptor, type Manifest, mediaTypes, parseReference } from '../oci/index.ts';
-import { openStore, type TestStore } from './testing/store.ts';
+import { openStore, openTestStores, type TestStore, type TestStores } from './testing/store.ts';
 
-const top = mkdtempSync(join(tmpdir(), 'strata-layout-'));
-let layers: Layers;
+let stores: TestStores;
 let store: TestStore;
-let stores = 0;
-
 before(() => {
-  spawnSync('mount', ['-t', 'tmpfs', 'strata-layout-test', top]);
-  layers = createLayers();
+  stores = openTestStores();
 });
-after(async () => {
-  await layers.close();
-  spawnSync('umount', ['-l', top]);
-  rmSync(top, { recursive: true, force: true });
-});
+after(async () => await stores.close());
 beforeEach(async () => {
-  store = await openStore(join(top, String(++stores)), layers);
+  store = await stores.open();
 });
 
 const everything = { mayPack: () => true };
@@ -104,7 +94,7 @@ test('what was made for the layout outlives a collection and a start of the daem
   await store.images.collect();
   assert.deepEqual((await store.holdings()).blobs, before);
   store.db.close();
-  store = await openStore(store.root, layers);
+  store = await openStore(store.root, stores.layers);
   await store.images.collect();
   assert.deepEqual((await store.holdings()).blobs, before);
   assert.deepEqual(Object.keys(listed()), ['app:1']);

@@ -1,31 +1,22 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { createLayers, type Layers } from '../layer/index.ts';
+import { createLayers } from '../layer/index.ts';
 import { sha256 } from '../oci/index.ts';
 import { dockerArchive, ociArchive, tarOf } from './testing/archive.ts';
-import { openStore, type TestStore } from './testing/store.ts';
+import { openStore, openTestStores, type TestStore, type TestStores } from './testing/store.ts';
 
-const top = mkdtempSync(join(tmpdir(), 'strata-load-'));
-let layers: Layers;
+let stores: TestStores;
 let store: TestStore;
-let stores = 0;
-
 before(() => {
-  spawnSync('mount', ['-t', 'tmpfs', 'strata-load-test', top]);
-  layers = createLayers({ limits: { maxBytes: 48 * 2 ** 20 } });
+  stores = openTestStores(createLayers({ limits: { maxBytes: 48 * 2 ** 20 } }));
 });
-after(async () => {
-  await layers.close();
-  spawnSync('umount', ['-l', top]);
-  rmSync(top, { recursive: true, force: true });
-});
+after(async () => await stores.close());
 beforeEach(async () => {
-  store = await openStore(join(top, String(++stores)), layers);
+  store = await stores.open();
 });
 
 const load = (bytes: Uint8Array, options = {}) => store.images.load(stream(bytes), options);
@@ -105,7 +96,7 @@ test('a folder without an entry in a layer looks like the one that it covers', a
 });
 
 test('names of members lead nowhere: neither of the archive nor of a layer', async () => {
-  const outside = join(top, 'outside');
+  const outside = join(stores.top, 'outside');
   mkdirSync(outside, { recursive: true });
   const leaving = await tarOf([
     { path: '../../../../../../escaped', type: 'file', content: 'x' },
@@ -118,7 +109,13 @@ test('names of members lead nowhere: neither of the archive nor of a layer', asy
   const members = { '../../manifest.json.evil': 'x', [`${outside}/member`]: 'x' };
   await load(await dockerArchive({ layers: [leaving], names: ['app:1'], members })).catch(() => {});
   assert.deepEqual(readdirSync(outside), []);
-  for (const path of ['/escaped', '/above', join(top, 'escaped'), join(top, 'above'), join(store.root, 'escaped')])
+  for (const path of [
+    '/escaped',
+    '/above',
+    join(stores.top, 'escaped'),
+    join(stores.top, 'above'),
+    join(store.root, 'escaped'),
+  ])
     assert.equal(existsSync(path), false, path);
 });
 
@@ -217,11 +214,11 @@ test('a load that is cancelled leaves nothing', async () => {
 });
 
 test('a full disk is told as such, and what was there before still is', async () => {
-  const small = join(top, 'small');
+  const small = join(stores.top, 'small');
   mkdirSync(small);
   spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'strata-load-small', small]);
   try {
-    store = await openStore(join(small, 'store'), layers);
+    store = await openStore(join(small, 'store'), stores.layers);
     await store.build('kept:1', [{ one: '1' }]);
     for (const megabytes of [18, 40]) {
       const content = Buffer.alloc(megabytes * 2 ** 20, 'x');

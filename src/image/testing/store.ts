@@ -1,11 +1,13 @@
 /** A store of images in folders of its own, for tests: real files, a real database. */
-import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ContentStore, createContentStore } from '../../content/index.ts';
 import { type Database, openDatabase } from '../../db/index.ts';
-import type { Layers } from '../../layer/index.ts';
+import { createLayers, type Layers } from '../../layer/index.ts';
 import { type Digest, type ImageConfig, parseReference } from '../../oci/index.ts';
 import { createSnapshots, type SnapshotName, type Snapshots, snapshotMigrations } from '../../snapshot/index.ts';
+import { mount, unmount } from '../../sys/index.ts';
 import { createImages } from '../images.ts';
 import { imageMigrations } from '../migrations.ts';
 import type { Images, NewImage } from '../types.ts';
@@ -35,6 +37,30 @@ export interface TestStore {
   }>;
   /** What is wrong with an image. */
   faults(name: string): Promise<readonly string[]>;
+}
+
+/** The stores of one test file, each in a folder of a tmpfs that goes with `close`. */
+export interface TestStores {
+  readonly top: string;
+  readonly layers: Layers;
+  open(): Promise<TestStore>;
+  close(): Promise<void>;
+}
+
+export function openTestStores(layers: Layers = createLayers()): TestStores {
+  const top = mkdtempSync(join(tmpdir(), 'strata-image-'));
+  mount('tmpfs', top, 'tmpfs', [], 'mode=0700');
+  let opened = 0;
+  return {
+    top,
+    layers,
+    open: () => openStore(join(top, String(++opened)), layers),
+    async close() {
+      await layers.close();
+      unmount(top, { detach: true });
+      rmSync(top, { recursive: true, force: true });
+    },
+  };
 }
 
 export async function openStore(root: string, layers: Layers): Promise<TestStore> {
