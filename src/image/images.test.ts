@@ -1,44 +1,26 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { createReadStream, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { createReadStream, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { type ByteStream, type ContentStore, createContentStore } from '../content/index.ts';
-import { type Database, openDatabase } from '../db/index.ts';
-import { createLayers, type Layers } from '../layer/index.ts';
+import type { ByteStream, ContentStore } from '../content/index.ts';
 import { type ImageConfig, parseReference } from '../oci/index.ts';
-import { createSnapshots, type Snapshots, snapshotMigrations } from '../snapshot/index.ts';
-import { createImages } from './images.ts';
-import { imageMigrations } from './migrations.ts';
+import type { Snapshots } from '../snapshot/index.ts';
+import { openTestStores, type TestStores } from './testing/store.ts';
 import type { Images } from './types.ts';
 
-const top = mkdtempSync(join(tmpdir(), 'strata-image-'));
-let layers: Layers;
-let db: Database;
+let stores: TestStores;
 let content: ContentStore;
 let snapshots: Snapshots;
 let images: Images;
 let root: string;
-let stores = 0;
-
 before(() => {
-  spawnSync('mount', ['-t', 'tmpfs', 'strata-image-test', top]);
-  layers = createLayers();
+  stores = openTestStores();
 });
-after(async () => {
-  await layers.close();
-  spawnSync('umount', ['-l', top]);
-  rmSync(top, { recursive: true, force: true });
-});
+after(async () => await stores.close());
 beforeEach(async () => {
-  root = join(top, String(++stores));
-  mkdirSync(root, { recursive: true });
-  db = openDatabase(join(root, 'strata.db'), [...snapshotMigrations, ...imageMigrations]);
-  content = await createContentStore({ root: join(root, 'oci'), ingestRoot: join(root, 'ingest') });
-  snapshots = createSnapshots({ root: join(root, 'snapshots'), mountRoot: join(root, 'mounts'), db, layers });
-  images = createImages({ db, content, snapshots, layers, workRoot: join(root, 'work') });
+  ({ root, content, snapshots, images } = await stores.open());
 });
 
 /** An image of two layers: one file each. */
