@@ -97,3 +97,14 @@ test('what a client sent of its folder is listed with its size, kept while a bui
   assert.deepEqual(readdirSync(again.dir), []);
   await again.release();
 });
+
+test('two who remove what clients sent at once both succeed', async () => {
+  const { dir, release } = await host.builder.sent.take('client folder');
+  for (let i = 0; i < 200; i++) writeFileSync(join(dir, `${i}`), 'x');
+  await release();
+  await Promise.all([1, 2, 3].map(async () => await host.builder.cache.prune({ all: true })));
+  assert.deepEqual(
+    (await host.builder.cache.list()).filter(({ type }) => type === 'source.local'),
+    [],
+  );
+});

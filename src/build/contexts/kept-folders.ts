@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, renameSync } from 'node:fs';
 import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { treeSize } from '../../sys/index.ts';
+import { isErrno, treeSize } from '../../sys/index.ts';
 
 /** Folders of clients that are kept for their next build, at most. */
 const most = 16;
@@ -30,11 +30,29 @@ export interface KeptFolders {
 /** Folders below `root`, which nothing else uses. */
 export function createKeptFolders(root: string): KeptFolders {
   const taken = new Set<string>();
+  const sizes = new Map<string, { readonly at: number; readonly size: number }>();
   mkdirSync(root, { recursive: true, mode: 0o700 });
 
   async function found(): Promise<readonly { readonly name: string; readonly at: number }[]> {
-    const names = await readdir(root);
-    return await Promise.all(names.map(async (name) => ({ name, at: (await stat(join(root, name))).mtimeMs })));
+    const all = (await readdir(root)).map(async (name) => {
+      try {
+        return [{ name, at: (await stat(join(root, name))).mtimeMs }];
+      } catch (error) {
+        // Somebody else has just removed it.
+        if (isErrno(error, 'ENOENT')) return [];
+        throw error;
+      }
+    });
+    return (await Promise.all(all)).flat();
+  }
+
+  /** Walked again only after a build had it: the cache is listed after every build. */
+  async function sizeOf(name: string, at: number): Promise<number> {
+    const known = sizes.get(name);
+    if (known?.at === at && !taken.has(name)) return known.size;
+    const size = await treeSize(join(root, name));
+    sizes.set(name, { at, size });
+    return size;
   }
 
   async function remove(name: string): Promise<void> {
@@ -44,7 +62,11 @@ export function createKeptFolders(root: string): KeptFolders {
     taken.add(leaving);
     try {
       renameSync(join(root, name), join(root, leaving));
+      sizes.delete(name);
       await rm(join(root, leaving), { recursive: true, force: true });
+    } catch (error) {
+      // Somebody else has just removed it.
+      if (!isErrno(error, 'ENOENT')) throw error;
     } finally {
       taken.delete(leaving);
     }
@@ -78,8 +100,8 @@ export function createKeptFolders(root: string): KeptFolders {
     async list() {
       return await Promise.all(
         (await found()).map(async ({ name, at }) => {
-          const path = join(root, name);
-          return { id: name, path, size: await treeSize(path), usedAt: Math.round(at), inUse: taken.has(name) };
+          const size = await sizeOf(name, at);
+          return { id: name, path: join(root, name), size, usedAt: Math.round(at), inUse: taken.has(name) };
         }),
       );
     },
