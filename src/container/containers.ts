@@ -72,6 +72,7 @@ export function createContainers(options: ContainerOptions): Containers {
   const mounts = new Map<string, Mount>();
   const backoff = createBackoff();
   const restarts = new Map<string, NodeJS.Timeout>();
+  const starting = new Map<string, Promise<unknown>>();
   const subscribers = new Set<(event: ContainerEvent) => void>();
   let closed = false;
 
@@ -173,13 +174,28 @@ export function createContainers(options: ContainerOptions): Containers {
       });
     clearTimeout(restarts.get(id));
     store.change(id, { stopped: false });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    starting.set(id, promise);
     try {
       await run(record);
       emit('start', store.find(id)!);
       health.begin(id);
     } catch (error) {
       throw await failed(record, error);
+    } finally {
+      starting.delete(id);
+      resolve();
     }
+  }
+
+  /**
+   * A container after the start that is under way, if one is. The first words of a process are heard before its start
+   * is noted, and whoever has heard them may signal it or run something beside it.
+   */
+  async function started(ref: string): Promise<ContainerRecord> {
+    const { id } = store.get(ref);
+    await starting.get(id);
+    return store.get(id);
   }
 
   async function run(record: ContainerRecord): Promise<void> {
@@ -359,7 +375,7 @@ export function createContainers(options: ContainerOptions): Containers {
     ref: string,
     { timeoutSeconds, signal: asked }: { timeoutSeconds?: number; signal?: string } = {},
   ): Promise<void> {
-    const { id, name, config } = store.get(ref);
+    const { id, name, config } = await started(ref);
     const signal = parseSignal(asked ?? config.StopSignal ?? 'SIGTERM');
     store.change(id, { stopped: true });
     cancelRestart(id);
@@ -382,7 +398,7 @@ export function createContainers(options: ContainerOptions): Containers {
 
   async function kill(ref: string, text = 'SIGKILL'): Promise<void> {
     const signal = signalFor(ref, text);
-    const record = store.get(ref);
+    const record = await started(ref);
     const { id, config } = record;
     if (!isRunning(record))
       throw new StrataError('conflict', `cannot kill container: ${ref}: container ${id} is not running`, {
@@ -525,7 +541,7 @@ export function createContainers(options: ContainerOptions): Containers {
 
   // ------------------------------------------------------------------ the rest
 
-  const execs = createExecs({ stateRoot: options.stateRoot, runtime: options.runtime, get: store.get, rootOf, emit });
+  const execs = createExecs({ stateRoot: options.stateRoot, runtime: options.runtime, get: started, rootOf, emit });
   const health = createHealth({
     get: store.find,
     run: execs.check,
@@ -560,7 +576,7 @@ export function createContainers(options: ContainerOptions): Containers {
     },
     stop,
     async restart(ref, how) {
-      const record = store.get(ref);
+      const record = await started(ref);
       if (isRunning(record))
         await stop(record.id, how).catch((error: unknown) => {
           if (!(error instanceof StrataError) || error.code !== 'not_running') throw error;
@@ -588,7 +604,7 @@ export function createContainers(options: ContainerOptions): Containers {
       });
     },
     async resize(ref, rows, columns) {
-      const record = store.get(ref);
+      const record = await started(ref);
       if (!hasProcess(record)) throw new StrataError('conflict', `container ${record.id} is not running`);
       resizeTerminal(bundleOf(record.id), rows, columns);
       emit('resize', record, { height: String(rows), width: String(columns) });
@@ -616,7 +632,7 @@ export function createContainers(options: ContainerOptions): Containers {
     logs: (ref, asked) => queryLogs(store.get(ref), asked, store),
     attach,
     async top(ref, psArgs) {
-      const record = store.get(ref);
+      const record = await started(ref);
       if (!hasProcess(record)) throw new StrataError('conflict', `container ${record.id} is not running`);
       return await listProcesses(record.state.pid, psArgs);
     },

@@ -13,7 +13,8 @@ import type { Attachment, ContainerEvent, Containers, ExecConfig, ExecState } fr
 export interface ExecOptions {
   readonly stateRoot: string;
   readonly runtime: () => RuntimeFacts;
-  readonly get: (ref: string) => ContainerRecord;
+  /** The container, after a start that is under way. */
+  readonly get: (ref: string) => Promise<ContainerRecord>;
   readonly rootOf: (id: string) => string;
   readonly emit: (
     action: ContainerEvent['action'],
@@ -52,8 +53,8 @@ export function createExecs(options: ExecOptions): Execs {
     throw new StrataError('not_found', `No such exec instance: ${id}`, { code: 'exec_not_found' });
   }
 
-  function required(ref: string): ContainerRecord {
-    const record = options.get(ref);
+  async function required(ref: string): Promise<ContainerRecord> {
+    const record = await options.get(ref);
     if (record.state.status === 'paused')
       throw new StrataError('conflict', `Container ${ref} is paused, unpause the container before exec`);
     if (record.state.status === 'restarting')
@@ -107,7 +108,7 @@ export function createExecs(options: ExecOptions): Execs {
 
   const execs: Execs = {
     async create(ref, config) {
-      const record = required(ref);
+      const record = await required(ref);
       if (!config.Cmd?.length)
         throw new StrataError('invalid_argument', 'No exec command specified', { code: 'no_command' });
       const id = randomBytes(32).toString('hex');
@@ -123,7 +124,7 @@ export function createExecs(options: ExecOptions): Execs {
       const state = inspect(ref);
       if (state.running || state.exitCode !== null)
         throw new StrataError('conflict', `Error: Exec command ${state.id} has already run`, { code: 'exec_started' });
-      const record = required(state.containerID);
+      const record = await required(state.containerID);
       const config: ExecConfig = { ...state.config, Tty: state.config.Tty || tty };
       update(state.id, { config });
       const process = await start(state.id, record, !detach && (config.AttachStdin ?? false));
@@ -139,7 +140,7 @@ export function createExecs(options: ExecOptions): Execs {
     inspect,
     async check(containerID, command, signal) {
       const { id } = await execs.create(containerID, { Cmd: command });
-      const process = await start(id, required(containerID), false).catch((error: unknown) => messageOf(error));
+      const process = await start(id, await required(containerID), false).catch((error: unknown) => messageOf(error));
       if (typeof process === 'string') return { exitCode: inspect(id).exitCode ?? 1, output: process };
       const { promise: tooLong, reject } = Promise.withResolvers<never>();
       const end = () => {

@@ -120,6 +120,23 @@ test('stop asks first, then kills', async () => {
   for (const id of [polite, stubborn]) await host.containers.remove(id);
 });
 
+test('a signal or an exec that comes while a container starts reaches it', async () => {
+  const [killed, stopped, joined] = await Promise.all([1, 2, 3].map(() => host.create(['sleep', '60'])));
+  for (const id of [killed!, stopped!, joined!]) {
+    const starting = host.containers.start(id);
+    await sleep(1);
+    // The process runs, or will in a moment, and no start is noted yet.
+    assert.equal(host.containers.get(id).state.status, 'created');
+    if (id === killed) await host.containers.kill(id, 'KILL');
+    else if (id === stopped) await host.containers.stop(id, { timeoutSeconds: 0 });
+    else await host.containers.exec.create(id, { Cmd: ['true'] });
+    await starting;
+  }
+  assert.equal(host.containers.get(killed!).state.exitCode, 137);
+  assert.equal(host.containers.get(stopped!).state.exitCode, 137);
+  for (const id of [killed!, stopped!, joined!]) await host.containers.remove(id, { force: true });
+});
+
 test('kill sends the signal that is asked for', async () => {
   const id = await host.create([
     'sh',

@@ -68,9 +68,12 @@ async function runAttached(call: RunCall): Promise<number> {
   const { Id } = await createContainer(client, inputOf(call), attached);
   const { ended } = await waitForEnd(client, Id, flags.rm);
   const stops: (() => void)[] = [];
-  if (flags['sig-proxy'] && !flags.tty) stops.push(forwardSignals((signal) => void sendSignal(client, Id, signal)));
+  // A signal that comes before there is a process is held until there is one: nobody would send it again.
+  const { promise: started, resolve: onStarted } = Promise.withResolvers<void>();
+  if (flags['sig-proxy'] && !flags.tty)
+    stops.push(forwardSignals((signal) => void started.then(() => sendSignal(client, Id, signal))));
   try {
-    const how = await startJoined(client, Id, call, attached, stops);
+    const how = await startJoined(client, Id, call, attached, { onStarted, stops });
     if (how === 'detached') return 0;
     const { StatusCode, Error: failure } = await ended;
     if (failure?.Message) throw new StrataError('internal', failure.Message);
@@ -92,11 +95,12 @@ async function startJoined(
   id: string,
   { flags, session }: RunCall,
   attached: Attached,
-  stops: (() => void)[],
+  { onStarted, stops }: { readonly onStarted: () => void; readonly stops: (() => void)[] },
 ): Promise<'ended' | 'detached'> {
   const detachKeys = flags['detach-keys'] || savedFormat(session, 'detachKeys');
   if (!attached.stdin && !attached.stdout && !attached.stderr) {
     await client.containers.start(id);
+    onStarted();
     return 'ended';
   }
   const connection = await client.containers.attach(id, { ...attached, detachKeys: detachKeys || undefined });
@@ -109,6 +113,7 @@ async function startJoined(
     await joined.catch(() => {});
     throw error;
   }
+  onStarted();
   if (flags.tty) stops.push(followSize(session, (rows, columns) => client.containers.resize(id, rows, columns)));
   return await joined;
 }
