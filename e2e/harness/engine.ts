@@ -91,6 +91,9 @@ export async function startEngine(
         `st${id}`,
         '--subnet',
         subnet,
+        // Of engines beside each other none may take what another has given to a network, but not used yet.
+        '--default-address-pool',
+        `base=10.${128 + (Number.parseInt(id.slice(0, 2), 16) % 60)}.${Number.parseInt(id.slice(2, 4), 16) & 0xf0}.0/20,size=24`,
         ...(options.daemonArgs ?? []),
       ],
       {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
+import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -247,6 +248,21 @@ test('on a user’s network containers find each other by name and alias', async
   assert.throws(() => networks.get('backend'), { kind: 'not_found', message: 'network backend not found' });
   assert.equal(spawnSync('ip', ['link', 'show', network.bridge!]).status, 1);
   assert.deepEqual(rules(network.subnets[0]!.subnet), foreign);
+});
+
+test('a name is answered from the moment that its container has started', async () => {
+  await host.parts.networks.create({ name: 'names' });
+  const resolver = new Resolver({ timeout: 100, tries: 1 });
+  resolver.setServers([host.parts.networks.get('names').subnets[0]!.gateway!]);
+  for (const name of ['first', 'second', 'third', 'fourth']) {
+    const id = await host.create(['sleep', '60'], { name, host: { NetworkMode: 'names' } });
+    await host.containers.start(id);
+    assert.deepEqual(
+      [...new Set(await resolver.resolve4(name))],
+      [host.containers.get(id).networks['names']!.IPAddress],
+    );
+  }
+  for (const name of ['first', 'second', 'third', 'fourth']) await host.containers.remove(name, { force: true });
 });
 
 test('a container may be on several networks, with an address of its choice', async () => {

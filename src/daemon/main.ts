@@ -28,6 +28,7 @@ Options:
       --group string        Group that may use the socket
       --bridge string       Name of the default bridge (default "strata0")
       --subnet string       Subnet of the default bridge (default: the first free one)
+      --default-address-pool pool  Where networks get their subnets from, e.g. base=10.90.0.0/16,size=24 (repeatable)
       --insecure-registry string   Host or CIDR that may be spoken to over http (repeatable)
       --registry-mirror string     Mirror of docker.io (repeatable)
 `;
@@ -47,6 +48,7 @@ export function parseDaemonFlags(args: readonly string[]): DaemonFlags | 'help' 
         group: text,
         bridge: text,
         subnet: text,
+        'default-address-pool': texts,
         'insecure-registry': texts,
         'registry-mirror': texts,
         help: { type: 'boolean', short: 'h' },
@@ -68,6 +70,9 @@ export function parseDaemonFlags(args: readonly string[]): DaemonFlags | 'help' 
       ...(flag('data-root') && { dataRoot: flag('data-root') }),
       ...(flag('state-root') && { stateRoot: flag('state-root') }),
       bridge: { ...(flag('bridge') && { name: flag('bridge') }), ...(flag('subnet') && { subnet: flag('subnet') }) },
+      ...(values['default-address-pool'] && {
+        addressPools: (values['default-address-pool'] as string[]).map(parsePool),
+      }),
       registries: {
         insecure: [...base.registries.insecure, ...((values['insecure-registry'] as string[] | undefined) ?? [])],
         mirrors: [...base.registries.mirrors, ...((values['registry-mirror'] as string[] | undefined) ?? [])],
@@ -81,6 +86,17 @@ export function parseDaemonFlags(args: readonly string[]): DaemonFlags | 'help' 
     socketPath: flag('socket') ?? join(config.stateRoot, 'strata.sock'),
     ...(group !== undefined && { group }),
   };
+}
+
+/** `base=10.90.0.0/16,size=24`, as dockerd takes it. */
+function parsePool(text: string): { readonly base: string; readonly size: number } {
+  const fields = new Map(text.split(',').map((field) => field.split('=', 2) as [string, string]));
+  const [base, size] = [fields.get('base'), fields.get('size')];
+  if (fields.size === 2 && base && size && /^\d{1,2}$/.test(size)) return { base, size: Number(size) };
+  throw new StrataError('invalid_argument', `invalid address pool ${JSON.stringify(text)}`, {
+    hint: 'write it as base=10.90.0.0/16,size=24',
+    exitCode: 125,
+  });
 }
 
 /** Serves until SIGTERM, SIGINT or the API's shutdown; resolves with the exit code. */

@@ -105,7 +105,7 @@ async function open(config: EngineConfig, options: EngineOptions, unlock: () => 
       packing.soon();
     }
   }
-  const networks = createNetworks({ db, stateRoot, bridge: config.bridge });
+  const networks = createNetworks({ db, stateRoot, bridge: config.bridge, pools: config.addressPools });
   const volumes = createVolumes({ db, root: join(dataRoot, 'volumes') });
   const containers = createContainers({ db, snapshots, networks, volumes, dataRoot, stateRoot, runtime, log });
   const registry = createRegistryClient({

@@ -34,6 +34,7 @@ for (const [text, message] of [
   ['{"dataRoot": "x"}', /dataRoot must be an absolute path, not "x"/],
   ['{"registries": {"mirrors": "m"}}', /registries\.mirrors must be a list of URLs/],
   ['{"parallelism": 0.5}', /parallelism must be a whole number above 0, not 0\.5/],
+  ['{"addressPools": [{"base": "10.90.0.0/16"}]}', /addressPools must be a list of pools such as/],
   ['{"__proto__": {"a": 1}}', /unknown setting "__proto__"|must be/],
 ] as const) {
   test(`${text} is refused with the place and the reason`, () => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { StrataError } from '../errors/index.ts';
+import { privatePools } from '../network/index.ts';
 import type { EngineConfig } from './types.ts';
 
 /** Where the daemon's settings are read from unless `--config` names another file. */
@@ -14,6 +15,7 @@ export function defaultConfig(): EngineConfig {
     registries: { mirrors: [], insecure: ['127.0.0.0/8', '::1/128', 'localhost'], certsDir: '/etc/docker/certs.d' },
     parallelism: availableParallelism(),
     bridge: { name: 'strata0', subnet: 'auto' },
+    addressPools: privatePools,
     gc: {
       enabled: true,
       maxBytes: 20 * 1024 ** 3,
@@ -35,6 +37,8 @@ const isTexts: Check = (value) => Array.isArray(value) && value.every(isText);
 const isPositive: Check = (value) => typeof value === 'number' && Number.isFinite(value) && value > 0;
 const isCount: Check = (value) => Number.isSafeInteger(value) && isPositive(value);
 const isAmount: Check = (value) => value === 0 || isPositive(value);
+const isPools: Check = (value) =>
+  Array.isArray(value) && value.length > 0 && value.every((one) => isText(one?.base) && isCount(one?.size));
 const isFlag: Check = (value) => typeof value === 'boolean';
 
 /** Every setting by its dotted name, what it must be, and the words for that. */
@@ -47,6 +51,7 @@ const settings: Readonly<Record<string, readonly [Check, string]>> = {
   'registries.certsDir': [isPath, 'an absolute path'],
   'bridge.name': [isText, 'the name of a network interface'],
   'bridge.subnet': [isText, 'a subnet such as 10.88.0.0/16, or "auto"'],
+  addressPools: [isPools, 'a list of pools such as {"base": "10.90.0.0/16", "size": 24}'],
   'gc.enabled': [isFlag, 'true or false'],
   'gc.maxBytes': [isPositive, 'a number of bytes'],
   'gc.maxAgeSeconds': [isPositive, 'a number of seconds'],

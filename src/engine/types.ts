@@ -2,7 +2,7 @@ import type { Builder } from '../build/index.ts';
 import type { Containers } from '../container/index.ts';
 import type { ContentStore } from '../content/index.ts';
 import type { Images } from '../image/index.ts';
-import type { Networks } from '../network/index.ts';
+import type { AddressPool, Networks } from '../network/index.ts';
 import type { Snapshots } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
 
@@ -23,6 +23,8 @@ export interface EngineConfig {
   readonly parallelism: number;
   /** Name of the bridge network's interface and its subnet. */
   readonly bridge: { readonly name: string; readonly subnet: string };
+  /** What networks without a subnet of their own get one from, as dockerd's `default-address-pools`. */
+  readonly addressPools: readonly AddressPool[];
   /** When the build cache is collected by itself. */
   readonly gc: {
     readonly enabled: boolean;

@@ -1,7 +1,7 @@
 import { freeSubnet } from './free-subnet.ts';
 import { refuseForeign } from './own-bridge.ts';
 import { emptyNetwork, type NetworkStore } from './store.ts';
-import { firstAddress, formatAddress, formatSubnet, parseSubnet } from './subnet.ts';
+import { type AddressPool, firstAddress, formatAddress, formatSubnet, parseSubnet } from './subnet.ts';
 import type { Network } from './types.ts';
 
 export interface DefaultBridge {
@@ -11,7 +11,11 @@ export interface DefaultBridge {
 }
 
 /** The default bridge, made when it is first needed, since choosing a free subnet asks the host. */
-export function createDefaultBridge(store: NetworkStore, wanted: DefaultBridge): () => Promise<Network> {
+export function createDefaultBridge(
+  store: NetworkStore,
+  wanted: DefaultBridge,
+  pools: readonly AddressPool[],
+): () => Promise<Network> {
   let bridge: Promise<Network> | undefined;
 
   async function make(): Promise<Network> {
@@ -33,7 +37,7 @@ export function createDefaultBridge(store: NetworkStore, wanted: DefaultBridge):
 
   async function chooseSubnet(known: Network | undefined) {
     if (wanted.subnet !== 'auto') return parseSubnet(wanted.subnet);
-    return known?.subnets[0] ? parseSubnet(known.subnets[0].subnet) : await freeSubnet(store.all());
+    return known?.subnets[0] ? parseSubnet(known.subnets[0].subnet) : await freeSubnet(pools, store.all());
   }
 
   return () => {

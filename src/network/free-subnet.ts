@@ -2,19 +2,19 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { StrataError } from '../errors/index.ts';
 import { isOwnBridge } from './own-bridge.ts';
-import { overlaps, parseSubnet, privateSubnets, type Subnet } from './subnet.ts';
+import { type AddressPool, overlaps, parseSubnet, type Subnet, subnetsIn } from './subnet.ts';
 import type { Network } from './types.ts';
 
 const execFileAsync = promisify(execFile);
 export const hostEnvironment = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
 
-/** The first private subnet that neither a route of the host nor one of `networks` uses. */
-export async function freeSubnet(networks: readonly Network[]): Promise<Subnet> {
+/** The first subnet of the pools that neither a route of the host nor one of `networks` uses. */
+export async function freeSubnet(pools: readonly AddressPool[], networks: readonly Network[]): Promise<Subnet> {
   const taken = [...(await routes()), ...subnetsOf(networks)];
-  for (const candidate of privateSubnets()) if (!taken.some((one) => overlaps(one, candidate))) return candidate;
+  for (const candidate of subnetsIn(pools)) if (!taken.some((one) => overlaps(one, candidate))) return candidate;
   throw new StrataError('failed_precondition', 'all predefined address pools have been fully subnetted', {
     code: 'no_free_subnet',
-    hint: 'give a subnet with --subnet',
+    hint: 'give a subnet with --subnet, or the daemon more addresses with --default-address-pool',
   });
 }
 

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { StrataError } from '../errors/index.ts';
 import { replaceDnsNames } from './dns-entries.ts';
+import { type NamedAddress, namesAnswered } from './names-answered.ts';
 import { pinBridgeAddress } from './pin-bridge.ts';
 
 /** What netavark is told of one namespace: its JSON of `setup` and `teardown`. */
@@ -112,12 +113,25 @@ export function createNetavark(configDir: string): Netavark {
       const answer = JSON.parse(await call('setup', path, request)) as NetavarkAnswer;
       const bridges = Object.values(request.network_info).map((info) => info.network_interface);
       await Promise.all(bridges.map(async (bridge) => bridge && (await pinBridgeAddress(bridge))));
+      await namesAnswered(namedIn(request, answer));
       return answer;
     },
     teardown: async (path, request) => void (await call('teardown', path, request)),
     rename: async (containerID, names) =>
       await inTurn(() => replaceDnsNames(join(configDir, 'aardvark-dns'), containerID, names)),
   };
+}
+
+/** One name of the container in each network that has names. */
+function namedIn({ networks }: NetavarkRequest, answer: NetavarkAnswer): readonly NamedAddress[] {
+  if (!find('aardvark-dns')) return [];
+  return Object.entries(networks).flatMap(([id, { aliases, static_ips }]) => {
+    const [name] = aliases ?? [];
+    const [address] = static_ips;
+    const [face] = Object.values(answer[id]?.interfaces ?? {});
+    const server = face?.subnets[0]?.gateway;
+    return name && server && address ? [{ server, name, address }] : [];
+  });
 }
 
 function find(name: string): string | undefined {

@@ -9,23 +9,35 @@ import { portTable } from './ports.ts';
 import { hostResolvers } from './resolvers.ts';
 import { createSandboxes, endpointOfRow, isPooled, pooled } from './sandboxes.ts';
 import { createNetworkStore, newID } from './store.ts';
-import { firstAddress, formatAddress, formatSubnet, overlaps, parseWantedSubnet } from './subnet.ts';
+import {
+  type AddressPool,
+  checkPool,
+  firstAddress,
+  formatAddress,
+  formatSubnet,
+  overlaps,
+  parseWantedSubnet,
+  privatePools,
+} from './subnet.ts';
 import type { Networks } from './types.ts';
 
 export interface NetworkOptions {
   readonly db: Database;
   readonly stateRoot: string;
-  /** `subnet` may be `auto`: the first private one that the host does not use. */
+  /** `subnet` may be `auto`: the first one of the pools that the host does not use. */
   readonly bridge: DefaultBridge;
+  /** What networks without a wish get their subnets from. */
+  readonly pools?: readonly AddressPool[];
 }
 
 const predefined = ['bridge', 'host', 'none', 'default'];
 
 export function createNetworks(options: NetworkOptions): Networks {
-  const { db } = options;
+  const { db, pools = privatePools } = options;
+  for (const pool of pools) checkPool(pool);
   const store = createNetworkStore(db);
   const sandboxes = createSandboxes(db, options.stateRoot);
-  const defaultBridge = createDefaultBridge(store, options.bridge);
+  const defaultBridge = createDefaultBridge(store, options.bridge, pools);
   const find = async (name: string) =>
     name === 'bridge' || name === 'default' ? await defaultBridge() : store.get(name);
 
@@ -63,7 +75,7 @@ export function createNetworks(options: NetworkOptions): Networks {
       await defaultBridge().catch(() => undefined);
       const bridge = driverOptions['com.docker.network.bridge.name'];
       if (bridge !== undefined) checkBridgeName(bridge, store);
-      const subnet = wanted ? parseWantedSubnet(wanted.subnet) : await freeSubnet(store.all());
+      const subnet = wanted ? parseWantedSubnet(wanted.subnet) : await freeSubnet(pools, store.all());
       if (subnetsOf(store.all()).some((other) => overlaps(other, subnet)))
         throw new StrataError(
           'permission_denied',

@@ -83,10 +83,34 @@ export function* hostAddresses({ base, prefix }: Subnet): Generator<number> {
   for (let address = base + 2; address <= last; address++) yield address;
 }
 
-/** Private /16 and /24 subnets that a new bridge may take, in the order of trying. */
-export function* privateSubnets(): Generator<Subnet> {
-  for (let i = 88; i < 128; i++) yield parseSubnet(`10.${i}.0.0/16`);
-  for (let i = 0; i < 256; i++) yield parseSubnet(`10.86.${i}.0/24`);
+/** Addresses that new networks are cut from: pieces with a prefix of `size` bits out of the subnet `base`. */
+export interface AddressPool {
+  readonly base: string;
+  readonly size: number;
+}
+
+export const privatePools: readonly AddressPool[] = [
+  { base: '10.88.0.0/13', size: 16 },
+  { base: '10.96.0.0/11', size: 16 },
+  { base: '10.86.0.0/16', size: 24 },
+];
+
+/** `invalid_argument` unless there is a piece in it. */
+export function checkPool({ base, size }: AddressPool): void {
+  const { prefix } = parseSubnet(base);
+  if (size >= prefix && size <= 30) return;
+  throw new StrataError('invalid_argument', `invalid address pool: no subnet of ${size} bits is in ${base}`, {
+    code: 'invalid_pool',
+    hint: 'the size is the prefix of each network, from that of the base to 30',
+  });
+}
+
+/** What a new network may take, in the order of trying. */
+export function* subnetsIn(pools: readonly AddressPool[]): Generator<Subnet> {
+  for (const { base, size } of pools) {
+    const { base: first, prefix } = parseSubnet(base);
+    for (let i = 0; i < 2 ** (size - prefix); i++) yield { base: first + i * 2 ** (32 - size), prefix: size };
+  }
 }
 
 function mask(prefix: number): number {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { makeBusyboxRoot } from '../../../e2e/fixtures/busybox-root.ts';
 import { openDatabase } from '../../db/index.ts';
 import { createLayers } from '../../layer/index.ts';
-import { createNetworks, networkMigrations } from '../../network/index.ts';
+import { type AddressPool, createNetworks, networkMigrations } from '../../network/index.ts';
 import type { Digest, RuntimeConfig } from '../../oci/index.ts';
 import { createSnapshots, type SnapshotName, type Snapshots, snapshotMigrations } from '../../snapshot/index.ts';
 import { mount, mountsBelow, unmount } from '../../sys/index.ts';
@@ -26,12 +26,13 @@ export interface TestPlace {
   readonly dataRoot: string;
   readonly stateRoot: string;
   readonly bridge: { readonly name: string; readonly subnet: string };
+  readonly pools: readonly AddressPool[];
 }
 
 export type TestParts = Awaited<ReturnType<typeof openParts>>;
 
 /** The rooms that containers stand on, and containers, on a place that may have been used before. */
-export async function openParts({ dataRoot, stateRoot, bridge }: TestPlace) {
+export async function openParts({ dataRoot, stateRoot, bridge, pools }: TestPlace) {
   const db = openDatabase(join(dataRoot, 'strata.db'), [
     ...snapshotMigrations,
     ...networkMigrations,
@@ -45,7 +46,7 @@ export async function openParts({ dataRoot, stateRoot, bridge }: TestPlace) {
     db,
     layers,
   });
-  const networks = createNetworks({ db, stateRoot, bridge });
+  const networks = createNetworks({ db, stateRoot, bridge, pools });
   const volumes = createVolumes({ db, root: join(dataRoot, 'volumes') });
   const facts = probeRuntime(stateRoot);
   const runtime = () => facts;
@@ -75,7 +76,8 @@ export async function startTestHost() {
   for (const folder of [dataRoot, stateRoot]) mkdirSync(folder, { mode: 0o711 });
   const tag = randomBytes(2);
   const bridge = { name: `st${tag.toString('hex')}`, subnet: `10.${192 + (tag[0]! % 32)}.${tag[1]}.0/24` };
-  const place: TestPlace = { top, dataRoot, stateRoot, bridge };
+  const pools = [{ base: `10.${128 + (tag[0]! % 60)}.${tag[1]! & 0xf0}.0/20`, size: 24 }];
+  const place: TestPlace = { top, dataRoot, stateRoot, bridge, pools };
   let parts = await openParts(place);
 
   return {
