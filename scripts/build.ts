@@ -1,20 +1,31 @@
 /** `npm run build`: one executable file, `dist/strata`, from `src/strata.ts`. */
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build } from 'esbuild';
 import packageJson from '../package.json' with { type: 'json' };
+import { residentSpellings } from '../src/cli/tree.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/**
- * The first two lines are both shell and JavaScript: the shell finds the Node.js 26 that npm installed beside the
- * program, below it or beside it (else the one on the PATH), and replaces itself; Node.js sees a string expression and a comment.
- */
-const launcher = [
-  '#!/bin/sh',
-  `':' //; p=$0; [ -h "$p" ] && p=$(readlink -f "$p"); d=\${p%/*}/..; for n in "$d"/node_modules/node-linux-*/bin/node "$d"/../node-linux-*/bin/node node; do [ -x "$n" ] && break; done; c=\${XDG_CACHE_HOME:-\${HOME:+$HOME/.cache}}; [ -n "$c" ] && export NODE_COMPILE_CACHE="$c/strata"; exec "$n" --disable-warning=ExperimentalWarning -- "$0" "$@"`,
-].join('\n');
+/** The start of the program, which is a script for the shell; see `src/cli/resident/launcher.sh`. */
+function launcher(): string {
+  const text = (name: string) => readFileSync(join(root, 'src/cli/resident', name), 'utf8');
+  const patterns = residentSpellings().map((words) => `"${words}"${words.includes(' ') ? '' : '" "*'}`);
+  return text('launcher.sh')
+    .replace('@COMMANDS@', () => patterns.join(' | '))
+    .replace('@PERL@', () => withoutComments(text('launcher.pl')))
+    .replace(/^#(?!!).*\n/gm, '');
+}
+
+function withoutComments(perl: string): string {
+  const code = perl
+    .replace(/^ *#.*\n/gm, '')
+    .replace(/\n+ */g, ' ')
+    .trim();
+  if (code.includes("'")) throw new Error('the shell hands the Perl of the launcher on in single quotes');
+  return code;
+}
 
 const settings = {
   bundle: true,
@@ -59,7 +70,7 @@ export async function buildProgram(out = join(root, 'dist', 'strata')): Promise<
   mkdirSync(dirname(out), { recursive: true });
   // A file without an ending takes its module kind from the nearest package.json.
   writeFileSync(join(dirname(out), 'package.json'), '{ "type": "commonjs" }\n');
-  writeFileSync(out, `${launcher}\n${program}`);
+  writeFileSync(out, `${launcher()}${program}`);
   chmodSync(out, 0o755);
   return out;
 }

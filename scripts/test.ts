@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { globSync, statSync } from 'node:fs';
 import { busyboxBase, debianBase } from './bases.ts';
+import { buildProgram } from './build.ts';
 
 const asked = process.argv.slice(2);
 const patterns = asked.length === 0 ? ['src', 'e2e'] : asked;
@@ -16,6 +17,8 @@ const files = patterns
 const say = (line: string) => process.stderr.write(`${line}\n`);
 await busyboxBase(say);
 await debianBase(say);
+
+process.env['STRATA_TEST_PROGRAM'] = await buildProgram();
 
 // A container's rules and the daemon's files must not depend on the caller's mask.
 process.umask(0o022);

@@ -75,7 +75,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'dockerfile',
   ],
   client: ['errors', 'stream', 'oci', 'progress', 'build'],
-  cli: ['errors', 'oci', 'progress', 'client', 'dockerfile', 'layer', 'registry', 'build', 'daemon'],
+  cli: ['errors', 'stream', 'oci', 'progress', 'client', 'dockerfile', 'layer', 'registry', 'build', 'daemon'],
   daemon: ['errors', 'sys', 'engine', 'api', 'layer', 'registry'],
 };
 

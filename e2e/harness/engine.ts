@@ -13,6 +13,12 @@ import { type Base, busyboxBase, debianBase } from '../../scripts/bases.ts';
 
 const root = dirname(dirname(import.meta.dirname));
 
+/** The program as users have it, where `npm test` has built it; else its source. */
+const built = process.env['STRATA_TEST_PROGRAM'];
+export const program: readonly [string, ...string[]] = built
+  ? [built]
+  : [process.execPath, '--disable-warning=ExperimentalWarning', '--', join(root, 'src/cli/main.ts')];
+
 export interface Result {
   readonly code: number;
   readonly stdout: string;
@@ -75,11 +81,11 @@ export async function startEngine(
   async function start(): Promise<void> {
     const log = openSync(logFile, 'a');
     const subnet = `10.${200 + (Number.parseInt(id.slice(0, 2), 16) % 50)}.${Number.parseInt(id.slice(2, 4), 16)}.0/24`;
+    const [command, ...words] = program;
     daemon = spawn(
-      process.execPath,
+      command,
       [
-        '--disable-warning=ExperimentalWarning',
-        join(root, 'src/cli/main.ts'),
+        ...words,
         'daemon',
         '--data-root',
         dataRoot,
@@ -126,12 +132,7 @@ export async function startEngine(
     stateRoot,
     work,
     strata: (args, run) =>
-      execute(
-        process.execPath,
-        ['--disable-warning=ExperimentalWarning', '--', join(root, 'src/cli/main.ts'), ...args],
-        { ...run, env: { ...env, ...run?.env } },
-        work,
-      ),
+      execute(program[0], [...program.slice(1), ...args], { ...run, env: { ...env, ...run?.env } }, work),
     docker: (args, run) =>
       execute(
         'docker',

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeContext } from '../harness/context.ts';
-import { startEngine, type TestEngine } from '../harness/engine.ts';
+import { program, startEngine, type TestEngine } from '../harness/engine.ts';
 
 let engine: TestEngine;
 before(async () => {
@@ -42,32 +42,23 @@ test('the exit code and standard error of the program are passed on', async () =
   assert.match(stderr, /usage: rmbyext/);
 });
 
-test('a signal to the client reaches the program', async () => {
-  const child = spawn(
-    process.execPath,
-    [
-      '--disable-warning=ExperimentalWarning',
-      join(import.meta.dirname, '../../src/cli/main.ts'),
-      'run',
-      '--rm',
-      'rmbyext',
-      'wait',
-    ],
-    {
-      env: { ...process.env, STRATA_HOST: `unix://${engine.socket}` },
+for (const resident of ['on', 'off'])
+  test(`a signal to the client reaches the program, with STRATA_RESIDENT=${resident}`, async () => {
+    const [command, ...words] = program;
+    const child = spawn(command, [...words, 'run', '--rm', 'rmbyext', 'wait'], {
+      env: { ...process.env, STRATA_HOST: `unix://${engine.socket}`, STRATA_RESIDENT: resident },
       stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  let seen = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    seen += text;
+    });
+    let seen = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      seen += text;
+    });
+    for (let tries = 0; tries < 200 && !seen.includes('ready'); tries++) await sleep(50);
+    child.kill('SIGTERM');
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    assert.equal(code, 7);
+    assert.match(seen, /stopped/);
   });
-  for (let tries = 0; tries < 200 && !seen.includes('ready'); tries++) await sleep(50);
-  child.kill('SIGTERM');
-  const code = await new Promise((resolve) => child.on('close', resolve));
-  assert.equal(code, 7);
-  assert.match(seen, /stopped/);
-});
 
 test('a command that is not in the image ends with 127, one that cannot be executed with 126', async () => {
   const absent = await engine.strata(['run', '--rm', '--entrypoint', 'no-such-program', 'rmbyext'], { accept: [127] });

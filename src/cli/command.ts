@@ -17,6 +17,8 @@ export interface Command<F extends Flags = Flags> {
   /** The command reads its words itself, options and all. Default false. */
   readonly passthrough?: boolean;
   readonly flags: F;
+  /** Of a command that the daemon may run (`resident` in the tree): whether it may be one with these words. Default: yes. */
+  readonly isResident?: (call: Pick<Call<F>, 'flags' | 'args'>) => boolean;
   /** Resolves with the exit code. */
   run(call: Call<F>): Promise<number>;
 }

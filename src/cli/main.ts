@@ -5,7 +5,7 @@ import { connect } from './connect.ts';
 import { parseFlags } from './flags/parse.ts';
 import { commandHelp, globalFlags, groupHelp, programHelp, synopsisOf } from './help.ts';
 import { reportError } from './report-error.ts';
-import { outputOf, type Session } from './session.ts';
+import { outputOf, processNeeded, type Session } from './session.ts';
 import { commonCommands, type Group, groups, type Leaf, otherCommands } from './tree.ts';
 import { UsageError } from './usage-error.ts';
 import { programVersion } from './version.ts';
@@ -100,6 +100,7 @@ async function runLeaf(
       ? parseFlags({}, ['--', ...words], true)
       : parseFlags(command.flags, words, command.interspersed ?? true);
     checkArguments(name, command, args);
+    if (session.resident && command.isResident?.({ flags: values, args }) === false) return processNeeded;
     let client: ReturnType<typeof connect> | undefined;
     const code = await command.run({
       flags: values,
@@ -108,7 +109,10 @@ async function runLeaf(
       name,
       session,
       client: () => {
-        client ??= connect(session, options);
+        client ??= connect(session, options).then((found) => {
+          session.resident?.adopt(found);
+          return found;
+        });
         return client;
       },
     });
@@ -152,7 +156,16 @@ function processSession(): Session {
     stderr: outputOf(process.stderr),
     configDir: process.env['DOCKER_CONFIG'] || join(homedir(), '.docker'),
     debug: false,
+    onSignal(signal, listener) {
+      process.on(signal, listener);
+      return () => process.off(signal, listener);
+    },
+    exit: (code) => process.exit(code),
   };
 }
 
-if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
+// Not awaited here: the daemon, which runs inside of this, imports this very module.
+if (import.meta.main)
+  void main(process.argv.slice(2)).then((code) => {
+    process.exitCode = code;
+  });

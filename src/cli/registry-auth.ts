@@ -14,7 +14,7 @@ export async function credentialsOf(session: Session, host: string): Promise<Reg
   // Most people have no such file, and the rest of this is not needed then.
   if (!existsSync(path)) return undefined;
   const { loadDockerConfig, resolveCredentials } = await import('../registry/index.ts');
-  const found = await resolveCredentials(loadDockerConfig(path), host);
+  const found = await resolveCredentials(loadDockerConfig(path), host, session.env);
   return found && { ...found, serveraddress: host };
 }
 

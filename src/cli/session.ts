@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { Client } from '../client/index.ts';
 
 /** What a command sees of the process that it runs in; tests hand in their own. */
 export interface Session {
@@ -11,7 +12,19 @@ export interface Session {
   readonly host?: string;
   readonly configDir: string;
   readonly debug: boolean;
+  /** Set where the daemon runs the command for a caller ({@link serveCommands}). */
+  readonly resident?: {
+    /** Told of the command's client, which ends with the caller. */
+    adopt(client: Client): void;
+  };
+  /** Calls the listener at each such signal to the command's process until the returned function is called. */
+  readonly onSignal: (signal: NodeJS.Signals, listener: () => void) => () => void;
+  /** Ends the command's process at once. */
+  readonly exit: (code: number) => void;
 }
+
+/** In place of an exit code: nothing was done, since the command needs a process of its own. */
+export const processNeeded = -1;
 
 export interface Output {
   readonly isTTY: boolean;

@@ -3,6 +3,11 @@ import type { Command } from './command.ts';
 export interface Leaf {
   readonly kind: 'leaf';
   readonly summary: string;
+  /**
+   * Whether the daemon may run it for a caller, who is spared the start of a process (see `resident/`): it reads no
+   * standard input, or says of its words whether it does (`isResident`), and resolves paths with the session.
+   */
+  readonly resident: boolean;
   /** Where the command lives; loaded only when it is called. */
   load(): Promise<{ readonly command: Command }>;
 }
@@ -18,25 +23,29 @@ export interface Group {
 }
 
 function leaf(summary: string, load: Leaf['load']): Leaf {
-  return { kind: 'leaf', summary, load };
+  return { kind: 'leaf', summary, resident: false, load };
+}
+
+function resident(summary: string, load: Leaf['load']): Leaf {
+  return { ...leaf(summary, load), resident: true };
 }
 
 const image: Group = {
   kind: 'group',
   summary: 'Manage images',
   commands: {
-    build: leaf('Build an image from a Dockerfile', () => import('./commands/image/build.ts')),
-    history: leaf('Show the history of an image', () => import('./commands/image/history.ts')),
+    build: resident('Build an image from a Dockerfile', () => import('./commands/image/build.ts')),
+    history: resident('Show the history of an image', () => import('./commands/image/history.ts')),
     import: leaf('Make an image of the files in an archive', () => import('./commands/image/import.ts')),
-    inspect: leaf('Show everything that is known of images', () => import('./commands/image/inspect.ts')),
+    inspect: resident('Show everything that is known of images', () => import('./commands/image/inspect.ts')),
     load: leaf('Load images from an archive', () => import('./commands/image/load.ts')),
-    ls: leaf('List images', () => import('./commands/image/ls.ts')),
+    ls: resident('List images', () => import('./commands/image/ls.ts')),
     prune: leaf('Remove unused images', () => import('./commands/image/prune.ts')),
-    pull: leaf('Download an image from a registry', () => import('./commands/image/pull.ts')),
-    push: leaf('Upload an image to a registry', () => import('./commands/image/push.ts')),
-    rm: leaf('Remove images', () => import('./commands/image/rm.ts')),
+    pull: resident('Download an image from a registry', () => import('./commands/image/pull.ts')),
+    push: resident('Upload an image to a registry', () => import('./commands/image/push.ts')),
+    rm: resident('Remove images', () => import('./commands/image/rm.ts')),
     save: leaf('Write images to an archive', () => import('./commands/image/save.ts')),
-    tag: leaf('Give an image another name', () => import('./commands/image/tag.ts')),
+    tag: resident('Give an image another name', () => import('./commands/image/tag.ts')),
   },
   aliases: { list: 'ls', remove: 'rm' },
 };
@@ -46,30 +55,33 @@ const container: Group = {
   summary: 'Manage containers',
   commands: {
     attach: leaf('Connect this terminal to a running container', () => import('./commands/container/attach.ts')),
-    commit: leaf("Make an image of a container's changes", () => import('./commands/container/commit.ts')),
+    commit: resident("Make an image of a container's changes", () => import('./commands/container/commit.ts')),
     cp: leaf('Copy files between a container and this machine', () => import('./commands/container/cp.ts')),
-    create: leaf('Create a container without starting it', () => import('./commands/container/create.ts')),
-    diff: leaf('Show which files of a container were changed', () => import('./commands/container/diff.ts')),
+    create: resident('Create a container without starting it', () => import('./commands/container/create.ts')),
+    diff: resident('Show which files of a container were changed', () => import('./commands/container/diff.ts')),
     exec: leaf('Run a command in a running container', () => import('./commands/container/exec.ts')),
     export: leaf('Write the files of a container to an archive', () => import('./commands/container/export.ts')),
-    inspect: leaf('Show everything that is known of containers', () => import('./commands/container/inspect.ts')),
-    kill: leaf('Send a signal to containers', () => import('./commands/container/kill.ts')),
-    logs: leaf('Show what a container wrote', () => import('./commands/container/logs.ts')),
-    ls: leaf('List containers', () => import('./commands/container/ls.ts')),
-    pause: leaf('Freeze the processes of containers', () => import('./commands/container/pause.ts')),
-    port: leaf('List the published ports of a container', () => import('./commands/container/port.ts')),
+    inspect: resident('Show everything that is known of containers', () => import('./commands/container/inspect.ts')),
+    kill: resident('Send a signal to containers', () => import('./commands/container/kill.ts')),
+    logs: resident('Show what a container wrote', () => import('./commands/container/logs.ts')),
+    ls: resident('List containers', () => import('./commands/container/ls.ts')),
+    pause: resident('Freeze the processes of containers', () => import('./commands/container/pause.ts')),
+    port: resident('List the published ports of a container', () => import('./commands/container/port.ts')),
     prune: leaf('Remove all stopped containers', () => import('./commands/container/prune.ts')),
-    rename: leaf('Rename a container', () => import('./commands/container/rename.ts')),
-    restart: leaf('Restart containers', () => import('./commands/container/restart.ts')),
-    rm: leaf('Remove containers', () => import('./commands/container/rm.ts')),
-    run: leaf('Create and start a container from an image', () => import('./commands/container/run.ts')),
-    start: leaf('Start stopped containers', () => import('./commands/container/start.ts')),
+    rename: resident('Rename a container', () => import('./commands/container/rename.ts')),
+    restart: resident('Restart containers', () => import('./commands/container/restart.ts')),
+    rm: resident('Remove containers', () => import('./commands/container/rm.ts')),
+    run: resident('Create and start a container from an image', () => import('./commands/container/run.ts')),
+    start: resident('Start stopped containers', () => import('./commands/container/start.ts')),
     stats: leaf('Show the resources that containers use', () => import('./commands/container/stats.ts')),
-    stop: leaf('Stop running containers', () => import('./commands/container/stop.ts')),
-    top: leaf('Show the processes of a container', () => import('./commands/container/top.ts')),
-    unpause: leaf('Go on with the processes of frozen containers', () => import('./commands/container/unpause.ts')),
-    update: leaf('Change the limits of containers', () => import('./commands/container/update.ts')),
-    wait: leaf('Wait until containers stop, then print their exit codes', () => import('./commands/container/wait.ts')),
+    stop: resident('Stop running containers', () => import('./commands/container/stop.ts')),
+    top: resident('Show the processes of a container', () => import('./commands/container/top.ts')),
+    unpause: resident('Go on with the processes of frozen containers', () => import('./commands/container/unpause.ts')),
+    update: resident('Change the limits of containers', () => import('./commands/container/update.ts')),
+    wait: resident(
+      'Wait until containers stop, then print their exit codes',
+      () => import('./commands/container/wait.ts'),
+    ),
   },
   aliases: { list: 'ls', ps: 'ls', remove: 'rm' },
 };
@@ -78,13 +90,13 @@ const network: Group = {
   kind: 'group',
   summary: 'Manage networks',
   commands: {
-    connect: leaf('Connect a container to a network', () => import('./commands/network/connect.ts')),
-    create: leaf('Create a network', () => import('./commands/network/create.ts')),
-    disconnect: leaf('Disconnect a container from a network', () => import('./commands/network/disconnect.ts')),
-    inspect: leaf('Show everything that is known of networks', () => import('./commands/network/inspect.ts')),
-    ls: leaf('List networks', () => import('./commands/network/ls.ts')),
+    connect: resident('Connect a container to a network', () => import('./commands/network/connect.ts')),
+    create: resident('Create a network', () => import('./commands/network/create.ts')),
+    disconnect: resident('Disconnect a container from a network', () => import('./commands/network/disconnect.ts')),
+    inspect: resident('Show everything that is known of networks', () => import('./commands/network/inspect.ts')),
+    ls: resident('List networks', () => import('./commands/network/ls.ts')),
     prune: leaf('Remove all unused networks', () => import('./commands/network/prune.ts')),
-    rm: leaf('Remove networks', () => import('./commands/network/rm.ts')),
+    rm: resident('Remove networks', () => import('./commands/network/rm.ts')),
   },
   aliases: { list: 'ls', remove: 'rm' },
 };
@@ -94,11 +106,11 @@ const volume: Group = {
   summary: 'Manage volumes',
   synopsis: 'strata volume COMMAND',
   commands: {
-    create: leaf('Create a volume', () => import('./commands/volume/create.ts')),
-    inspect: leaf('Show everything that is known of volumes', () => import('./commands/volume/inspect.ts')),
-    ls: leaf('List volumes', () => import('./commands/volume/ls.ts')),
+    create: resident('Create a volume', () => import('./commands/volume/create.ts')),
+    inspect: resident('Show everything that is known of volumes', () => import('./commands/volume/inspect.ts')),
+    ls: resident('List volumes', () => import('./commands/volume/ls.ts')),
     prune: leaf('Remove unused volumes', () => import('./commands/volume/prune.ts')),
-    rm: leaf('Remove volumes', () => import('./commands/volume/rm.ts')),
+    rm: resident('Remove volumes', () => import('./commands/volume/rm.ts')),
   },
   aliases: { list: 'ls', remove: 'rm' },
 };
@@ -107,9 +119,9 @@ const system: Group = {
   kind: 'group',
   summary: 'Manage the engine',
   commands: {
-    df: leaf('Show how much disk images, containers and caches use', () => import('./commands/system/df.ts')),
+    df: resident('Show how much disk images, containers and caches use', () => import('./commands/system/df.ts')),
     events: leaf('Follow what happens in the engine', () => import('./commands/system/events.ts')),
-    info: leaf('Show the state and the settings of the engine', () => import('./commands/system/info.ts')),
+    info: resident('Show the state and the settings of the engine', () => import('./commands/system/info.ts')),
     prune: leaf('Remove unused data', () => import('./commands/system/prune.ts')),
     shutdown: leaf("Stop the engine's daemon", () => import('./commands/system/shutdown.ts')),
   },
@@ -154,7 +166,7 @@ export const commonCommands: Readonly<Record<string, Leaf>> = {
   login: leaf('Log in to a registry', () => import('./commands/registry/login.ts')),
   logout: leaf('Log out from a registry', () => import('./commands/registry/logout.ts')),
   search: leaf('Search Docker Hub for images', () => import('./commands/registry/search.ts')),
-  version: leaf('Show the versions of client and engine', () => import('./commands/system/version.ts')),
+  version: resident('Show the versions of client and engine', () => import('./commands/system/version.ts')),
   info: system.commands['info']!,
 };
 
@@ -169,7 +181,7 @@ export const otherCommands: Readonly<Record<string, Leaf>> = {
   export: container.commands['export']!,
   history: image.commands['history']!,
   import: image.commands['import']!,
-  inspect: leaf('Show everything that is known of an object', () => import('./commands/system/inspect.ts')),
+  inspect: resident('Show everything that is known of an object', () => import('./commands/system/inspect.ts')),
   kill: container.commands['kill']!,
   load: image.commands['load']!,
   logs: container.commands['logs']!,
@@ -189,6 +201,14 @@ export const otherCommands: Readonly<Record<string, Leaf>> = {
   update: container.commands['update']!,
   wait: container.commands['wait']!,
 };
+
+/** Every way to call a command that the daemon may run, e.g. `image ls`, `images`. */
+export function residentSpellings(): readonly string[] {
+  const leaves = [groups, { alone: { commands: { ...commonCommands, ...otherCommands } } }]
+    .flatMap((kind) => Object.values(kind))
+    .flatMap(({ commands }) => Object.values(commands));
+  return [...new Set(leaves.filter((one) => one.resident).flatMap(spellingsOf))];
+}
 
 /** Every way to call this command, without the program's name. */
 export function spellingsOf(wanted: Leaf): readonly string[] {

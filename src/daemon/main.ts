@@ -99,8 +99,11 @@ function parsePool(text: string): { readonly base: string; readonly size: number
   });
 }
 
+/** What else is served for as long as the API is, which listens on the socket of that path. */
+export type ServedBeside = (apiSocket: string) => Promise<{ close(): void }>;
+
 /** Serves until SIGTERM, SIGINT or the API's shutdown; resolves with the exit code. */
-export async function runDaemon(args: readonly string[]): Promise<number> {
+export async function runDaemon(args: readonly string[], beside: ServedBeside): Promise<number> {
   try {
     const flags = parseDaemonFlags(args);
     if (flags === 'help') {
@@ -112,7 +115,7 @@ export async function runDaemon(args: readonly string[]): Promise<number> {
         hint: 'start it with sudo; clients only need access to its socket (see --group)',
       });
     }
-    await serve(flags);
+    await serve(flags, beside);
     return 0;
   } catch (error) {
     process.stderr.write(`strata daemon: ${formatError(toStrataError(error))}\n`);
@@ -127,7 +130,7 @@ function useProxies({ http, https, no = '' }: Proxies): void {
   setGlobalDispatcher(new EnvHttpProxyAgent({ httpProxy: http ?? '', httpsProxy: https ?? '', noProxy }));
 }
 
-async function serve(flags: DaemonFlags): Promise<void> {
+async function serve(flags: DaemonFlags, beside: ServedBeside): Promise<void> {
   // Whatever a caller's umask was: layers carry exact modes, and state folders are private by their own mode.
   process.umask(0o022);
   returnFreedMemory();
@@ -143,6 +146,7 @@ async function serve(flags: DaemonFlags): Promise<void> {
     throw toRootError(error, data);
   });
   const api = createApi({ ...engine, shutdown: () => stop.resolve() });
+  let more: { close(): void };
   try {
     await sweepFailedSteps(engine);
     await api.listen({
@@ -150,6 +154,7 @@ async function serve(flags: DaemonFlags): Promise<void> {
       mode: flags.group === undefined ? 0o600 : 0o660,
       ...(flags.group !== undefined && { group: flags.group }),
     });
+    more = await beside(flags.socketPath);
   } catch (error) {
     // Nobody can reach this engine: it must not stay behind.
     await api.close();
@@ -160,6 +165,7 @@ async function serve(flags: DaemonFlags): Promise<void> {
   process.on('SIGTERM', () => stop.resolve());
   process.on('SIGINT', () => stop.resolve());
   await stop.promise;
+  more.close();
   await api.close();
   await engine.close();
 }

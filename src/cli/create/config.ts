@@ -80,14 +80,14 @@ function processConfig({ flags, given, image, command, session }: CreateInput, a
     Tty: flags.tty,
     OpenStdin: flags.interactive,
     StdinOnce: flags.interactive && attached.stdin,
-    Env: readEnvironment(flags['env-file'], flags.env, session.env),
+    Env: readEnvironment(flags['env-file'], flags.env, session),
     Cmd: command.length > 0 ? command : null,
     Image: image,
     WorkingDir: flags.workdir,
     // An empty --entrypoint takes the image's away.
     Entrypoint: given.has('entrypoint') ? [flags.entrypoint] : null,
     OnBuild: null,
-    Labels: readLabels(flags['label-file'], flags.label),
+    Labels: readLabels(flags['label-file'], flags.label, session),
     ...(flags['stop-signal'] && { StopSignal: flags['stop-signal'] }),
     ...(given.has('stop-timeout') && { StopTimeout: flags['stop-timeout'] }),
     ...(health && { Healthcheck: health }),
@@ -95,7 +95,7 @@ function processConfig({ flags, given, image, command, session }: CreateInput, a
 }
 
 function hostConfig({ flags, given, session }: CreateInput): object {
-  const security = parseSecurity(flags['security-opt']);
+  const security = parseSecurity(flags['security-opt'], session.cwd);
   const { stdout } = session;
   return {
     ContainerIDFile: flags.cidfile,

@@ -1,4 +1,5 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Client, CreatedContainer } from '../../client/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../oci/index.ts';
@@ -19,7 +20,7 @@ export async function createContainer(
   const request = createRequest(input, attached);
   checkPlatform(flags.platform);
   if (!/^(sha256:)?[0-9a-f]{64}$/.test(input.image)) parseReference(input.image);
-  return await withIDFile(flags.cidfile, async () => {
+  return await withIDFile(flags.cidfile, session.cwd, async () => {
     if (flags.pull === 'always') await pull(client, input);
     const created = await createOrPull(client, input, request);
     for (const warning of created.Warnings ?? []) session.stderr.write(`WARNING: ${warning}\n`);
@@ -62,10 +63,11 @@ function fullName(image: string): string {
   return familiarName(withDefaultTag(parseReference(image)));
 }
 
-async function withIDFile(path: string, work: () => Promise<CreatedContainer>): Promise<CreatedContainer> {
-  if (path === '') return await work();
+async function withIDFile(name: string, cwd: string, work: () => Promise<CreatedContainer>): Promise<CreatedContainer> {
+  if (name === '') return await work();
+  const path = resolve(cwd, name);
   if (existsSync(path)) {
-    throw invalid(`container ID file found, make sure the other container isn't running or delete ${path}`);
+    throw invalid(`container ID file found, make sure the other container isn't running or delete ${name}`);
   }
   // The file is made first: where it cannot be, there is no container either.
   writeFileSync(path, '', { flag: 'wx' });

@@ -1,22 +1,30 @@
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { messageOf } from '../../errors/index.ts';
+import type { Session } from '../session.ts';
 import { invalid } from './invalid.ts';
-
-type Env = Readonly<Record<string, string | undefined>>;
 
 /**
  * `NAME=value`, from files first and then as given. A name alone takes this process's value; where it has none, one in a
  * file means nothing, and one on the command line takes the variable away from the container.
  */
-export function readEnvironment(files: readonly string[], given: readonly string[], env: Env): string[] {
+export function readEnvironment(
+  files: readonly string[],
+  given: readonly string[],
+  { cwd, env }: Pick<Session, 'cwd' | 'env'>,
+): string[] {
   const valued = (line: string) => (line.includes('=') || env[line] === undefined ? line : `${line}=${env[line]}`);
-  const listed = files.flatMap((file) => linesOf(file, 'variable')).map(valued);
+  const listed = files.flatMap((file) => linesOf(file, cwd, 'variable')).map(valued);
   return [...listed.filter((line) => line.includes('=')), ...given.map(valued)];
 }
 
 /** Labels by name, from files first and then as given. */
-export function readLabels(files: readonly string[], given: readonly string[]): Record<string, string> {
-  const lines = [...files.flatMap((file) => linesOf(file, 'label')), ...given];
+export function readLabels(
+  files: readonly string[],
+  given: readonly string[],
+  { cwd }: Pick<Session, 'cwd'>,
+): Record<string, string> {
+  const lines = [...files.flatMap((file) => linesOf(file, cwd, 'label')), ...given];
   return Object.fromEntries(
     lines.map((line) => {
       const at = line.indexOf('=');
@@ -26,10 +34,10 @@ export function readLabels(files: readonly string[], given: readonly string[]): 
   );
 }
 
-function linesOf(file: string, what: string): string[] {
+function linesOf(file: string, cwd: string, what: string): string[] {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readFileSync(resolve(cwd, file), 'utf8');
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     throw invalid(missing ? `open ${file}: no such file or directory` : messageOf(error));

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { messageOf } from '../../errors/index.ts';
 import { invalid } from './invalid.ts';
 
@@ -10,7 +11,7 @@ export interface Security {
 }
 
 /** Reads `--security-opt`; a seccomp profile in a file travels as its content. */
-export function parseSecurity(specs: readonly string[]): Security {
+export function parseSecurity(specs: readonly string[], cwd: string): Security {
   const unconfined = specs.includes('systempaths=unconfined');
   const options = specs
     .filter((spec) => spec !== 'systempaths=unconfined')
@@ -19,14 +20,14 @@ export function parseSecurity(specs: readonly string[]): Security {
       if (value === undefined && name !== 'no-new-privileges')
         throw invalid(`Invalid --security-opt: ${JSON.stringify(spec)}`);
       if (name !== 'seccomp' || value === 'unconfined' || value === 'builtin') return spec;
-      return `seccomp=${readProfile(value!)}`;
+      return `seccomp=${readProfile(value!, cwd)}`;
     });
   return { options, ...(unconfined && { masked: [] as [], readonly: [] as [] }) };
 }
 
-function readProfile(file: string): string {
+function readProfile(file: string, cwd: string): string {
   try {
-    return JSON.stringify(JSON.parse(readFileSync(file, 'utf8')));
+    return JSON.stringify(JSON.parse(readFileSync(resolve(cwd, file), 'utf8')));
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     throw invalid(

@@ -1,3 +1,5 @@
+import type { Session } from '../session.ts';
+
 /** Signals that are passed on to a container. Node keeps SIGUSR1 for its debugger, and nobody can catch the others. */
 const passedOn = [
   'SIGHUP',
@@ -11,32 +13,26 @@ const passedOn = [
   'SIGIO',
 ] as const;
 
-/** Passes this process's signals on until the returned function is called. */
-export function forwardSignals(send: (signal: string) => void): () => void {
-  const listeners = passedOn.map((signal) => {
-    const listener = () => send(signal);
-    process.on(signal, listener);
-    return () => process.off(signal, listener);
-  });
+/** Passes the signals of the command's process on until the returned function is called. */
+export function forwardSignals({ onSignal }: Session, send: (signal: string) => void): () => void {
+  const listeners = passedOn.map((signal) => onSignal(signal, () => send(signal)));
   return () => {
     for (const stop of listeners) stop();
   };
 }
 
 /** An abort on Ctrl-C or SIGTERM; a second one ends the process at once. */
-export function abortOnInterrupt(): { readonly signal: AbortSignal; stop(): void } {
+export function abortOnInterrupt({ exit, onSignal }: Session): { readonly signal: AbortSignal; stop(): void } {
   const controller = new AbortController();
-  const onSignal = () => {
-    if (controller.signal.aborted) process.exit(130);
+  const interrupt = () => {
+    if (controller.signal.aborted) exit(130);
     controller.abort();
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  const stops = [onSignal('SIGINT', interrupt), onSignal('SIGTERM', interrupt)];
   return {
     signal: controller.signal,
     stop() {
-      process.off('SIGINT', onSignal);
-      process.off('SIGTERM', onSignal);
+      for (const stop of stops) stop();
     },
   };
 }

@@ -17,7 +17,7 @@ export async function pullImage(client: Client, session: Session, name: string, 
   const given = parseReference(name);
   const ref = options.allTags ? given : withDefaultTag(given);
   const auth = await credentialsFor(session, name);
-  const interrupt = abortOnInterrupt();
+  const interrupt = abortOnInterrupt(session);
   try {
     const messages = client.images.pull({
       image: familiarRepository(ref),

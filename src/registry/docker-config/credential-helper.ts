@@ -10,8 +10,12 @@ const tokenUser = '<token>';
 const limits = { output: 1024 * 1024, milliseconds: 60_000 } as const;
 
 /** Undefined when the helper has none. */
-export async function helperGet(name: string, server: string): Promise<Credentials | undefined> {
-  const { code, output } = await runHelper(name, 'get', server);
+export async function helperGet(
+  name: string,
+  server: string,
+  env: NodeJS.ProcessEnv,
+): Promise<Credentials | undefined> {
+  const { code, output } = await runHelper(name, 'get', server, env);
   if (code !== 0) {
     if (/credentials not found/i.test(output)) return undefined;
     throw helperError(name, 'get', output);
@@ -74,13 +78,14 @@ async function runHelper(
   name: string,
   verb: Verb,
   input: string,
+  env: NodeJS.ProcessEnv = process.env,
 ): Promise<{ readonly code: number; readonly output: string }> {
   // The name becomes a program's: no way out of $PATH.
   if (!/^[A-Za-z0-9._-]+$/.test(name)) {
     throw new StrataError('invalid_argument', `${JSON.stringify(name)} is no name of a credential helper`);
   }
   const program = `docker-credential-${name}`;
-  const child = spawn(program, [verb], { stdio: ['pipe', 'pipe', 'ignore'], timeout: limits.milliseconds });
+  const child = spawn(program, [verb], { env, stdio: ['pipe', 'pipe', 'ignore'], timeout: limits.milliseconds });
   const chunks: Buffer[] = [];
   let size = 0;
   child.stdout.on('data', (chunk: Buffer) => {

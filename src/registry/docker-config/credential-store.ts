@@ -6,13 +6,18 @@ import { bareHost, hostKeys } from './host-key.ts';
 
 /**
  * Credentials for a registry, as Docker finds them: its own helper (`credHelpers`), the general one (`credsStore`), the
- * file. `host` is the registry as names have it, e.g. `docker.io` or `registry.example:5000`.
+ * file. `host` is the registry as names have it, e.g. `docker.io` or `registry.example:5000`; `env` is what a helper
+ * runs with.
  */
-export async function resolveCredentials(config: DockerConfig, host: string): Promise<Credentials | undefined> {
+export async function resolveCredentials(
+  config: DockerConfig,
+  host: string,
+  env = process.env,
+): Promise<Credentials | undefined> {
   const keys = hostKeys(host);
   const helper = helperFor(config, keys);
   if (helper === undefined) return fromFile(config, keys);
-  return await helperGet(helper, keys[0]!);
+  return await helperGet(helper, keys[0]!, env);
 }
 
 /** Credentials of every registry by host, for builds: they may pull from any of them. */
@@ -56,7 +61,7 @@ export async function eraseCredentials(
 ): Promise<{ readonly config: DockerConfig; readonly erased: boolean }> {
   const keys = hostKeys(host);
   const helper = helperFor(config, keys);
-  const inHelper = helper !== undefined && (await helperGet(helper, keys[0]!)) !== undefined;
+  const inHelper = helper !== undefined && (await helperGet(helper, keys[0]!, process.env)) !== undefined;
   if (helper !== undefined) await helperErase(helper, keys[0]!);
   const entries = matching(config, keys);
   if (entries.length === 0) return { config, erased: inHelper };

@@ -35,7 +35,7 @@ export const command = defineCommand({
     });
     const stops: (() => void)[] = [];
     if (flags['sig-proxy'] && !tty) {
-      stops.push(forwardSignals((signal) => void containers.kill(container.Id, signal).catch(() => {})));
+      stops.push(forwardSignals(session, (signal) => void containers.kill(container.Id, signal).catch(() => {})));
     }
     if (tty) stops.push(followSize(session, (rows, columns) => containers.resize(container.Id, rows, columns)));
     try {

@@ -60,7 +60,7 @@ function environmentOf(
   session: Session,
 ): string[] {
   try {
-    return readEnvironment(flags['env-file'], flags.env, session.env);
+    return readEnvironment(flags['env-file'], flags.env, session);
   } catch (cause) {
     throw new StrataError('invalid_argument', messageOf(cause), { cause });
   }

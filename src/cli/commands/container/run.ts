@@ -29,6 +29,7 @@ export const command = defineCommand({
     ['run -d --name web -p 8080:80 nginx', 'a server in the background, its port 80 on port 8080 of this machine'],
     ['run --rm -v "$PWD:/work" -w /work node:22 npm test', 'a tool that works on the files here'],
   ],
+  isResident: ({ flags }) => flags.detach || (!flags.tty && !attachedStreams(flags.attach, flags.interactive).stdin),
   async run(call) {
     try {
       return call.flags.detach ? await runDetached(call) : await runAttached(call);
@@ -71,7 +72,7 @@ async function runAttached(call: RunCall): Promise<number> {
   // A signal that comes before there is a process is held until there is one: nobody would send it again.
   const { promise: started, resolve: onStarted } = Promise.withResolvers<void>();
   if (flags['sig-proxy'] && !flags.tty)
-    stops.push(forwardSignals((signal) => void started.then(() => sendSignal(client, Id, signal))));
+    stops.push(forwardSignals(session, (signal) => void started.then(() => sendSignal(client, Id, signal))));
   try {
     const how = await startJoined(client, Id, call, attached, { onStarted, stops });
     if (how === 'detached') return 0;

@@ -19,6 +19,7 @@ export const command = defineCommand({
     interactive: bool('i', "Attach container's STDIN"),
     'sig-proxy': bool('', 'Proxy received signals to the process', true),
   },
+  isResident: ({ flags }) => !flags.attach && !flags.interactive,
   async run({ flags, args, session, client }) {
     const engine = await client();
     if (flags.attach || flags.interactive) {
@@ -58,7 +59,7 @@ export async function startAttached(
   const stdin = options.stdin && OpenStdin;
   const stops: (() => void)[] = [];
   if (options.proxy && !tty)
-    stops.push(forwardSignals((signal) => void containers.kill(container.Id, signal).catch(() => {})));
+    stops.push(forwardSignals(session, (signal) => void containers.kill(container.Id, signal).catch(() => {})));
   try {
     const connection = await containers.attach(container.Id, {
       stdin,

@@ -1,6 +1,6 @@
 import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { BuildRequest, BuildResult } from '../../../build/index.ts';
 import type { Client } from '../../../client/index.ts';
 import { StrataError } from '../../../errors/index.ts';
@@ -32,6 +32,7 @@ export const command = defineCommand({
     ['build -o out .', 'the files of the last stage in a folder, no image'],
     ['build --on-error=shell .', 'a shell in the step that fails'],
   ],
+  isResident: ({ flags, args }) => args[0] !== '-' && flags.file !== '-' && flags['on-error'] === '',
   async run(call) {
     try {
       return await build(call);
@@ -69,7 +70,7 @@ async function build({ flags, args, session, client }: BuildCall): Promise<numbe
 }
 
 async function run(engine: Client, session: Session, request: BuildRequest, view: BuildView): Promise<BuildResult> {
-  const interrupt = abortOnInterrupt();
+  const interrupt = abortOnInterrupt(session);
   let told = false;
   try {
     const result = await engine.strata.build(request, {
@@ -127,11 +128,11 @@ async function present(
     return report.error !== undefined || (report.failed && !ignoreStatus) ? 1 : 0;
   }
   if (imageID !== undefined) {
-    if (flags.iidfile) writeFileSync(flags.iidfile, imageID);
+    if (flags.iidfile) writeFileSync(resolve(session.cwd, flags.iidfile), imageID);
     if (flags.quiet || flags.progress === 'quiet') stdout.write(`${imageID}\n`);
   }
   if (flags['metadata-file'])
-    writeFileSync(flags['metadata-file'], `${JSON.stringify(result.metadata ?? {}, null, 2)}\n`);
+    writeFileSync(resolve(session.cwd, flags['metadata-file']), `${JSON.stringify(result.metadata ?? {}, null, 2)}\n`);
   return 0;
 }
 

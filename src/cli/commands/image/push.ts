@@ -24,7 +24,7 @@ export const command = defineCommand({
     if (!named && !flags['all-tags'] && !flags.quiet) session.stdout.write('Using default tag: latest\n');
     const { images } = await client();
     const auth = await credentialsFor(session, args[0]!);
-    const interrupt = abortOnInterrupt();
+    const interrupt = abortOnInterrupt(session);
     const messages = images.push(familiarRepository(ref), {
       ...(ref.tag !== undefined && { tag: ref.tag }),
       platform: flags.platform,

@@ -8,8 +8,9 @@ export const command = defineCommand({
   flags: {},
   async run({ args }) {
     const { runDaemon } = await import('../../../daemon/main.ts');
+    const { serveCommands } = await import('../../resident/serve.ts');
     // Not by itself: an exec goes on after the daemon, and its pipes would keep this process; so would the threads of a
     // start that failed halfway.
-    process.exit(await runDaemon(args));
+    process.exit(await runDaemon(args, serveCommands));
   },
 });

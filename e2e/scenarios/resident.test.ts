@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, mkdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { buildProgram } from '../../scripts/build.ts';
+import { makeContext } from '../harness/context.ts';
+import { execute, type RunOptions, startEngine, type TestEngine } from '../harness/engine.ts';
+
+let engine: TestEngine;
+let program: string;
+/** A folder for the PATH that has what the launcher needs of the system, and no Node.js. */
+let bare: string;
+let context: string;
+
+before(async () => {
+  engine = await startEngine();
+  program = join(engine.work, 'bin/strata');
+  const built = process.env['STRATA_TEST_PROGRAM'];
+  mkdirSync(dirname(program));
+  if (built) {
+    for (const name of ['strata', 'package.json'])
+      copyFileSync(join(dirname(built), name), join(dirname(program), name));
+  } else await buildProgram(program);
+  // Where the program finds it, and the launcher no Node.js.
+  mkdirSync(join(engine.work, 'bin/node_modules'));
+  symlinkSync(join(import.meta.dirname, '../../node_modules/koffi'), join(engine.work, 'bin/node_modules/koffi'));
+  bare = join(engine.work, 'bare');
+  mkdirSync(bare);
+  for (const name of ['perl', 'readlink']) symlinkSync(`/usr/bin/${name}`, join(bare, name));
+  context = makeContext(engine.work, { Dockerfile: 'FROM busybox\nRUN true\n' });
+  writeFileSync(join(engine.work, 'variables'), 'a=b\n');
+  // Starts the daemon.
+  await strata(['version']);
+  await strata(['load', '-q', '-i', await busybox()]);
+});
+after(async () => {
+  await strata(['system', 'shutdown'], { accept: 'any' });
+  await engine?.stop();
+});
+
+async function busybox(): Promise<string> {
+  const { busyboxBase } = await import('../../scripts/bases.ts');
+  return (await busyboxBase()).archive;
+}
+
+function environment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return {
+    PATH: `${dirname(process.execPath)}:/usr/sbin:/usr/bin:/sbin:/bin`,
+    HOME: engine.work,
+    STRATA_STATE_ROOT: join(engine.work, 'run'),
+    STRATA_DATA_ROOT: join(engine.work, 'data'),
+    ...more,
+  };
+}
+
+/** As a user calls it, with a daemon that it starts by itself. */
+function strata(args: readonly string[], options: RunOptions = {}) {
+  return execute(program, args, { cwd: engine.work, ...options, env: environment(options.env) });
+}
+
+/** In the daemon: there is no Node.js to start. */
+const inDaemon = (args: readonly string[], options: RunOptions = {}) =>
+  strata(args, { ...options, env: { PATH: bare, ...options.env } });
+const inProcess = (args: readonly string[], options: RunOptions = {}) =>
+  strata(args, { ...options, env: { STRATA_RESIDENT: 'off', ...options.env } });
+
+const socketPath = () => join(engine.work, 'run/strata-commands.sock');
+
+for (const line of [
+  'version',
+  'info --format {{.Driver}}',
+  'images',
+  'image ls --format json',
+  'image ls --no-trunc --digests',
+  'history busybox',
+  'image inspect busybox',
+  'image inspect absent',
+  'inspect --format {{.Id}} busybox',
+  'tag absent other',
+  'rmi absent',
+  'push 127.0.0.1:1/absent',
+  'image ls --bogus',
+  'image ls --help',
+  'ps -a',
+  'container ls --filter bogus=1',
+  'network ls --format {{.Name}}',
+  'volume ls',
+  'system df',
+  'run --rm busybox sh -c echo\tout;echo\terr>&2;exit\t3',
+  'run --rm busybox no-such-program',
+  'build -q --iidfile id CONTEXT',
+  'build --progress plain -f absent CONTEXT',
+  'create --env-file absent busybox',
+  'create --env-file variables --label-file variables --cidfile absent/cid busybox',
+  'logs absent',
+  'wait absent',
+  'stop absent',
+  'rm absent',
+])
+  test(`strata ${line.replaceAll('\t', ' ')} answers the same from the daemon as from a process`, async () => {
+    const words = line.split(' ').map((word) => (word === 'CONTEXT' ? context : word.replaceAll('\t', ' ')));
+    // Once before: what a first build says differs from what the next ones do.
+    await inProcess(words, { accept: 'any' });
+    const [one, other] = [await inDaemon(words, { accept: 'any' }), await inProcess(words, { accept: 'any' })];
+    const plain = ({ code, stderr, stdout }: typeof one) => ({
+      code,
+      stdout,
+      stderr: stderr.replaceAll(/\d+\.\d+s|\d+ms|[0-9a-f]{64}/g, '…'),
+    });
+    assert.deepEqual(plain(one), plain(other));
+  });
+
+test('on a terminal it has the width of the caller’s', async () => {
+  const wide = (env: Record<string, string>) =>
+    spawnSync('/usr/bin/script', ['-qec', `stty cols 70; ${program} image ls --help`, '/dev/null'], {
+      encoding: 'utf8',
+      env: environment(env),
+    }).stdout;
+  const inDaemonText = wide({ PATH: `${bare}:/usr/bin`, STRATA_RESIDENT: 'on' });
+  assert.match(inDaemonText, /List images/);
+  assert.equal(inDaemonText, wide({ STRATA_RESIDENT: 'off' }));
+});
+
+test('what is not the same for the daemon is done by a process', async () => {
+  const noNode = { accept: [127] };
+  // A time zone that the daemon does not have.
+  await inDaemon(['images'], { ...noNode, env: { TZ: 'Asia/Tokyo' } });
+  const zoned = await strata(['image', 'inspect', '--format', '{{.Created}}', 'busybox'], {
+    env: { TZ: 'Asia/Tokyo' },
+  });
+  assert.match(zoned.stdout, /T/);
+  // Standard input, a terminal, a shell in a failed step.
+  await inDaemon(['build', '-'], noNode);
+  await inDaemon(['build', '--on-error=shell', context], noNode);
+  await inDaemon(['run', '--rm', '-i', 'busybox', 'cat'], noNode);
+  assert.equal((await strata(['run', '--rm', '-i', 'busybox', 'cat'], { input: 'kept' })).stdout, 'kept');
+  // Another mask of new files.
+  const masked = `umask 077; exec ${program} build -q --iidfile masked ${context}`;
+  await execute('/bin/sh', ['-c', masked], { cwd: engine.work, env: environment() });
+  assert.equal(statSync(join(engine.work, 'masked')).mode & 0o777, 0o600);
+  // Another root.
+  const jail = join(engine.work, 'jail');
+  mkdirSync(jail);
+  const mounts = `mount --rbind / ${jail} && exec chroot ${jail} /usr/bin/env -i PATH=${bare} STRATA_HOST=unix://${engine.work}/run/strata.sock ${program} images`;
+  const { status } = spawnSync('/usr/bin/unshare', ['-m', '/bin/sh', '-c', mounts], { encoding: 'utf8' });
+  assert.equal(status, 127);
+});
+
+test('a command that ends by a signal ends by it, and the daemon lets go of it', async () => {
+  const { stdout } = await inDaemon(['run', '-d', '--name', 'long', 'busybox', 'sleep', '6016']);
+  assert.match(stdout, /^[0-9a-f]{64}\n$/);
+  for (const words of [
+    ['wait', 'long'],
+    ['logs', '-f', 'long'],
+  ]) {
+    const child = spawn(program, words, { env: environment({ PATH: bare }), stdio: 'ignore' });
+    const ended = once(child, 'exit');
+    while (connections() === 0) await new Promise((wake) => setTimeout(wake, 10));
+    await new Promise((wake) => setTimeout(wake, 200));
+    child.kill('SIGINT');
+    assert.deepEqual(await ended, [null, 'SIGINT']);
+    for (let tries = 0; connections() > 0; tries++) {
+      assert.ok(tries < 200, 'its connection is still there');
+      await new Promise((wake) => setTimeout(wake, 10));
+    }
+  }
+  await inDaemon(['rm', '-f', 'long']);
+});
+
+/** Callers whose commands are under way. */
+function connections(): number {
+  const { stdout } = spawnSync('ss', ['-xH', 'state', 'connected', 'src', socketPath()], { encoding: 'utf8' });
+  return stdout.split('\n').filter(Boolean).length;
+}
+
+test('a build that is interrupted ends here, too, and says so', async () => {
+  const slow = makeContext(engine.work, { Dockerfile: 'FROM busybox\nRUN echo begun; sleep 6017\n' });
+  const child = spawn(program, ['build', '--progress', 'plain', slow], {
+    cwd: engine.work,
+    env: environment({ PATH: bare }),
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let seen = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    seen += text;
+    if (/ begun/.test(seen.replace(/echo begun/g, ''))) child.kill('SIGINT');
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  assert.match(seen, /cancel/i);
+  assert.notEqual(code, 0);
+  for (let tries = 0; spawnSync('pgrep', ['-f', 'sleep 6017']).status === 0; tries++) {
+    assert.ok(tries < 200, 'the step is still running');
+    await new Promise((wake) => setTimeout(wake, 25));
+  }
+});
+
+test('root alone may connect, and what is no request harms nobody', async () => {
+  assert.equal(statSync(socketPath()).mode & 0o777, 0o600);
+  for (const bytes of [
+    Buffer.from([0xff, 0xff, 0xff, 0xff]),
+    Buffer.from([0, 0, 0, 3, 1, 2, 3]),
+    Buffer.from('\0\0\0\x09a\0b\0c\0d\x009\0'),
+    Buffer.alloc(0),
+  ]) {
+    const socket = connect(socketPath());
+    await once(socket, 'connect');
+    if (bytes.length === 0) socket.destroy();
+    else socket.end(bytes);
+    socket.resume();
+    if (!socket.destroyed) await once(socket, 'close');
+  }
+  await inDaemon(['version']);
+  assert.doesNotMatch(readFileSync(join(engine.work, 'run/daemon.log'), 'utf8'), /rror/);
+});
+
+test('another program than the daemon’s is run by a process', async () => {
+  utimesSync(program, new Date(0), new Date(0));
+  await inDaemon(['images'], { accept: [127] });
+  await strata(['images']);
+});
+
+test('without a daemon one is started', async () => {
+  await strata(['system', 'shutdown']);
+  await inDaemon(['images'], { accept: [127] });
+  await strata(['images']);
+  await inDaemon(['images']);
+});

@@ -1,0 +1,88 @@
+# Hands a command to the daemon and passes on what it writes; request.ts and frames.ts say how. No modules: loading the
+# smallest of them takes longer than all of this.
+my ($socket, $program, @args) = @ARGV;
+
+sub start_process {
+  $SIG{PIPE} = "DEFAULT";
+  $ENV{STRATA_RESIDENT} = "off";
+  exec { $program } $program, @args;
+  exit 127;
+}
+
+sub terminal {
+  my $size = "\0" x 8;
+  # TIOCGWINSZ of ioctl_tty(2)
+  return ioctl($_[0], 0x5413, $size) ? join " ", (unpack "S2", $size)[1, 0] : "";
+}
+
+sub put {
+  my ($out, $name, $data) = @_;
+  while (length $data) {
+    my $n = syswrite $out, $data;
+    if (defined $n) { substr($data, 0, $n) = "" }
+    # EAGAIN: somebody else made this pipe one that does not wait.
+    elsif ($! == 11) { vec(my $ready = "", fileno $out, 1) = 1; select undef, $ready, undef, undef }
+    # EINTR
+    elsif ($! != 4) { print STDERR "write /dev/$name: ", lcfirst $!, "\n"; exit 1 }
+  }
+}
+
+# AF_UNIX, SOCK_STREAM
+my $daemon;
+socket($daemon, 1, 1, 0) && connect($daemon, pack "Sa108", 1, $socket) or start_process;
+my @file = stat $program;
+my @space = stat "/proc/self/ns/mnt";
+my @root = stat "/";
+my $zone = readlink "/etc/localtime";
+my $place = join "\n", "@file[0, 1, 7, 9]", $space[1], "@root[0, 1]", defined $zone ? $zone : "", umask;
+my @fields = ($place, terminal(*STDOUT), terminal(*STDERR), readlink "/proc/self/cwd", scalar @args, @args);
+push @fields, map { "$_=$ENV{$_}" } keys %ENV;
+my $request = pack "N/a*", join "", map { "$_\0" } @fields;
+# A daemon that is just ending must not end this by a signal.
+$SIG{PIPE} = "IGNORE";
+while (length $request) {
+  my $n = syswrite $daemon, $request;
+  defined $n or start_process;
+  substr($request, 0, $n) = "";
+}
+$SIG{PIPE} = "DEFAULT";
+
+my %numbers = (HUP => 1, INT => 2, QUIT => 3, USR2 => 12, ALRM => 14, TERM => 15, CONT => 18, TSTP => 20, WINCH => 28, IO => 29);
+my $interrupts = 0;
+
+# The daemon knows whether the command listens; one that is too busy to say so is not waited for.
+sub tell {
+  my ($name) = @_;
+  return by_default($name) if $name eq "INT" && ++$interrupts > 2;
+  my ($columns, $rows) = split " ", terminal(*STDOUT) || terminal(*STDERR) || "0 0";
+  local $SIG{PIPE} = "IGNORE";
+  syswrite $daemon, pack "Cnn", $numbers{$name}, $rows, $columns;
+}
+
+sub by_default {
+  my ($name) = @_;
+  $SIG{$name} = "DEFAULT";
+  kill $name, $$;
+  $SIG{$name} = \&tell;
+}
+
+$SIG{$_} = \&tell for keys %numbers;
+my $buffer = "";
+for (;;) {
+  my $read = sysread $daemon, $buffer, 65536, length $buffer;
+  next if !defined $read && $! == 4;
+  last if !$read;
+  while (length $buffer >= 5) {
+    my ($kind, $length) = unpack "CN", $buffer;
+    last if length $buffer < 5 + $length;
+    my $content = substr $buffer, 5, $length;
+    substr($buffer, 0, 5 + $length) = "";
+    if ($kind == 0) { start_process }
+    elsif ($kind == 1) { put(*STDOUT, "stdout", $content) }
+    elsif ($kind == 2) { put(*STDERR, "stderr", $content) }
+    elsif ($kind == 3) { exit ord $content }
+    else { $numbers{$_} == ord $content and by_default($_) for keys %numbers }
+  }
+}
+print STDERR "strata: the daemon ended before the command did\n";
+exit 1;

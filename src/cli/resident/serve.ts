@@ -1,0 +1,173 @@
+import { EventEmitter } from 'node:events';
+import { rmSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { messageOf, StrataError } from '../../errors/index.ts';
+import { drained } from '../../stream/index.ts';
+import { main } from '../main.ts';
+import { processNeeded, type Session } from '../session.ts';
+import { residentSpellings } from '../tree.ts';
+import { frames, readSignals, send } from './frames.ts';
+import { type CommandRequest, maxRequest, parseRequest, placeOf, type TerminalSize } from './request.ts';
+
+/** How long a request may take to arrive, in milliseconds. */
+const patience = 10_000;
+/** `sun_path` of unix(7), with the zero at its end. */
+const maxSocketPath = 108;
+
+/**
+ * Runs short commands of the command line in this process, the daemon, for callers who would otherwise wait for the
+ * start of Node.js longer than for their answer. Root alone may connect: a command reads files of its caller's.
+ */
+export async function serveCommands(apiSocket: string): Promise<{ close(): void }> {
+  const path = commandSocket(apiSocket);
+  if (Buffer.byteLength(path) >= maxSocketPath) return { close() {} };
+  const place = placeOf(process.argv[1]!);
+  const open = new Set<Socket>();
+  const server = createServer((socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+    // A caller who is gone; what was under way for it hears of that by `close`.
+    socket.on('error', () => {});
+    void receive(socket).then((request) =>
+      request ? answer(socket, request, { apiSocket, place }) : void socket.destroy(),
+    );
+  });
+  // The socket of the API is this daemon's, so nobody else serves this one.
+  rmSync(path, { force: true });
+  const umask = process.umask(0o177);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (cause) =>
+        reject(new StrataError('unavailable', `cannot listen on ${path}: ${messageOf(cause)}`, { cause })),
+      );
+      server.listen(path, resolve);
+    });
+  } finally {
+    process.umask(umask);
+  }
+  return {
+    close() {
+      server.close();
+      for (const socket of open) socket.destroy();
+    },
+  };
+}
+
+/** `strata-commands.sock` beside `strata.sock`; the launcher knows the rule. */
+export function commandSocket(apiSocket: string): string {
+  return `${apiSocket.replace(/\.sock$/, '')}-commands.sock`;
+}
+
+function receive(socket: Socket): Promise<CommandRequest | undefined> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const end = (request: CommandRequest | undefined) => {
+      socket.off('data', onData).setTimeout(0);
+      // What a caller sends after its request is not read by anybody, and its end still has to be heard.
+      socket.resume();
+      resolve(request);
+    };
+    const onData = (chunk: Buffer) => {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size < 4) return;
+      const bytes = Buffer.concat(chunks);
+      const length = bytes.readUInt32BE(0);
+      if (length > maxRequest) end(undefined);
+      else if (size >= 4 + length) end(parseRequest(bytes.subarray(4, 4 + length)));
+      else chunks.splice(0, chunks.length, bytes);
+    };
+    socket.on('data', onData);
+    socket.setTimeout(patience, () => end(undefined));
+    socket.once('close', () => end(undefined));
+  });
+}
+
+async function answer(
+  socket: Socket,
+  request: CommandRequest,
+  here: { readonly apiSocket: string; readonly place: string },
+): Promise<void> {
+  const code = isSame(request, here.place)
+    ? await main(request.args, sessionOf(socket, request, here.apiSocket)).catch((error: unknown) => {
+        send(socket, frames.stderr, Buffer.from(`strata: ${messageOf(error)}\n`));
+        return 1;
+      })
+    : processNeeded;
+  if (code === processNeeded) send(socket, frames.declined);
+  else send(socket, frames.exit, Buffer.of(code));
+  socket.end();
+}
+
+/** Whether a process of the caller's would do the same as this one. */
+function isSame({ args, env, place: theirs }: CommandRequest, place: string): boolean {
+  const known = residentSpellings();
+  return (
+    theirs === place &&
+    env['TZ'] === process.env['TZ'] &&
+    (known.includes(args[0] ?? '') || known.includes(args.slice(0, 2).join(' ')))
+  );
+}
+
+function sessionOf(socket: Socket, { cwd, env, stderr, stdout }: CommandRequest, apiSocket: string): Session {
+  const signals = new EventEmitter();
+  const outputs = [outputTo(socket, frames.stdout, stdout), outputTo(socket, frames.stderr, stderr)] as const;
+  readSignals(socket, ({ columns, name, number, rows }) => {
+    if (name === 'SIGWINCH') for (const output of outputs) output.resize({ columns, rows });
+    else if (!signals.emit(name)) send(socket, frames.unheard, Buffer.of(number));
+  });
+  // The caller is gone.
+  socket.once('close', () => signals.emit('SIGTERM'));
+  return {
+    env,
+    cwd,
+    stdin: Readable.from([]),
+    stdout: outputs[0],
+    stderr: outputs[1],
+    host: `unix://${apiSocket}`,
+    configDir: env['DOCKER_CONFIG'] || join(env['HOME'] || homedir(), '.docker'),
+    debug: false,
+    resident: {
+      adopt: (client) => void socket.once('close', () => client.close()),
+    },
+    onSignal(signal, listener) {
+      signals.on(signal, listener);
+      return () => signals.off(signal, listener);
+    },
+    exit(code) {
+      send(socket, frames.exit, Buffer.of(code));
+      socket.end();
+    },
+  };
+}
+
+function outputTo(socket: Socket, kind: number, terminal: TerminalSize | undefined) {
+  const resizes = new EventEmitter();
+  let size = terminal;
+  return {
+    isTTY: terminal !== undefined,
+    get columns() {
+      return size?.columns;
+    },
+    get rows() {
+      return size?.rows;
+    },
+    write: (data: string | Uint8Array) => send(socket, kind, typeof data === 'string' ? Buffer.from(data) : data),
+    async drained() {
+      if (socket.writableNeedDrain) await drained(socket);
+    },
+    onResize(listener: () => void) {
+      resizes.on('resize', listener);
+      return () => resizes.off('resize', listener);
+    },
+    resize(now: TerminalSize) {
+      if (!terminal) return;
+      size = now;
+      resizes.emit('resize');
+    },
+  };
+}
