@@ -93,6 +93,8 @@ for (const line of [
   'run --rm busybox no-such-program',
   'build -q --iidfile id CONTEXT',
   'build --progress plain -f absent CONTEXT',
+  'exec absent true',
+  'volume prune -f',
   'create --env-file absent busybox',
   'create --env-file variables --label-file variables --cidfile absent/cid busybox',
   'logs absent',
@@ -136,6 +138,8 @@ test('what is not the same for the daemon is done by a process', async () => {
   await inDaemon(['build', '-'], noNode);
   await inDaemon(['build', '--on-error=shell', context], noNode);
   await inDaemon(['run', '--rm', '-i', 'busybox', 'cat'], noNode);
+  await inDaemon(['volume', 'prune'], noNode);
+  await inDaemon(['exec', '-i', 'absent', 'cat'], noNode);
   assert.equal((await strata(['run', '--rm', '-i', 'busybox', 'cat'], { input: 'kept' })).stdout, 'kept');
   // Another mask of new files.
   const masked = `umask 077; exec ${program} build -q --iidfile masked ${context}`;

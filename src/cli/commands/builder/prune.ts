@@ -18,6 +18,7 @@ export const command = defineCommand({
     'min-free-space': bytes('', 'Disk space that must be free afterwards'),
     'reserved-space': bytes('', 'Amount of disk space that the cache always may take'),
   },
+  isResident: ({ flags }) => flags.force,
   async run({ flags, session, client }) {
     if (!flags.force && !(await confirm(session, warning(flags.all)))) return 0;
     const { system } = await client();

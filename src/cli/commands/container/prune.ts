@@ -14,6 +14,7 @@ export const command = defineCommand({
     filter: filter('', 'Only containers that meet a condition, e.g. "until=24h"'),
     force: bool('f', 'Do not prompt for confirmation'),
   },
+  isResident: ({ flags }) => flags.force,
   async run({ flags, session, client }) {
     if (!flags.force && !(await confirm(session, warning))) return 0;
     const { containers } = await client();

@@ -17,6 +17,7 @@ export const command = defineCommand({
     filter: filter('', 'Only images that meet a condition, e.g. "until=24h", "label=stage=test"'),
     force: bool('f', 'Do not prompt for confirmation'),
   },
+  isResident: ({ flags }) => flags.force,
   async run({ flags, session, client }) {
     if (!flags.force && !(await confirm(session, flags.all ? unused : dangling))) return 0;
     const { images } = await client();

@@ -38,6 +38,7 @@ export const command = defineCommand({
     force: bool('f', 'Do not prompt for confirmation'),
     volumes: bool('', 'Remove anonymous volumes, too'),
   },
+  isResident: ({ flags }) => flags.force,
   async run({ flags, session, client }) {
     if (flags.volumes && 'until' in flags.filter) {
       throw new StrataError('invalid_argument', 'ERROR: The "until" filter is not supported with "--volumes"');

@@ -18,6 +18,7 @@ export const command = defineCommand({
     filter: filter('', 'Only volumes that meet a condition, e.g. "label=stage=test"'),
     force: bool('f', 'Do not prompt for confirmation'),
   },
+  isResident: ({ flags }) => flags.force,
   async run({ flags, session, client }) {
     if (flags.all && flags.filter['all']) {
       throw new StrataError('invalid_argument', 'conflicting options: cannot specify both --all and --filter all=1');
