@@ -13,6 +13,9 @@ import type { Snapshots } from '../snapshot/index.ts';
 import type { LayerBlobs } from './layer-blobs.ts';
 import { ociManifest } from './oci-manifest.ts';
 import type { ImageRow, Records } from './records.ts';
+import type { Images } from './types.ts';
+
+type Materialized = Awaited<ReturnType<Images['materialize']>>;
 
 /**
  * The `index.json` of the content store's OCI layout: the images that are there as blobs, by their names. An image without
@@ -26,7 +29,7 @@ export interface LayoutIndex {
    */
   refresh(): Promise<readonly Digest[]>;
   /** The image's own manifest, when it and all that it names is in the store. */
-  complete(row: ImageRow): Promise<Descriptor | undefined>;
+  complete(row: ImageRow): Promise<Materialized | undefined>;
   /** The manifest that was made for the layout. */
   made(image: Digest): Digest | undefined;
   /** Images with names that the file could not list, since layers of them are no blobs yet. */
@@ -51,20 +54,22 @@ export function createLayoutIndex(parts: {
   let running: Promise<readonly Digest[]> | undefined;
   let next: Promise<readonly Digest[]> | undefined;
 
-  async function complete(row: ImageRow): Promise<Descriptor | undefined> {
-    if (row.manifest === null) return undefined;
-    const info = await content.stat(row.manifest);
-    if (!info) return undefined;
-    const manifest = JSON.parse(Buffer.from(await content.read(row.manifest)).toString('utf8')) as Manifest;
-    for (const { digest, size } of [manifest.config, ...manifest.layers]) {
-      if ((await content.stat(digest))?.size !== size) return undefined;
-    }
-    return { mediaType: row.manifest_type ?? mediaTypes.ociManifest, digest: row.manifest, size: info.size };
+  async function complete(row: ImageRow): Promise<Materialized | undefined> {
+    if (row.manifest === null || !(await content.stat(row.manifest))) return undefined;
+    const manifestBytes = await content.read(row.manifest);
+    const { config, layers } = JSON.parse(Buffer.from(manifestBytes).toString('utf8')) as Manifest;
+    const here = await Promise.all(
+      [config, ...layers].map(async ({ digest, size }) => (await content.stat(digest))?.size === size),
+    );
+    if (here.includes(false)) return undefined;
+    const mediaType = row.manifest_type ?? mediaTypes.ociManifest;
+    const manifest = { mediaType, digest: row.manifest, size: manifestBytes.length };
+    return { manifest, manifestBytes, config, layers };
   }
 
   async function ownManifest(row: ImageRow): Promise<Descriptor | undefined> {
     if (row.manifest === null) return undefined;
-    const descriptor = known.get(row.manifest) ?? (await complete(row));
+    const descriptor = known.get(row.manifest) ?? (await complete(row))?.manifest;
     if (descriptor) known.set(row.manifest, descriptor);
     return descriptor;
   }

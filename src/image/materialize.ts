@@ -25,7 +25,7 @@ export async function materialize(
   configSize: number,
   options: Options,
 ): Promise<Materialized> {
-  const known = await asReceived(parts, row);
+  const known = await parts.index.complete(row);
   if (known && serves(known, options)) return known;
   return make(parts, row, configSize, { annotations: known ? annotationsOf(known) : {}, ...options });
 }
@@ -37,14 +37,6 @@ function annotationsOf({ manifestBytes }: Materialized): Readonly<Record<string,
 function serves(known: Materialized, { annotations, compression, force = false }: Options): boolean {
   if (annotations !== undefined && !isDeepStrictEqual(annotationsOf(known), annotations)) return false;
   return !force || known.layers.every(({ mediaType }) => layerCompression(mediaType) === compression);
-}
-
-async function asReceived({ content, index }: MaterializeParts, row: ImageRow): Promise<Materialized | undefined> {
-  const manifest = await index.complete(row);
-  if (!manifest) return undefined;
-  const manifestBytes = await content.read(manifest.digest);
-  const { config, layers } = JSON.parse(Buffer.from(manifestBytes).toString('utf8')) as Manifest;
-  return { manifest, manifestBytes, config, layers };
 }
 
 async function make(
