@@ -110,7 +110,7 @@ export function createRegistryClient(options: RegistryClientOptions): Registry {
       });
     },
     head: async (ref, request) => await reading(ref, request, async (access) => await headOf(access, ref)),
-    hasManifest: async (ref, digest, request) => (await headOf(await writing(ref, request), ref)) === digest,
+    headForPush: async (ref, request) => await headOf(await writing(ref, request), ref),
     async blob(ref, target, { offset = 0, ...request }) {
       const stream = bytesOf(ref, target, request, offset);
       return offset === 0 ? verified(stream, target) : stream;

@@ -17,6 +17,7 @@ import {
 import type { TransferEvent } from '../progress/index.ts';
 import type { BlobSources } from './blob-sources.ts';
 import { pushError } from './pull-words.ts';
+import type { RecentPushes } from './recent-pushes.ts';
 import type { Slots } from './slots.ts';
 import type { RequestOptions, TransferParts, Transfers } from './types.ts';
 
@@ -25,6 +26,7 @@ type PushOptions = Parameters<Transfers['push']>[1];
 export interface PushParts extends TransferParts {
   readonly sources: BlobSources;
   readonly slots: Slots;
+  readonly recent: RecentPushes;
 }
 
 /** Pushes the image that a name stands for: blobs first, each as soon as it is packed, the manifest last. */
@@ -40,6 +42,9 @@ export async function push(
   // Docker tells the topmost layer first.
   for (const id of ids.toReversed()) progress?.({ id, status: 'Preparing' });
   const blobs = new BlobPush(parts, ref, options);
+  // Asked while the blobs are looked for; most of the time the answer is here first.
+  const pushed = parts.client.headForPush(ref, requestOf(options));
+  pushed.catch(() => {});
   try {
     const { manifest, manifestBytes, config, layers } = await parts.images.materialize(image.id, {
       compression: 'gzip',
@@ -47,15 +52,18 @@ export async function push(
       ready: (layer, i) => blobs.send(layer, ids[i]),
     });
     const document = { bytes: manifestBytes, mediaType: manifest.mediaType };
-    const known = !blobs.any && (await pushAgain(parts, ref, document, options));
+    const digest = sha256(manifestBytes);
+    const name = `${repositoryName(ref)}@${digest}`;
+    const isTagged = !blobs.any && (await pushed) === digest;
+    const known = isTagged && (parts.recent.has(name) || (await isTaken(parts, ref, document, options)));
     if (known) for (const id of ids) progress?.({ id, status: 'Layer already exists' });
     else {
       for (const [i, layer] of layers.entries()) blobs.send(layer, ids[i]);
       blobs.send(config);
       await blobs.sent();
+      await parts.client.putManifest(ref, document, requestOf(options));
     }
-    const digest = known || (await parts.client.putManifest(ref, document, requestOf(options)));
-    const name = `${repositoryName(ref)}@${digest}`;
+    parts.recent.note(name);
     if (!known || !image.repoDigests.includes(name)) {
       parts.sources.note(
         [...layers, config].map((blob) => blob.digest),
@@ -71,21 +79,20 @@ export async function push(
 }
 
 /**
- * A tag that has the manifest already has its blobs too, which the registry checks once more as it takes the manifest
- * again: undefined where it does not, and each blob must be looked for.
+ * A tag that has the manifest already has its blobs too. Unless it took them from here a moment ago, the registry looks
+ * for them once more as it takes the manifest again; where it does not take it, each blob must be looked for.
  */
-async function pushAgain(
+async function isTaken(
   { client }: PushParts,
   ref: Reference,
   document: { readonly bytes: Uint8Array; readonly mediaType: string },
   options: PushOptions,
-): Promise<Digest | undefined> {
-  const request = requestOf(options);
-  if (!(await client.hasManifest(ref, sha256(document.bytes), request))) return undefined;
+): Promise<boolean> {
   try {
-    return await client.putManifest(ref, document, request);
+    await client.putManifest(ref, document, requestOf(options));
+    return true;
   } catch (error) {
-    if (error instanceof StrataError && missingBlobs.includes(error.code)) return undefined;
+    if (error instanceof StrataError && missingBlobs.includes(error.code)) return false;
     throw error;
   }
 }

@@ -4,6 +4,7 @@ import { createLayerPuller } from './layer-puller.ts';
 import { pull } from './pull.ts';
 import { push } from './push.ts';
 import { pushIndex } from './push-index.ts';
+import { createRecentPushes } from './recent-pushes.ts';
 import { createSlots } from './slots.ts';
 import type { TransferParts, Transfers } from './types.ts';
 
@@ -13,7 +14,7 @@ export function createTransfers(parts: TransferParts): Transfers {
   const held = new Set<Set<SnapshotName>>();
   parts.images.addHolder(() => [...held].flatMap((names) => [...names]));
   const pulling = { ...parts, sources, held, puller: createLayerPuller(parts) };
-  const pushing = { ...parts, sources, slots: createSlots(parts.parallel ?? 5) };
+  const pushing = { ...parts, sources, slots: createSlots(parts.parallel ?? 5), recent: createRecentPushes() };
   return {
     // No row names what is being moved: nothing may be collected meanwhile.
     pull: (ref, options) => parts.images.during(() => pull(pulling, ref, options)),

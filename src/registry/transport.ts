@@ -60,6 +60,8 @@ export function createTransport(parts: {
         origin: url.origin,
         path: `${url.pathname}${url.search}`,
         method,
+        // Left to itself, undici closes the connection after a HEAD: another handshake for each blob that is asked for.
+        reset: false,
         headers: { 'user-agent': userAgent, ...headers },
         body: (payload ?? null) as Readable | null,
         ...(signal && { signal }),

@@ -81,8 +81,8 @@ export interface RegistryWriter {
     blob: { readonly digest: Digest; readonly size: number },
     options: RequestOptions,
   ): Promise<boolean>;
-  /** Whether the registry itself (no mirror) has this manifest under the reference's tag. */
-  hasManifest(ref: Reference, digest: Digest, options: RequestOptions): Promise<boolean>;
+  /** The manifest that the registry itself (no mirror) has under the reference's tag. */
+  headForPush(ref: Reference, options: RequestOptions): Promise<Digest | undefined>;
   /** Sends a blob unless one of the repositories `from` (of the same registry) can give it; says which one did. */
   upload(
     ref: Reference,
