@@ -15,7 +15,7 @@ function launcher(): string {
   return text('launcher.sh')
     .replace('@COMMANDS@', () => patterns.join(' | '))
     .replace('@PERL@', () => withoutComments(text('launcher.pl')))
-    .replace(/^#(?!!).*\n/gm, '');
+    .replace(/^ *#(?!!).*\n/gm, '');
 }
 
 function withoutComments(perl: string): string {

@@ -126,6 +126,11 @@ test('on a terminal it has the width of the caller’s', async () => {
   assert.equal(inDaemonText, wide({ STRATA_RESIDENT: 'off' }));
 });
 
+test('settings of Perl and a locale that is not there make no difference', async () => {
+  assert.equal((await inDaemon(['images', '-q'], { env: { LC_ALL: 'xx_XX.UTF-8' } })).stderr, '');
+  await strata(['images'], { env: { PERL5OPT: '-Mabsent', PERL_UNICODE: 'SDA' } });
+});
+
 test('what is not the same for the daemon is done by a process', async () => {
   const noNode = { accept: [127] };
   // A time zone that the daemon does not have.

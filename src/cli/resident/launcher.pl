@@ -1,6 +1,7 @@
 # Hands a command to the daemon and passes on what it writes; request.ts and frames.ts say how. No modules: loading the
 # smallest of them takes longer than all of this.
 my ($socket, $program, @args) = @ARGV;
+delete $ENV{PERL_BADLANG};
 
 sub start_process {
   $SIG{PIPE} = "DEFAULT";

@@ -11,7 +11,9 @@ case "$1 $2" in
   host=${STRATA_HOST:-unix://${STRATA_STATE_ROOT:-/run/strata}/strata.sock}
   socket=${host#unix://}
   socket=${socket%.sock}-commands.sock
-  [ -O "$socket" ] && [ "$STRATA_RESIDENT" != off ] && command -v perl >/dev/null && exec perl -e '@PERL@' -- "$socket" "$0" "$@"
+  # Settings of Perl's own would change the few lines; without this one it complains of a locale that is not there.
+  [ -O "$socket" ] && [ "$STRATA_RESIDENT" != off ] && [ -z "$PERL5OPT$PERL_UNICODE$PERL_BADLANG" ] &&
+    command -v perl >/dev/null && PERL_BADLANG=0 exec perl -e '@PERL@' -- "$socket" "$0" "$@"
   ;;
 esac
 # The Node.js 26 that npm installed below the program or beside it, else the one on the PATH. (An asterisk before a
