@@ -91,12 +91,10 @@ for (const line of [
   'system df',
   'run --rm busybox sh -c echo\tout;echo\terr>&2;exit\t3',
   'run --rm busybox no-such-program',
-  'build -q --iidfile id CONTEXT',
+  'build -q CONTEXT',
   'build --progress plain -f absent CONTEXT',
   'exec absent true',
   'volume prune -f',
-  'create --env-file absent busybox',
-  'create --env-file variables --label-file variables --cidfile absent/cid busybox',
   'logs absent',
   'wait absent',
   'stop absent',
@@ -114,6 +112,37 @@ for (const line of [
     });
     assert.deepEqual(plain(one), plain(other));
   });
+
+test('the folder of settings and the helpers for credentials are the caller’s', async () => {
+  const folder = join(engine.work, 'settings');
+  mkdirSync(join(folder, 'helpers'), { recursive: true });
+  writeFileSync(join(folder, 'config.json'), '{"psFormat": "{{.ID}} saved", "credsStore": "mine"}');
+  const helper = '#!/bin/sh\necho "$1 $ASKED" >> "$RECORD"\n[ "$1" = list ] && echo "{}" || exit 1\n';
+  writeFileSync(join(folder, 'helpers/docker-credential-mine'), helper, { mode: 0o755 });
+  const env = {
+    DOCKER_CONFIG: 'settings',
+    PATH: `${join(folder, 'helpers')}:${bare}`,
+    ASKED: 'by the caller',
+    RECORD: join(folder, 'record'),
+  };
+  const { stdout } = await inDaemon(['create', 'busybox'], { env });
+  assert.match((await inDaemon(['ps', '-a', '--no-trunc'], { env })).stdout, new RegExp(`${stdout.trim()} saved`));
+  await inDaemon(['rm', stdout.trim()]);
+  await inDaemon(['build', '-q', context], { env });
+  assert.equal(readFileSync(env.RECORD, 'utf8'), 'list by the caller\n');
+});
+
+test('a format cannot make the daemon grow', async () => {
+  const wide = await inDaemon(['version', '--format', '{{printf "%400000000d" 1}}']);
+  assert.equal(wide.stdout, '%!(NOVERB)%!(EXTRA int=1)\n');
+});
+
+test('a closed output is what it is for a process', async () => {
+  const closed = (env: Record<string, string>) =>
+    spawnSync('/bin/sh', ['-c', `exec ${program} images >&-`], { encoding: 'utf8', env: environment(env) });
+  const [one, other] = [closed({}), closed({ STRATA_RESIDENT: 'off' })];
+  assert.deepEqual([one.status, one.stderr], [other.status, other.stderr]);
+});
 
 test('on a terminal it has the width of the caller’s', async () => {
   const wide = (env: Record<string, string>) =>
@@ -146,6 +175,22 @@ test('what is not the same for the daemon is done by a process', async () => {
   await inDaemon(['volume', 'prune'], noNode);
   await inDaemon(['exec', '-i', 'absent', 'cat'], noNode);
   assert.equal((await strata(['run', '--rm', '-i', 'busybox', 'cat'], { input: 'kept' })).stdout, 'kept');
+  // Files that the command opens by itself: a pipe would hold up the daemon, and /dev/stdin is another one there.
+  for (const words of [
+    ['build', '--iidfile', 'id', context],
+    ['build', '--secret', 'id=x,src=variables', context],
+    ['build', 'absent'],
+    ['create', '--env-file', 'variables', 'busybox'],
+    ['create', '--cidfile', 'cid', 'busybox'],
+    ['run', '--label-file', 'variables', 'busybox'],
+    ['exec', '--env-file', 'variables', 'absent', 'true'],
+  ])
+    await inDaemon(words, noNode);
+  const piped = `echo piped=yes | ${program} create --name piped --env-file /dev/stdin busybox`;
+  await execute('/bin/sh', ['-c', piped], { cwd: engine.work, env: environment() });
+  const { stdout } = await inDaemon(['container', 'inspect', '-f', '{{json .Config.Env}}', 'piped']);
+  assert.match(stdout, /"piped=yes"/);
+  await inDaemon(['rm', 'piped']);
   // Another mask of new files.
   const masked = `umask 077; exec ${program} build -q --iidfile masked ${context}`;
   await execute('/bin/sh', ['-c', masked], { cwd: engine.work, env: environment() });
@@ -184,6 +229,28 @@ function connections(): number {
   const { stdout } = spawnSync('ss', ['-xH', 'state', 'connected', 'src', socketPath()], { encoding: 'utf8' });
   return stdout.split('\n').filter(Boolean).length;
 }
+
+test('a reader that has seen enough ends the command, not the container', async () => {
+  const script = `${program} run --name heard busybox sh -c 'trap "exit 9" TERM; while :; do echo tick; sleep 0.1; done' | head -n 1`;
+  spawnSync('/bin/sh', ['-c', script], { env: environment(), encoding: 'utf8' });
+  for (let tries = 0; connections() > 0 && tries < 200; tries++) await new Promise((wake) => setTimeout(wake, 10));
+  assert.equal((await inDaemon(['container', 'inspect', '-f', '{{.State.Running}}', 'heard'])).stdout, 'true\n');
+  await inDaemon(['rm', '-f', 'heard']);
+});
+
+test('a daemon that does not answer holds nobody up', async () => {
+  const pid = Number(spawnSync('pgrep', ['-f', `${program} daemon`], { encoding: 'utf8' }).stdout.split('\n')[0]);
+  process.kill(pid, 'SIGSTOP');
+  try {
+    const child = spawn(program, ['images'], { env: environment({ PATH: bare }), stdio: 'ignore' });
+    const ended = once(child, 'exit');
+    await new Promise((wake) => setTimeout(wake, 200));
+    child.kill('SIGTERM');
+    assert.deepEqual(await ended, [null, 'SIGTERM']);
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+});
 
 test('a build that is interrupted ends here, too, and says so', async () => {
   const slow = makeContext(engine.work, { Dockerfile: 'FROM busybox\nRUN echo begun; sleep 6017\n' });

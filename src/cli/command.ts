@@ -17,8 +17,12 @@ export interface Command<F extends Flags = Flags> {
   /** The command reads its words itself, options and all. Default false. */
   readonly passthrough?: boolean;
   readonly flags: F;
-  /** Of a command that the daemon may run (`resident` in the tree): whether it may be one with these words. Default: yes. */
-  readonly isResident?: (call: Pick<Call<F>, 'flags' | 'args'>) => boolean;
+  /**
+   * Of a command that the daemon may run (`resident` in the tree): whether it may be one with these words. Default: yes.
+   * Not with files that the command opens by itself: a pipe or a file server that is gone would hold up the daemon, and
+   * `/dev/stdin` is another one there.
+   */
+  readonly isResident?: (call: Pick<Call<F>, 'flags' | 'args' | 'session'>) => boolean | Promise<boolean>;
   /** Resolves with the exit code. */
   run(call: Call<F>): Promise<number>;
 }

@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type { Client } from '../client/index.ts';
 import type { Command } from './command.ts';
 import { connect } from './connect.ts';
 import { parseFlags } from './flags/parse.ts';
@@ -100,7 +101,8 @@ async function runLeaf(
       ? parseFlags({}, ['--', ...words], true)
       : parseFlags(command.flags, words, command.interspersed ?? true);
     checkArguments(name, command, args);
-    if (session.resident && command.isResident?.({ flags: values, args }) === false) return processNeeded;
+    if (session.resident && command.isResident && !(await command.isResident({ flags: values, args, session })))
+      return processNeeded;
     let client: ReturnType<typeof connect> | undefined;
     const code = await command.run({
       flags: values,
@@ -109,10 +111,7 @@ async function runLeaf(
       name,
       session,
       client: () => {
-        client ??= connect(session, options).then((found) => {
-          session.resident?.adopt(found);
-          return found;
-        });
+        client ??= connect(session, options).then((found) => endingWith(found, session));
         return client;
       },
     });
@@ -125,6 +124,13 @@ async function runLeaf(
     }
     return reportError(error, session, { name, synopsis: synopsisOf(name, command) });
   }
+}
+
+/** A process that ends takes its connections along; so does a caller for whom the daemon runs the command. */
+function endingWith(client: Client, { resident }: Session): Client {
+  if (resident?.gone.aborted) client.close();
+  resident?.gone.addEventListener('abort', () => client.close(), { once: true });
+  return client;
 }
 
 function checkArguments(name: string, { args: { min, max } }: Command, args: readonly string[]): void {

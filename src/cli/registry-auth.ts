@@ -25,6 +25,6 @@ export async function everyCredential(
   const path = join(session.configDir, 'config.json');
   if (!existsSync(path)) return undefined;
   const { allCredentials, loadDockerConfig } = await import('../registry/index.ts');
-  const found = await allCredentials(loadDockerConfig(path));
+  const found = await allCredentials(loadDockerConfig(path), session.env);
   return Object.keys(found).length > 0 ? found : undefined;
 }

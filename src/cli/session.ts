@@ -1,5 +1,4 @@
 import type { Readable } from 'node:stream';
-import type { Client } from '../client/index.ts';
 
 /** What a command sees of the process that it runs in; tests hand in their own. */
 export interface Session {
@@ -14,8 +13,8 @@ export interface Session {
   readonly debug: boolean;
   /** Set where the daemon runs the command for a caller ({@link serveCommands}). */
   readonly resident?: {
-    /** Told of the command's client, which ends with the caller. */
-    adopt(client: Client): void;
+    /** Aborted when the caller is gone. */
+    readonly gone: AbortSignal;
   };
   /** Calls the listener at each such signal to the command's process until the returned function is called. */
   readonly onSignal: (signal: NodeJS.Signals, listener: () => void) => () => void;

@@ -10,6 +10,8 @@ export interface StrataCalls {
     request: BuildRequest,
     options: {
       readonly progress: Progress<BuildEvent>;
+      /** Waited for after each event. */
+      readonly drained?: () => Promise<void>;
       readonly signal?: AbortSignal;
       /** Told of a failed step that was kept (`keepFailed`); it is there until this is done. */
       readonly onFailedStep?: (step: FailedStepSummary, error: StrataError) => Promise<void>;
@@ -46,7 +48,7 @@ export interface FailedStepSummary {
 
 export function createStrataCalls(transport: Transport): StrataCalls {
   return {
-    async build(request, { progress, signal, onFailedStep, tty = false }) {
+    async build(request, { drained, progress, signal, onFailedStep, tty = false }) {
       const path = `/strata/v1/build${tty ? '?tty=1' : ''}`;
       const lines = transport.lines<Line>('POST', path, { json: request, ...(signal && { signal }) });
       try {
@@ -58,6 +60,7 @@ export function createStrataCalls(transport: Transport): StrataCalls {
             throw error;
           }
           progress(line);
+          await drained?.();
         }
       } catch (error) {
         throw explained(error, signal, transport);

@@ -101,13 +101,20 @@ const clearToEnd = '\x1b[J';
 function ttyView({ stderr }: Session, options: ViewOptions): BuildView {
   const renderer = createTtyRenderer(options);
   let drawn = 0;
+  let full = false;
   const draw = (ended: boolean) => {
+    // A terminal that is stopped shows the latest picture when it goes on, not all of them.
+    if (full && !ended) return;
     const size = { columns: stderr.columns ?? 80, rows: stderr.rows ?? 24 };
     const lines = renderer.frame(Date.now(), size, ended);
     const home = drawn > 0 ? `\x1b[${drawn}A\r` : '';
     const text = lines.map((line) => `${line}\x1b[K\n`).join('');
     stderr.write(hideCursor + home + text + clearToEnd + showCursor);
     drawn = lines.length;
+    full = true;
+    void stderr.drained().then(() => {
+      full = false;
+    });
   };
   const timer = setInterval(() => draw(false), 100);
   return {

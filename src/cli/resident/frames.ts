@@ -9,8 +9,10 @@ export const frames = {
   stderr: 2,
   /** One byte, the exit code; the last frame. */
   exit: 3,
-  /** One byte, a signal for which the command does not listen: the launcher does what a process does by itself. */
-  unheard: 4,
+  /** A byte for each signal that the command listens to now; to the others the launcher does what a process does. */
+  listens: 4,
+  /** One byte, a signal that was heard. */
+  heard: 5,
 } as const;
 
 export function send(socket: Socket, kind: number, content: Uint8Array = Buffer.alloc(0)): void {
@@ -29,6 +31,8 @@ export interface SignalMessage {
   readonly columns: number;
 }
 
+const names = Object.keys(constants.signals) as NodeJS.Signals[];
+
 /** Each is five bytes: the number of the signal, rows and columns (two bytes each, big-endian). */
 const signalSize = 5;
 
@@ -39,14 +43,8 @@ export function readSignals(socket: Socket, heard: (signal: SignalMessage) => vo
     rest = Buffer.concat([rest, chunk]);
     for (; rest.length >= signalSize; rest = rest.subarray(signalSize)) {
       const number = rest.readUInt8(0);
-      const known = Object.entries(constants.signals).find(([, value]) => value === number);
-      if (known)
-        heard({
-          number,
-          name: known[0] as NodeJS.Signals,
-          rows: rest.readUInt16BE(1),
-          columns: rest.readUInt16BE(3),
-        });
+      const name = names.find((one) => constants.signals[one] === number);
+      if (name) heard({ number, name, rows: rest.readUInt16BE(1), columns: rest.readUInt16BE(3) });
     }
   });
 }

@@ -48,26 +48,22 @@ while (length $request) {
 }
 $SIG{PIPE} = "DEFAULT";
 
-my %numbers = (HUP => 1, INT => 2, QUIT => 3, USR2 => 12, ALRM => 14, TERM => 15, CONT => 18, TSTP => 20, WINCH => 28, IO => 29);
-my $interrupts = 0;
+my %numbers = (HUP => 1, INT => 2, QUIT => 3, USR2 => 12, TERM => 15, CONT => 18, TSTP => 20, WINCH => 28, IO => 29);
+# What was ignored, as by nohup, stays so.
+my %before = map { $_ => $SIG{$_} || "DEFAULT" } keys %numbers;
+my $unheard = "";
 
-# The daemon knows whether the command listens; one that is too busy to say so is not waited for.
 sub tell {
   my ($name) = @_;
-  return by_default($name) if $name eq "INT" && ++$interrupts > 2;
   my ($columns, $rows) = split " ", terminal(*STDOUT) || terminal(*STDERR) || "0 0";
   local $SIG{PIPE} = "IGNORE";
   syswrite $daemon, pack "Cnn", $numbers{$name}, $rows, $columns;
+  # A daemon that is too busy to hear it is not waited for.
+  if ($name ne "WINCH") { $unheard = $name; alarm 3 }
 }
 
-sub by_default {
-  my ($name) = @_;
-  $SIG{$name} = "DEFAULT";
-  kill $name, $$;
-  $SIG{$name} = \&tell;
-}
-
-$SIG{$_} = \&tell for keys %numbers;
+$SIG{ALRM} = sub { $SIG{$unheard} = "DEFAULT"; kill $unheard, $$ };
+$SIG{WINCH} = \&tell if terminal(*STDOUT) || terminal(*STDERR);
 my $buffer = "";
 for (;;) {
   my $read = sysread $daemon, $buffer, 65536, length $buffer;
@@ -82,7 +78,12 @@ for (;;) {
     elsif ($kind == 1) { put(*STDOUT, "stdout", $content) }
     elsif ($kind == 2) { put(*STDERR, "stderr", $content) }
     elsif ($kind == 3) { exit ord $content }
-    else { $numbers{$_} == ord $content and by_default($_) for keys %numbers }
+    elsif ($kind == 5) { alarm 0 }
+    else {
+      for my $name (grep { $_ ne "WINCH" && $before{$_} ne "IGNORE" } keys %numbers) {
+        $SIG{$name} = index($content, chr $numbers{$name}) < 0 ? $before{$name} : \&tell;
+      }
+    }
   }
 }
 print STDERR "strata: the daemon ended before the command did\n";

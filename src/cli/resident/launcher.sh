@@ -12,7 +12,8 @@ case "$1 $2" in
   socket=${host#unix://}
   socket=${socket%.sock}-commands.sock
   # Settings of Perl's own would change the few lines; without this one it complains of a locale that is not there.
-  [ -O "$socket" ] && [ "$STRATA_RESIDENT" != off ] && [ -z "$PERL5OPT$PERL_UNICODE$PERL_BADLANG" ] &&
+  # Where an input or output is closed, Node.js knows what to do.
+  [ -O "$socket" ] && [ "$STRATA_RESIDENT" != off ] && true 3>&2 && { true 3<&0 && true 3>&1; } 2>/dev/null && [ -z "${PERL5OPT+set}${PERL_UNICODE+set}${PERL_BADLANG+set}" ] &&
     command -v perl >/dev/null && PERL_BADLANG=0 exec perl -e '@PERL@' -- "$socket" "$0" "$@"
   ;;
 esac

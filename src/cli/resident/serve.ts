@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { constants, userInfo } from 'node:os';
+import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { messageOf, StrataError } from '../../errors/index.ts';
 import { drained } from '../../stream/index.ts';
@@ -62,14 +62,13 @@ export function commandSocket(apiSocket: string): string {
 }
 
 function receive(socket: Socket): Promise<CommandRequest | undefined> {
-  return new Promise((resolve) => {
+  return new Promise((done) => {
     const chunks: Buffer[] = [];
     let size = 0;
     const end = (request: CommandRequest | undefined) => {
-      socket.off('data', onData).setTimeout(0);
-      // What a caller sends after its request is not read by anybody, and its end still has to be heard.
-      socket.resume();
-      resolve(request);
+      // Nothing follows before an answer, but the end of the connection still has to be heard.
+      socket.off('data', onData).setTimeout(0).resume();
+      done(request);
     };
     const onData = (chunk: Buffer) => {
       chunks.push(chunk);
@@ -114,14 +113,25 @@ function isSame({ args, env, place: theirs }: CommandRequest, place: string): bo
 }
 
 function sessionOf(socket: Socket, { cwd, env, stderr, stdout }: CommandRequest, apiSocket: string): Session {
-  const signals = new EventEmitter();
+  const gone = new AbortController();
+  socket.once('close', () => gone.abort());
   const outputs = [outputTo(socket, frames.stdout, stdout), outputTo(socket, frames.stderr, stderr)] as const;
+  const signals = new EventEmitter<Record<string, []>>();
+  // All of one stroke in one frame: a command that passes signals on listens to nine.
+  let telling = false;
+  const tellListens = () => {
+    if (telling) return;
+    telling = true;
+    queueMicrotask(() => {
+      telling = false;
+      send(socket, frames.listens, Buffer.from(signals.eventNames().map((name) => constants.signals[name as never])));
+    });
+  };
   readSignals(socket, ({ columns, name, number, rows }) => {
     if (name === 'SIGWINCH') for (const output of outputs) output.resize({ columns, rows });
-    else if (!signals.emit(name)) send(socket, frames.unheard, Buffer.of(number));
+    else signals.emit(name);
+    send(socket, frames.heard, Buffer.of(number));
   });
-  // The caller is gone.
-  socket.once('close', () => signals.emit('SIGTERM'));
   return {
     env,
     cwd,
@@ -129,14 +139,16 @@ function sessionOf(socket: Socket, { cwd, env, stderr, stdout }: CommandRequest,
     stdout: outputs[0],
     stderr: outputs[1],
     host: `unix://${apiSocket}`,
-    configDir: env['DOCKER_CONFIG'] || join(env['HOME'] || homedir(), '.docker'),
+    configDir: resolve(cwd, env['DOCKER_CONFIG'] || join(env['HOME'] || userInfo().homedir, '.docker')),
     debug: false,
-    resident: {
-      adopt: (client) => void socket.once('close', () => client.close()),
-    },
+    resident: { gone: gone.signal },
     onSignal(signal, listener) {
       signals.on(signal, listener);
-      return () => signals.off(signal, listener);
+      tellListens();
+      return () => {
+        signals.off(signal, listener);
+        tellListens();
+      };
     },
     exit(code) {
       send(socket, frames.exit, Buffer.of(code));

@@ -21,8 +21,11 @@ export function forwardSignals({ onSignal }: Session, send: (signal: string) => 
   };
 }
 
-/** An abort on Ctrl-C or SIGTERM; a second one ends the process at once. */
-export function abortOnInterrupt({ exit, onSignal }: Session): { readonly signal: AbortSignal; stop(): void } {
+/** An abort on Ctrl-C or SIGTERM, and when the caller is gone; a second one ends the process at once. */
+export function abortOnInterrupt({ exit, onSignal, resident }: Session): {
+  readonly signal: AbortSignal;
+  stop(): void;
+} {
   const controller = new AbortController();
   const interrupt = () => {
     if (controller.signal.aborted) exit(130);
@@ -30,7 +33,7 @@ export function abortOnInterrupt({ exit, onSignal }: Session): { readonly signal
   };
   const stops = [onSignal('SIGINT', interrupt), onSignal('SIGTERM', interrupt)];
   return {
-    signal: controller.signal,
+    signal: resident ? AbortSignal.any([controller.signal, resident.gone]) : controller.signal,
     stop() {
       for (const stop of stops) stop();
     },

@@ -27,25 +27,30 @@ export async function helperGet(
   return username === '' && secret === '' ? undefined : { username, password: secret };
 }
 
-export async function helperStore(name: string, server: string, auth: Credentials): Promise<void> {
+export async function helperStore(
+  name: string,
+  server: string,
+  auth: Credentials,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
   const { username = '', password = '', identitytoken } = auth;
   const entry = {
     ServerURL: server,
     Username: identitytoken ? tokenUser : username,
     Secret: identitytoken || password,
   };
-  const { code, output } = await runHelper(name, 'store', JSON.stringify(entry));
+  const { code, output } = await runHelper(name, 'store', JSON.stringify(entry), env);
   if (code !== 0) throw helperError(name, 'store', output);
 }
 
-export async function helperErase(name: string, server: string): Promise<void> {
-  const { code, output } = await runHelper(name, 'erase', server);
+export async function helperErase(name: string, server: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const { code, output } = await runHelper(name, 'erase', server, env);
   if (code !== 0 && !/credentials not found/i.test(output)) throw helperError(name, 'erase', output);
 }
 
 /** Servers that the helper keeps credentials for. */
-export async function helperList(name: string): Promise<readonly string[]> {
-  const { code, output } = await runHelper(name, 'list', 'unused');
+export async function helperList(name: string, env: NodeJS.ProcessEnv): Promise<readonly string[]> {
+  const { code, output } = await runHelper(name, 'list', 'unused', env);
   if (code !== 0) throw helperError(name, 'list', output);
   return Object.keys(parse(name, output));
 }
@@ -78,7 +83,7 @@ async function runHelper(
   name: string,
   verb: Verb,
   input: string,
-  env: NodeJS.ProcessEnv = process.env,
+  env: NodeJS.ProcessEnv,
 ): Promise<{ readonly code: number; readonly output: string }> {
   // The name becomes a program's: no way out of $PATH.
   if (!/^[A-Za-z0-9._-]+$/.test(name)) {

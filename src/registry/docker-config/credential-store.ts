@@ -21,14 +21,17 @@ export async function resolveCredentials(
 }
 
 /** Credentials of every registry by host, for builds: they may pull from any of them. */
-export async function allCredentials(config: DockerConfig): Promise<Readonly<Record<string, Credentials>>> {
+export async function allCredentials(
+  config: DockerConfig,
+  env = process.env,
+): Promise<Readonly<Record<string, Credentials>>> {
   const keys = new Set(Object.keys(section(config.document, 'auths')));
   for (const key of Object.keys(section(config.document, 'credHelpers'))) keys.add(key);
   const general = config.document['credsStore'];
-  if (typeof general === 'string' && general !== '') for (const key of await helperList(general)) keys.add(key);
+  if (typeof general === 'string' && general !== '') for (const key of await helperList(general, env)) keys.add(key);
   const out: Record<string, Credentials> = {};
   for (const key of keys) {
-    const found = await resolveCredentials(config, key);
+    const found = await resolveCredentials(config, key, env);
     if (found) out[key] = found;
   }
   return out;
@@ -45,7 +48,7 @@ export async function storeCredentials(
 ): Promise<{ readonly config: DockerConfig; readonly warning?: string }> {
   const keys = hostKeys(host);
   const helper = helperFor(config, keys);
-  if (helper !== undefined) await helperStore(helper, keys[0]!, auth);
+  if (helper !== undefined) await helperStore(helper, keys[0]!, auth, process.env);
   const entry = helper === undefined ? fileEntry(auth) : {};
   const known = section(config.document, 'auths')[keys[0]!];
   // Who logs in again as before was warned already.
@@ -62,7 +65,7 @@ export async function eraseCredentials(
   const keys = hostKeys(host);
   const helper = helperFor(config, keys);
   const inHelper = helper !== undefined && (await helperGet(helper, keys[0]!, process.env)) !== undefined;
-  if (helper !== undefined) await helperErase(helper, keys[0]!);
+  if (helper !== undefined) await helperErase(helper, keys[0]!, process.env);
   const entries = matching(config, keys);
   if (entries.length === 0) return { config, erased: inHelper };
   const left = changeAuths(config, (auths) =>

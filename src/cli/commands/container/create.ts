@@ -3,6 +3,7 @@ import { defineCommand } from '../../command.ts';
 import { attachedStreams } from '../../create/attached.ts';
 import { createContainer } from '../../create/create-container.ts';
 import { createFlags } from '../../create/flags.ts';
+import { readsOrWritesFiles } from '../../create/own-files.ts';
 import { runFailure } from '../../create/run-failure.ts';
 
 export const command = defineCommand({
@@ -10,6 +11,7 @@ export const command = defineCommand({
   args: { min: 1 },
   interspersed: false,
   flags: createFlags,
+  isResident: ({ flags }) => !readsOrWritesFiles(flags),
   async run({ flags, given, args, name, session, client }) {
     const [image = '', ...words] = args;
     try {

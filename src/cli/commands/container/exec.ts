@@ -23,7 +23,7 @@ export const command = defineCommand({
     user: text('u', 'Username or UID (format: "<name|uid>[:<group|gid>]")'),
     workdir: text('w', 'Working directory inside the container'),
   },
-  isResident: ({ flags }) => flags.detach || (!flags.interactive && !flags.tty),
+  isResident: ({ flags }) => flags['env-file'].length === 0 && (flags.detach || (!flags.interactive && !flags.tty)),
   async run({ flags, args, session, client }) {
     const [container = '', ...words] = args;
     const detachKeys = flags['detach-keys'] || savedFormat(session, 'detachKeys');

@@ -5,6 +5,7 @@ import { attachedStreams } from '../../create/attached.ts';
 import type { Attached, CreateInput } from '../../create/config.ts';
 import { createContainer } from '../../create/create-container.ts';
 import { createFlags } from '../../create/flags.ts';
+import { readsOrWritesFiles } from '../../create/own-files.ts';
 import { runFailure } from '../../create/run-failure.ts';
 import { bool, text } from '../../flags/flag.ts';
 import { savedFormat } from '../../saved-format.ts';
@@ -29,7 +30,9 @@ export const command = defineCommand({
     ['run -d --name web -p 8080:80 nginx', 'a server in the background, its port 80 on port 8080 of this machine'],
     ['run --rm -v "$PWD:/work" -w /work node:22 npm test', 'a tool that works on the files here'],
   ],
-  isResident: ({ flags }) => flags.detach || (!flags.tty && !attachedStreams(flags.attach, flags.interactive).stdin),
+  isResident: ({ flags }) =>
+    !readsOrWritesFiles(flags) &&
+    (flags.detach || (!flags.tty && !attachedStreams(flags.attach, flags.interactive).stdin)),
   async run(call) {
     try {
       return call.flags.detach ? await runDetached(call) : await runAttached(call);

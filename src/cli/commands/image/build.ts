@@ -1,4 +1,5 @@
 import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { BuildRequest, BuildResult } from '../../../build/index.ts';
@@ -32,7 +33,11 @@ export const command = defineCommand({
     ['build -o out .', 'the files of the last stage in a folder, no image'],
     ['build --on-error=shell .', 'a shell in the step that fails'],
   ],
-  isResident: ({ flags, args }) => args[0] !== '-' && flags.file !== '-' && flags['on-error'] === '',
+  isResident: async ({ flags, args, session }) =>
+    flags.file !== '-' &&
+    flags['on-error'] === '' &&
+    !readsOrWritesFiles(flags) &&
+    (await isFolder(resolve(session.cwd, args[0]!))),
   async run(call) {
     try {
       return await build(call);
@@ -43,6 +48,18 @@ export const command = defineCommand({
 });
 
 type BuildCall = Call<typeof buildFlags>;
+
+function readsOrWritesFiles(flags: BuildCall['flags']): boolean {
+  const lists = [flags.secret, flags.ssh, flags.output, flags['build-context']];
+  return flags.iidfile !== '' || flags['metadata-file'] !== '' || lists.some((list) => list.length > 0);
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
 
 async function build({ flags, args, session, client }: BuildCall): Promise<number> {
   if (!['', 'shell'].includes(flags['on-error']))
@@ -75,6 +92,10 @@ async function run(engine: Client, session: Session, request: BuildRequest, view
   try {
     const result = await engine.strata.build(request, {
       progress: view.progress,
+      drained: async () => {
+        await session.stdout.drained();
+        await session.stderr.drained();
+      },
       signal: interrupt.signal,
       tty: hasTerminal(session),
       async onFailedStep(step, error) {

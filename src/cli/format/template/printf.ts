@@ -1,18 +1,24 @@
 import { significant } from '../human-size.ts';
 import { formatValue, typeName } from './values.ts';
 
+/** Go gives up at a width or precision whose digits but the last are more than this. */
+const widest = 1e6;
+
 /** Go's Sprintf, for the verbs that formats use. */
 export function sprintf(format: string, args: readonly unknown[]): string {
   let used = 0;
-  const text = format.replace(
-    /%([-+# 0]*)(\d+)?(?:\.(\d+))?([a-zA-Z%!])/g,
-    (_, flags: string, width, precision, verb: string) => {
+  const tooWide = [...format.matchAll(/%[-+# 0]*(\d+)?(?:\.(\d+))?/g)].find(
+    ([, width = '', precision = '']) => Number(width.slice(0, -1)) > widest || Number(precision.slice(0, -1)) > widest,
+  );
+  const read = format
+    .slice(0, tooWide?.index)
+    .replace(/%([-+# 0]*)(\d+)?(?:\.(\d+))?([a-zA-Z%!])/g, (_, flags: string, width, precision, verb: string) => {
       if (verb === '%') return '%';
       if (used >= args.length) return `%!${verb}(MISSING)`;
       const digits = precision === undefined ? undefined : Number(precision);
       return padded(convert(verb, args[used++], flags, digits), flags, Number(width ?? 0));
-    },
-  );
+    });
+  const text = tooWide ? `${read}%!(NOVERB)` : read;
   if (used >= args.length) return text;
   const extra = args.slice(used).map((one) => `${typeName(one)}=${formatValue(one)}`);
   return `${text}%!(EXTRA ${extra.join(', ')})`;
@@ -39,7 +45,7 @@ function convert(verb: string, value: unknown, flags: string, precision: number 
     case 'f':
     case 'F':
       if (number === undefined) break;
-      return sign + number.toFixed(precision ?? 6);
+      return sign + fixed(number, precision ?? 6);
     case 'g':
       if (number === undefined) break;
       return sign + (precision === undefined ? formatValue(number) : significant(number, precision));
@@ -56,6 +62,11 @@ function convert(verb: string, value: unknown, flags: string, precision: number 
       return typeName(value);
   }
   return `%!${verb}(${typeName(value)}=${formatValue(value)})`;
+}
+
+/** JavaScript itself gives at most 100 digits. */
+function fixed(number: number, digits: number): string {
+  return number.toFixed(Math.min(digits, 100)) + '0'.repeat(Math.max(0, digits - 100));
 }
 
 function padded(text: string, flags: string, width: number): string {
