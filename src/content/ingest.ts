@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { StrataError } from '../errors/index.ts';
 import { algorithm, type Digest, encoded, sha256 } from '../oci/index.ts';
-import { createSweeper } from '../sys/index.ts';
+import { sweep } from '../sys/index.ts';
 import type { BlobInfo, Ingest } from './types.ts';
 
 // Plain descriptors: Node ends the process when a FileHandle that somebody forgot is collected.
@@ -97,7 +97,6 @@ export async function openIngest(parts: IngestParts): Promise<Ingest> {
     for await (const chunk of readIfThere(file)) other.update(chunk);
     return `${algorithm(expected)}:${other.digest('hex')}` as Digest;
   }
-  const sweep = createSweeper();
 
   return {
     get offset() {

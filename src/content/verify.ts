@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { StrataError } from '../errors/index.ts';
 import { algorithm, type Digest } from '../oci/index.ts';
-import { createSweeper } from '../sys/index.ts';
+import { sweep } from '../sys/index.ts';
 import type { ByteStream } from './types.ts';
 
 /** Passes the bytes on and throws `data_loss` at the end (or as soon as there are too many) when they are not `expected`. */
@@ -11,7 +11,6 @@ export async function* verified(
 ): AsyncGenerator<Uint8Array> {
   const hash = createHash(algorithm(expected.digest));
   let size = 0;
-  const sweep = createSweeper();
   for await (const chunk of source) {
     sweep(chunk.length);
     size += chunk.length;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import type { DiffID, Digest } from '../oci/index.ts';
-import { createSweeper } from '../sys/index.ts';
+import { sweep } from '../sys/index.ts';
 import { blockBytes, writeCompressed } from './compress.ts';
 import { extractArchive } from './extract.ts';
 import type { Job, JobContext, JobResults } from './jobs.ts';
@@ -30,7 +30,6 @@ class Measured {
   readonly #tar: TarBlocks;
   readonly #context: JobContext;
   readonly #hash = createHash('sha256');
-  readonly #sweep = createSweeper();
   #size = 0;
 
   constructor(tar: TarBlocks, context: JobContext) {
@@ -43,7 +42,7 @@ class Measured {
       this.#context.check();
       this.#hash.update(block);
       this.#size += block.length;
-      this.#sweep(block.length);
+      sweep(block.length);
       yield block;
     }
   }
@@ -80,7 +79,6 @@ async function pack(job: Job & { kind: 'pack' }, context: JobContext): Promise<P
 
 async function stream(job: Job & { kind: 'stream' }, context: JobContext): Promise<LayerMeasure> {
   const tar = new TarBlocks(job, () => Buffer.allocUnsafeSlow(streamBlock));
-  const sweep = createSweeper();
   let tarSize = 0;
   for (const block of tar) {
     context.check();

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants } from 'node:fs';
 import { StrataError } from '../errors/index.ts';
 import type { DiffID } from '../oci/index.ts';
-import { createSweeper, openat, statInRoot } from '../sys/index.ts';
+import { openat, statInRoot, sweep } from '../sys/index.ts';
 import { decompress } from './decompress.ts';
 import { readSource } from './file-source.ts';
 import type { JobContext } from './jobs.ts';
@@ -70,7 +70,6 @@ export async function feed(
   const parser = new TarParser(writer);
   let compressed = 0;
   let plain = 0;
-  const sweep = createSweeper();
   async function* counted() {
     for await (const chunk of source) {
       compressed += chunk.length;

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { getHeapStatistics } from 'node:v8';
-import { createCleaner, createSweeper } from './index.ts';
+import { createCleaner, sweep } from './index.ts';
 
 test('buffers that are let go of are gone while their loop still runs', () => {
-  const sweep = createSweeper();
   const kept = () => process.memoryUsage().arrayBuffers / 2 ** 20;
   const before = kept();
   let most = 0;

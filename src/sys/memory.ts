@@ -23,20 +23,20 @@ export function returnFreedMemory(): void {
   }
 }
 
+let collect: Collect | undefined;
+let passed = 0;
+
 /**
- * For loops that pass on megabytes: told of the bytes, it lets go of young garbage every 8 MiB. Buffers lie outside of the
- * JavaScript heap, which sees little reason to collect while they pile up; one such collection takes about a millisecond.
+ * For loops that pass on megabytes: told of the bytes, it lets go of young garbage after every 8 MiB of all such loops of
+ * the thread. Buffers lie outside of the JavaScript heap, which sees little reason to collect while they pile up; one such
+ * collection takes about a millisecond.
  */
-export function createSweeper(): (bytes: number) => void {
-  let collect: Collect | undefined;
-  let since = 0;
-  return (bytes) => {
-    since += bytes;
-    if (since < 8 * 2 ** 20) return;
-    since = 0;
-    collect ??= collector();
-    collect({ type: 'minor' });
-  };
+export function sweep(bytes: number): void {
+  passed += bytes;
+  if (passed < 8 * 2 ** 20) return;
+  passed = 0;
+  collect ??= collector();
+  collect({ type: 'minor' });
 }
 
 /**
@@ -44,7 +44,6 @@ export function createSweeper(): (bytes: number) => void {
  * more than a little. Nobody else would: a thread that does nothing collects nothing. Takes about ten milliseconds.
  */
 export function createCleaner(): () => void {
-  let collect: Collect | undefined;
   return () => {
     if (getHeapStatistics().total_heap_size < 24 * 2 ** 20) return;
     collect ??= collector();
