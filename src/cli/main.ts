@@ -95,13 +95,14 @@ async function runLeaf(
   options: GlobalValues,
   session: Session,
 ): Promise<number> {
+  if (session.resident && !leaf.resident) return processNeeded;
   const { command } = await leaf.load();
   try {
     const { values, given, args } = command.passthrough
       ? parseFlags({}, ['--', ...words], true)
       : parseFlags(command.flags, words, command.interspersed ?? true);
     checkArguments(name, command, args);
-    if (session.resident && command.isResident && !(await command.isResident({ flags: values, args, session })))
+    if (session.resident && (await command.isResident?.({ flags: values, args, session })) === false)
       return processNeeded;
     let client: ReturnType<typeof connect> | undefined;
     const code = await command.run({

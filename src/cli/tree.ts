@@ -204,10 +204,9 @@ export const otherCommands: Readonly<Record<string, Leaf>> = {
 
 /** Every way to call a command that the daemon may run, e.g. `image ls`, `images`. */
 export function residentSpellings(): readonly string[] {
-  const leaves = [groups, { alone: { commands: { ...commonCommands, ...otherCommands } } }]
-    .flatMap((kind) => Object.values(kind))
-    .flatMap(({ commands }) => Object.values(commands));
-  return [...new Set(leaves.filter((one) => one.resident).flatMap(spellingsOf))];
+  const grouped = Object.values(groups).flatMap(({ commands }) => Object.values(commands));
+  const leaves = new Set([...grouped, ...Object.values(commonCommands), ...Object.values(otherCommands)]);
+  return [...leaves].filter((one) => one.resident).flatMap(spellingsOf);
 }
 
 /** Every way to call this command, without the program's name. */

@@ -8,7 +8,6 @@ import { messageOf, StrataError } from '../../errors/index.ts';
 import { drained } from '../../stream/index.ts';
 import { main } from '../main.ts';
 import { processNeeded, type Session } from '../session.ts';
-import { residentSpellings } from '../tree.ts';
 import { frames, readSignals, send } from './frames.ts';
 import { type CommandRequest, maxRequest, parseRequest, placeOf, type TerminalSize } from './request.ts';
 
@@ -63,22 +62,18 @@ export function commandSocket(apiSocket: string): string {
 
 function receive(socket: Socket): Promise<CommandRequest | undefined> {
   return new Promise((done) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
+    let bytes = Buffer.alloc(0);
     const end = (request: CommandRequest | undefined) => {
       // Nothing follows before an answer, but the end of the connection still has to be heard.
       socket.off('data', onData).setTimeout(0).resume();
       done(request);
     };
     const onData = (chunk: Buffer) => {
-      chunks.push(chunk);
-      size += chunk.length;
-      if (size < 4) return;
-      const bytes = Buffer.concat(chunks);
+      bytes = Buffer.concat([bytes, chunk]);
+      if (bytes.length < 4) return;
       const length = bytes.readUInt32BE(0);
       if (length > maxRequest) end(undefined);
-      else if (size >= 4 + length) end(parseRequest(bytes.subarray(4, 4 + length)));
-      else chunks.splice(0, chunks.length, bytes);
+      else if (bytes.length >= 4 + length) end(parseRequest(bytes.subarray(4, 4 + length)));
     };
     socket.on('data', onData);
     socket.setTimeout(patience, () => end(undefined));
@@ -103,13 +98,8 @@ async function answer(
 }
 
 /** Whether a process of the caller's would do the same as this one. */
-function isSame({ args, env, place: theirs }: CommandRequest, place: string): boolean {
-  const known = residentSpellings();
-  return (
-    theirs === place &&
-    env['TZ'] === process.env['TZ'] &&
-    (known.includes(args[0] ?? '') || known.includes(args.slice(0, 2).join(' ')))
-  );
+function isSame({ env, place: theirs }: CommandRequest, place: string): boolean {
+  return theirs === place && env['TZ'] === process.env['TZ'];
 }
 
 function sessionOf(socket: Socket, { cwd, env, stderr, stdout }: CommandRequest, apiSocket: string): Session {
