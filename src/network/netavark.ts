@@ -53,8 +53,12 @@ export interface NetavarkAnswer {
 export interface Netavark {
   setup(path: string, request: NetavarkRequest): Promise<NetavarkAnswer>;
   teardown(path: string, request: NetavarkRequest): Promise<void>;
-  /** Other names of a container, by the ids of its networks. */
-  rename(containerID: string, names: Readonly<Record<string, readonly string[]>>): Promise<void>;
+  /** Other names of a container, by the ids of its networks; waits until `wanted` are answered. */
+  rename(
+    containerID: string,
+    names: Readonly<Record<string, readonly string[]>>,
+    wanted: readonly NamedAddress[],
+  ): Promise<void>;
 }
 
 const systemPath = '/usr/sbin:/usr/bin:/sbin:/bin';
@@ -108,23 +112,29 @@ export function createNetavark(configDir: string): Netavark {
     });
   }
 
+  /** Where there is no name server, nobody is waited for. */
+  const answered = async (wanted: readonly NamedAddress[]) => {
+    if (find('aardvark-dns')) await namesAnswered(wanted);
+  };
+
   return {
     async setup(path, request) {
       const answer = JSON.parse(await call('setup', path, request)) as NetavarkAnswer;
       const bridges = Object.values(request.network_info).map((info) => info.network_interface);
       await Promise.all(bridges.map(async (bridge) => bridge && (await pinBridgeAddress(bridge))));
-      await namesAnswered(namedIn(request, answer));
+      await answered(namedIn(request, answer));
       return answer;
     },
     teardown: async (path, request) => void (await call('teardown', path, request)),
-    rename: async (containerID, names) =>
-      await inTurn(() => replaceDnsNames(join(configDir, 'aardvark-dns'), containerID, names)),
+    async rename(containerID, names, wanted) {
+      await inTurn(() => replaceDnsNames(join(configDir, 'aardvark-dns'), containerID, names));
+      await answered(wanted);
+    },
   };
 }
 
 /** One name of the container in each network that has names. */
 function namedIn({ networks }: NetavarkRequest, answer: NetavarkAnswer): readonly NamedAddress[] {
-  if (!find('aardvark-dns')) return [];
   return Object.entries(networks).flatMap(([id, { aliases, static_ips }]) => {
     const [name] = aliases ?? [];
     const [address] = static_ips;

@@ -7,7 +7,6 @@ import { giveBackAddress, takeAddress } from './addresses.ts';
 import { hardwareAddress } from './hardware-address.ts';
 import { type HeldPort, hasIPv6, holdPort, type Published } from './held-port.ts';
 import { passInternalTraffic } from './internal-traffic.ts';
-import { namesAnswered } from './names-answered.ts';
 import { createNetavark, type NetavarkAnswer, type NetavarkRequest } from './netavark.ts';
 import { choosePorts, release } from './ports.ts';
 import { routeOut } from './route-out.ts';
@@ -184,8 +183,6 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
       await netavark.rename(
         before.container_id,
         Object.fromEntries(names.map(({ network, all }) => [network.id, all])),
-      );
-      await namesAnswered(
         names.map(({ network, all: [name] }) => ({
           server: network.subnets[0]!.gateway!,
           name: name!,
