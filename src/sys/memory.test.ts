@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { getHeapStatistics } from 'node:v8';
-import { createCleaner, sweep } from './index.ts';
+import { clean, sweep } from './index.ts';
 
 test('buffers that are let go of are gone while their loop still runs', () => {
   const kept = () => process.memoryUsage().arrayBuffers / 2 ** 20;
@@ -16,7 +16,6 @@ test('buffers that are let go of are gone while their loop still runs', () => {
 });
 
 test('a thread that has done much gives the room of it back', () => {
-  const clean = createCleaner();
   let made: object[] = [];
   for (let i = 0; i < 1_000_000; i++) made.push({ i });
   const held = getHeapStatistics().total_heap_size;

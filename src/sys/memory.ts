@@ -43,12 +43,10 @@ export function sweep(bytes: number): void {
  * For a thread that has done a large piece of work and may now wait for long: gives the room of its garbage back, if it is
  * more than a little. Nobody else would: a thread that does nothing collects nothing. Takes about ten milliseconds.
  */
-export function createCleaner(): () => void {
-  return () => {
-    if (getHeapStatistics().total_heap_size < 24 * 2 ** 20) return;
-    collect ??= collector();
-    collect({ type: 'major', flavor: 'last-resort' });
-  };
+export function clean(): void {
+  if (getHeapStatistics().total_heap_size < 24 * 2 ** 20) return;
+  collect ??= collector();
+  collect({ type: 'major', flavor: 'last-resort' });
 }
 
 type Collect = (

@@ -1,7 +1,7 @@
 /** A file worker: does one job after the other, synchronously. Its thread begins in `worker-entry.ts`. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { StrataError } from '../../errors/index.ts';
-import { createCleaner } from '../../sys/index.ts';
+import { clean } from '../../sys/index.ts';
 import { openDigestRows } from './digest-rows.ts';
 import { DigestTable } from './digest-table.ts';
 import type { Job } from './jobs.ts';
@@ -13,7 +13,6 @@ export function runFileWorker(): void {
   const settings = workerData as WorkerSettings;
   const rows = openDigestRows(settings.digests);
   const state: State = { settings, rows, table: new DigestTable(rows) };
-  const clean = createCleaner();
   parentPort!.on('message', (order: Order | 'close') => {
     if (order === 'close') {
       rows.close();
