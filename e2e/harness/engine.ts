@@ -80,7 +80,8 @@ export async function startEngine(
 
   async function start(): Promise<void> {
     const log = openSync(logFile, 'a');
-    const subnet = `10.${200 + (Number.parseInt(id.slice(0, 2), 16) % 50)}.${Number.parseInt(id.slice(2, 4), 16)}.0/24`;
+    const [one, two] = Buffer.from(id, 'hex') as unknown as [number, number];
+    const subnet = `10.${200 + (one % 50)}.${two}.0/24`;
     const [command, ...words] = program;
     daemon = spawn(
       command,
@@ -99,7 +100,7 @@ export async function startEngine(
         subnet,
         // Of engines beside each other none may take what another has given to a network, but not used yet.
         '--default-address-pool',
-        `base=10.${128 + (Number.parseInt(id.slice(0, 2), 16) % 60)}.${Number.parseInt(id.slice(2, 4), 16) & 0xf0}.0/20,size=24`,
+        `base=10.${128 + (one % 60)}.${two & 0xf0}.0/20,size=24`,
         ...(options.daemonArgs ?? []),
       ],
       {

@@ -5,6 +5,8 @@ import { copyFileSync, mkdirSync, readFileSync, statSync, symlinkSync, utimesSyn
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { busyboxBase } from '../../scripts/bases.ts';
 import { buildProgram } from '../../scripts/build.ts';
 import { makeContext } from '../harness/context.ts';
 import { execute, type RunOptions, startEngine, type TestEngine } from '../harness/engine.ts';
@@ -34,17 +36,12 @@ before(async () => {
   writeFileSync(join(engine.work, 'variables'), 'a=b\n');
   // Starts the daemon.
   await strata(['version']);
-  await strata(['load', '-q', '-i', await busybox()]);
+  await strata(['load', '-q', '-i', (await busyboxBase()).archive]);
 });
 after(async () => {
   await strata(['system', 'shutdown'], { accept: 'any' });
   await engine?.stop();
 });
-
-async function busybox(): Promise<string> {
-  const { busyboxBase } = await import('../../scripts/bases.ts');
-  return (await busyboxBase()).archive;
-}
 
 function environment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
   return {
@@ -212,13 +209,13 @@ test('a command that ends by a signal ends by it, and the daemon lets go of it',
   ]) {
     const child = spawn(program, words, { env: environment({ PATH: bare }), stdio: 'ignore' });
     const ended = once(child, 'exit');
-    while (connections() === 0) await new Promise((wake) => setTimeout(wake, 10));
-    await new Promise((wake) => setTimeout(wake, 200));
+    while (connections() === 0) await sleep(10);
+    await sleep(200);
     child.kill('SIGINT');
     assert.deepEqual(await ended, [null, 'SIGINT']);
     for (let tries = 0; connections() > 0; tries++) {
       assert.ok(tries < 200, 'its connection is still there');
-      await new Promise((wake) => setTimeout(wake, 10));
+      await sleep(10);
     }
   }
   await inDaemon(['rm', '-f', 'long']);
@@ -233,7 +230,7 @@ function connections(): number {
 test('a reader that has seen enough ends the command, not the container', async () => {
   const script = `${program} run --name heard busybox sh -c 'trap "exit 9" TERM; while :; do echo tick; sleep 0.1; done' | head -n 1`;
   spawnSync('/bin/sh', ['-c', script], { env: environment(), encoding: 'utf8' });
-  for (let tries = 0; connections() > 0 && tries < 200; tries++) await new Promise((wake) => setTimeout(wake, 10));
+  for (let tries = 0; connections() > 0 && tries < 200; tries++) await sleep(10);
   assert.equal((await inDaemon(['container', 'inspect', '-f', '{{.State.Running}}', 'heard'])).stdout, 'true\n');
   await inDaemon(['rm', '-f', 'heard']);
 });
@@ -244,7 +241,7 @@ test('a daemon that does not answer holds nobody up', async () => {
   try {
     const child = spawn(program, ['images'], { env: environment({ PATH: bare }), stdio: 'ignore' });
     const ended = once(child, 'exit');
-    await new Promise((wake) => setTimeout(wake, 200));
+    await sleep(200);
     child.kill('SIGTERM');
     assert.deepEqual(await ended, [null, 'SIGTERM']);
   } finally {
@@ -269,7 +266,7 @@ test('a build that is interrupted ends here, too, and says so', async () => {
   assert.notEqual(code, 0);
   for (let tries = 0; spawnSync('pgrep', ['-f', 'sleep 6017']).status === 0; tries++) {
     assert.ok(tries < 200, 'the step is still running');
-    await new Promise((wake) => setTimeout(wake, 25));
+    await sleep(25);
   }
 });
 

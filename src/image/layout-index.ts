@@ -15,7 +15,7 @@ import { ociManifest } from './oci-manifest.ts';
 import type { ImageRow, Records } from './records.ts';
 import type { Images } from './types.ts';
 
-type Materialized = Awaited<ReturnType<Images['materialize']>>;
+export type Materialized = Awaited<ReturnType<Images['materialize']>>;
 
 /**
  * The `index.json` of the content store's OCI layout: the images that are there as blobs, by their names. An image without

@@ -3,13 +3,12 @@ import type { ContentStore } from '../content/index.ts';
 import { type Descriptor, layerCompression, type Manifest, mediaTypes } from '../oci/index.ts';
 import type { Snapshots } from '../snapshot/index.ts';
 import type { LayerBlobs } from './layer-blobs.ts';
-import type { LayoutIndex } from './layout-index.ts';
+import type { LayoutIndex, Materialized } from './layout-index.ts';
 import { ociManifest } from './oci-manifest.ts';
 import type { ImageRow } from './records.ts';
 import type { Images } from './types.ts';
 
 type Options = Parameters<Images['materialize']>[1];
-type Materialized = Awaited<ReturnType<Images['materialize']>>;
 
 export interface MaterializeParts {
   readonly content: ContentStore;
