@@ -64,6 +64,61 @@ test('a build for several platforms is pushed as an index, each pulls its own', 
   }
 });
 
+test('machines push by digest, and one of them joins what they pushed under a tag', async () => {
+  const repository = `${registry.host}/team/joined`;
+  const dir = makeContext(engine.work, {
+    Dockerfile: 'FROM scratch\nARG TARGETARCH\nENV ARCH=$TARGETARCH\nCOPY f /f\n',
+    f: 'file',
+  });
+  const byDigest = (name: string) => `type=image,name=${name},push-by-digest=true,name-canonical=true,push=true`;
+  const digests: string[] = [];
+  for (const arch of ['amd64', 'arm64']) {
+    const metadata = join(engine.work, `${arch}.json`);
+    await engine.strata([
+      'build',
+      `--platform=linux/${arch}`,
+      `--metadata-file=${metadata}`,
+      '-o',
+      byDigest(repository),
+      dir,
+    ]);
+    const told = JSON.parse(readFileSync(metadata, 'utf8'));
+    assert.equal(told['image.name'], repository);
+    digests.push(told['containerimage.digest']);
+    const { digest } = await manifestOf('team/joined', digests.at(-1)!);
+    assert.equal(digest, digests.at(-1));
+    const { stdout } = await engine.strata(['images', '--digests', '--format', '{{.Tag}} {{.Digest}}', repository]);
+    assert.ok(stdout.split('\n').includes(`<none> ${digest}`), stdout);
+  }
+  const tags = await fetch(`${registry.url}/v2/team/joined/tags/list`);
+  assert.deepEqual(((await tags.json()) as { tags?: unknown }).tags ?? [], [], 'nothing has a tag');
+
+  const names = digests.map((digest) => `${repository}@${digest}`);
+  await engine.strata(['manifest', 'create', `${repository}:1`, ...names]);
+  await engine.strata(['manifest', 'push', `${repository}:1`]);
+  const { manifests } = (await manifestOf('team/joined', '1')) as unknown as Index;
+  assert.deepEqual(manifests.map(({ digest, platform }) => `${platform?.architecture} ${digest}`).toSorted(), [
+    `amd64 ${digests[0]}`,
+    `arm64 ${digests[1]}`,
+  ]);
+
+  const both = join(engine.work, 'both.json');
+  await engine.strata([
+    'build',
+    '--platform=linux/amd64,linux/arm64',
+    `--metadata-file=${both}`,
+    '-o',
+    byDigest(`${repository}2`),
+    dir,
+  ]);
+  const root = JSON.parse(readFileSync(both, 'utf8'))['containerimage.digest'];
+  assert.equal((await manifestOf('team/joined2', root)).digest, root);
+
+  const { code, stderr } = await engine.strata(['build', '-o', byDigest(`${repository}:1`), dir], { accept: 'any' });
+  assert.equal(code, 1);
+  assert.match(stderr, /can't push tagged ref .*\/team\/joined:1 by digest/);
+});
+
 test('annotations and a compression go with an image that is pushed', async () => {
   const ref = `${registry.host}/team/one:1`;
   const dir = makeContext(engine.work, { Dockerfile: 'FROM scratch\nCOPY f /f\n', f: 'one' });

@@ -21,7 +21,7 @@ import { type OpenContext, openContext } from './contexts/open-context.ts';
 import { type ReadDockerfile, readDockerfile } from './contexts/read-dockerfile.ts';
 import { exportAll } from './exporters/export.ts';
 import { exportCaches } from './exporters/export-cache.ts';
-import { namesOf } from './exporters/names.ts';
+import { namingOf } from './exporters/names.ts';
 import { Compiler } from './frontend/compile.ts';
 import { imageRoot } from './frontend/externals.ts';
 import type { ImageDraft } from './frontend/image-draft.ts';
@@ -88,7 +88,7 @@ class Build {
 
   async run(): Promise<BuildResult> {
     // A name that is none is told before anything is built.
-    for (const output of this.#request.outputs ?? [undefined]) namesOf(this.#request, output);
+    for (const output of this.#request.outputs ?? [undefined]) namingOf(this.#request, output);
     checkCacheOptions(this.#request);
     const { context, file } = await this.#load();
     if (this.#request.call !== undefined && this.#request.call !== 'build') {

@@ -4,6 +4,7 @@ import {
   mediaTypes,
   type Reference,
   repositoryName,
+  sha256,
   withDefaultTag,
 } from '../oci/index.ts';
 import { pushError } from './pull-words.ts';
@@ -19,9 +20,9 @@ export async function pushIndex(
   { images, bytes, mediaType = mediaTypes.ociIndex }: Parameters<PushIndex>[1],
   options: Parameters<PushIndex>[2],
 ): ReturnType<PushIndex> {
-  const ref = withDefaultTag(given);
+  const { auth, signal, progress, byDigest = false } = options;
+  const ref = byDigest ? given : withDefaultTag(given);
   const { tag: _, ...repository } = ref;
-  const { auth, signal, progress } = options;
   const request = { ...(auth && { auth }), ...(signal && { signal }) };
   const blobs = new BlobPush(parts, ref, options);
   const sent: Digest[] = [];
@@ -38,9 +39,10 @@ export async function pushIndex(
     await blobs.sent();
     for (const { digest, ...document } of made)
       await parts.client.putManifest({ ...repository, digest }, document, request);
-    const digest = await parts.client.putManifest(ref, { bytes, mediaType }, request);
+    const target = byDigest ? { ...repository, digest: sha256(bytes) } : ref;
+    const digest = await parts.client.putManifest(target, { bytes, mediaType }, request);
     parts.sources.note(sent, ref);
-    progress?.({ status: `${ref.tag}: digest: ${digest} size: ${bytes.length}` });
+    progress?.({ status: `${ref.tag ?? digest}: digest: ${digest} size: ${bytes.length}` });
     return { digest, size: bytes.length, repository: repositoryName(ref) };
   } catch (error) {
     throw pushError(await blobs.giveUp(error), ref);

@@ -113,11 +113,14 @@ export interface Transfers {
       readonly progress?: Progress<TransferEvent>;
     },
   ): Promise<{ readonly id: Digest; readonly digest: Digest; readonly upToDate: boolean }>;
+  /** Pushes the image that has the name. */
   push(
     ref: Reference,
     options: {
       readonly auth?: Credentials;
       readonly platform?: Platform;
+      /** This image instead, under nothing but its digest: `ref` is a repository without a tag. */
+      readonly image?: Digest;
       readonly signal?: AbortSignal;
       readonly progress?: Progress<TransferEvent>;
     },
@@ -128,6 +131,8 @@ export interface Transfers {
     index: { readonly images: readonly Digest[]; readonly bytes: Uint8Array; readonly mediaType?: string },
     options: {
       readonly auth?: Credentials;
+      /** The index goes under nothing but its digest, too: `ref` is a repository without a tag. */
+      readonly byDigest?: boolean;
       readonly signal?: AbortSignal;
       readonly progress?: Progress<TransferEvent>;
     },

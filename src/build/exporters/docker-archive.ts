@@ -6,7 +6,7 @@ import type { BuilderParts } from '../builder.ts';
 import type { BuildResult } from '../types.ts';
 import { destinationOf, type Exporting } from './export.ts';
 import { imageResult } from './image.ts';
-import { namesOf } from './names.ts';
+import { namingOf } from './names.ts';
 import { storeImages } from './store-image.ts';
 import { withoutTrace } from './without-trace.ts';
 
@@ -15,7 +15,7 @@ export async function exportDockerArchive(exporting: Exporting): Promise<BuildRe
   const { plant, session, request, output } = exporting;
   const { images } = plant.parts;
   const dest = destinationOf(output);
-  const names = namesOf(request, output);
+  const { names } = namingOf(request, output);
   return session.step({ kind: 'export', name: 'exporting to docker image format' }, async (work) => {
     const restore = await rememberNames(plant.parts, names);
     const make = () => storeImages(exporting, names, work.signal);

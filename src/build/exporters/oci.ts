@@ -5,7 +5,7 @@ import { destinationOf, type Exporting } from './export.ts';
 import { imageResult } from './image.ts';
 import { writeLayoutArchive, writeLayoutFolder } from './layout.ts';
 import { makeManifests } from './manifests.ts';
-import { namesOf } from './names.ts';
+import { namingOf } from './names.ts';
 import { storeImages } from './store-image.ts';
 import { withoutTrace } from './without-trace.ts';
 
@@ -14,7 +14,7 @@ export async function exportOci(exporting: Exporting): Promise<BuildResult> {
   const { plant, session, request, output, built } = exporting;
   const { content, images } = plant.parts;
   const dest = destinationOf(output);
-  const names = namesOf(request, output);
+  const { names } = namingOf(request, output);
   annotationsOf(request, output, built.length > 1);
   return session.step({ kind: 'export', name: 'exporting to oci image format' }, (work) =>
     withoutTrace(
