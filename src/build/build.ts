@@ -104,13 +104,18 @@ class Build {
     await importCaches(this.#plant, this.#session, this.#request, platforms);
     // For a cache of all stages they are targets as well; they run anyway.
     const all = this.#request.cacheTo?.some(({ mode }) => mode === 'max') ? plans.flatMap(({ stages }) => stages) : [];
+    const passed = new Set<string>();
     const values = await solve([...plans.map(({ stage }) => stage.vertex), ...all.map(({ vertex }) => vertex)], {
       progress: this.#session.progress,
       signal: this.#session.signal,
       slots: this.#plant.slots,
       flights: this.#plant.flights,
       now: this.#session.now,
-      onResult: this.#held.add,
+      onResult: (value) => {
+        this.#held.add(value);
+        if (value.kind !== 'tree') passed.add(value.id);
+      },
+      isAbsent: (value) => value.kind === 'absent',
     });
     const built = plans.map(
       ({ stage }, index): BuiltStage => ({ stage, root: rootOf(values[index]), platform: platforms[index]! }),
@@ -119,12 +124,14 @@ class Build {
     await exportCaches(this.#plant, this.#session, this.#request, {
       targets: built.map(({ root }) => root),
       all: roots,
+      passed,
     });
     return exportAll({
       plant: this.#plant,
       session: this.#session,
       request: this.#request,
       built,
+      passed,
       epoch: this.#epoch(),
     });
   }

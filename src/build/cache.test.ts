@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, createReadStream, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, createReadStream, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type BuildHost, type Built, startBuildHost } from './testing/host.ts';
@@ -209,6 +209,66 @@ test('a cache that was written by one builder serves another', async () => {
     assert.deepEqual(second.ran, []);
     assert.equal(second.result.imageID, first.result.imageID);
     assert.deepEqual((await other.build(dir, { cacheFrom: [{ type: 'local', src: '/no/such' }] })).ran, []);
+  } finally {
+    await other.stop();
+  }
+});
+
+test('a stage that is not in the image runs elsewhere only when something needs its files', async () => {
+  const other = await startBuildHost();
+  try {
+    const dir = host.context({
+      Dockerfile: `FROM busybox AS make
+ARG WHERE=private.example
+RUN echo $WHERE > /where; cat /proc/sys/kernel/random/uuid > /random
+WORKDIR /src
+COPY f .
+RUN cat f /random > /out
+FROM busybox
+COPY --from=make /out /out
+RUN wc -l < /out > /lines
+`,
+      f: 'one\n',
+    });
+    const dest = join(host.top, 'cache-min');
+    const first = await host.build(dir, { cacheTo: [{ type: 'local', dest }] });
+    assert.equal(first.ran.length, 6);
+    const told = readdirSync(join(dest, 'blobs/sha256')).map((name) =>
+      readFileSync(join(dest, 'blobs/sha256', name), 'latin1'),
+    );
+    assert.ok(!told.some((text) => text.includes('private.example')), 'a stage that is not in the image is not told');
+
+    const cacheFrom = [{ type: 'local', src: dest }];
+    const same = await other.build(dir, { cacheFrom });
+    assert.deepEqual(same.ran, []);
+    assert.equal(same.result.imageID, first.result.imageID);
+    const onward = join(host.top, 'cache-onward');
+    await other.build(dir, { cacheTo: [{ type: 'local', dest: onward }] });
+
+    writeFileSync(join(dir, 'f'), 'one\ntwo\n');
+    const changed = await other.build(dir);
+    assert.deepEqual(
+      changed.ran.map(({ instruction, reason }) => `${instruction.split(' ')[0]} ${reason.code}`),
+      [
+        'RUN layers_absent',
+        'WORKDIR layers_absent',
+        'COPY files_changed',
+        'RUN parent_changed',
+        'COPY files_changed',
+        'RUN parent_changed',
+      ],
+    );
+    writeFileSync(join(dir, 'f'), 'one\n');
+    // What ran again goes by its old name: everything behind it is found once more.
+    const back = await other.build(dir);
+    assert.deepEqual(back.ran, []);
+    assert.equal(back.result.imageID, first.result.imageID);
+
+    await other.builder.cache.prune({ all: true });
+    const third = await other.build(dir, { cacheFrom: [{ type: 'local', src: onward }] });
+    assert.deepEqual(third.ran, []);
+    await other.builder.cache.prune({ all: true });
+    assert.notEqual((await other.build(dir)).ran.length, 0, 'pruned names are forgotten');
   } finally {
     await other.stop();
   }

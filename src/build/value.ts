@@ -14,6 +14,16 @@ export interface RootValue {
   readonly createdAt: number | null;
 }
 
+/**
+ * A root that a cache knows by name alone: its layers were not brought along, as none of the images that carry the cache
+ * has them. It leads to the results of later steps; for its files the step has to run again.
+ */
+export interface AbsentRoot {
+  readonly kind: 'absent';
+  /** As of the root that it stands for. */
+  readonly id: string;
+}
+
 /** Files outside of any snapshot: a context, a download, a checkout. */
 export interface TreeValue {
   readonly kind: 'tree';
@@ -24,7 +34,7 @@ export interface TreeValue {
   readonly label: string;
 }
 
-export type Value = RootValue | TreeValue;
+export type Value = RootValue | AbsentRoot | TreeValue;
 
 export function rootOf(value: Value | undefined): RootValue {
   if (value?.kind !== 'root') throw new Error('a root file system was expected');

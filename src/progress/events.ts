@@ -5,7 +5,8 @@
  *
  * Vocabulary. A *vertex* is one step of a build: an instruction of the Dockerfile, or an internal step (loading the
  * context, resolving a base, exporting). Life of a vertex: `vertex` (declared) -> `started` -> any of `log`, `status`,
- * `warning`, `miss` -> exactly one of `completed`, `failed`, `cancelled`. A cache hit is `completed` with `cached`.
+ * `warning`, `miss` -> exactly one of `completed`, `failed`, `cancelled`. A cache hit is `completed` with `cached`. `started`
+ * comes again where a vertex seemed to be a hit, and its time counts from there.
  */
 import type { SourceLocation } from '../errors/index.ts';
 
@@ -13,7 +14,14 @@ export type VertexKind = 'internal' | 'source' | 'exec' | 'copy' | 'metadata' | 
 
 /** Why a vertex was not taken from the cache; `text` is a whole sentence in the user's words. */
 export interface MissReason {
-  readonly code: 'first_build' | 'no_cache' | 'instruction_changed' | 'parent_changed' | 'files_changed' | 'pruned';
+  readonly code:
+    | 'first_build'
+    | 'no_cache'
+    | 'instruction_changed'
+    | 'parent_changed'
+    | 'files_changed'
+    | 'pruned'
+    | 'layers_absent';
   readonly text: string;
   /** For `files_changed`: paths added, removed or modified, at most 20. */
   readonly paths?: readonly string[];

@@ -38,7 +38,7 @@ interface Bar {
 
 interface Step {
   readonly name: string;
-  readonly started: number;
+  started: number;
   ended: number | undefined;
   outcome: 'running' | 'done' | 'cached' | 'failed' | 'cancelled';
   readonly bars: Map<string, Bar>;
@@ -95,7 +95,7 @@ export function createTtyRenderer(options: TtyOptions = {}): TtyRenderer {
         steps.get(event.id)?.misses.push(event.reason.text, ...(event.reason.paths ?? []).map((path) => `  ${path}`));
         return;
       case 'started':
-        stepOf(event.id, event.at);
+        stepOf(event.id, event.at).started = event.at;
         return;
       default:
         change(stepOf(event.id, event.at), event);

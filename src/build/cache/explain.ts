@@ -17,6 +17,12 @@ const mostPaths = 20;
 /** Says which input of a step is another one than before, in the order in which a person would look. */
 export function explainMiss(records: Records, { noCache, parentRan, step }: Missed): MissReason {
   if (noCache) return { code: 'no_cache', text: 'The cache is not used for this step (--no-cache).' };
+  if (step.key !== undefined && records.isAbsent(step.key)) {
+    return {
+      code: 'layers_absent',
+      text: 'The result is known from a cache that was brought in without its layers, and a later step needs them.',
+    };
+  }
   if (step.key !== undefined && records.stepByKey(step.key)) {
     return {
       code: 'pruned',

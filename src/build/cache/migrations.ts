@@ -57,4 +57,17 @@ export const buildMigrations: readonly Migration[] = [
       ) STRICT;
     `,
   },
+  {
+    room: 'build',
+    version: 2,
+    sql: `
+      -- Results whose layers stayed where the cache was made: they lead to others.
+      CREATE TABLE build_absent (
+        number INTEGER PRIMARY KEY,
+        key TEXT NOT NULL UNIQUE,
+        result TEXT NOT NULL
+      ) STRICT;
+      CREATE INDEX build_absent_result ON build_absent (result);
+    `,
+  },
 ];

@@ -7,7 +7,7 @@ export const cacheField = 'strata.cache.v0';
 
 /** A result as it travels with the layers of an image. */
 export interface PortableResult {
-  /** How many layers its root has. */
+  /** How many layers of the image its root has; 0: the image has them not, the result is known by name alone. */
   readonly layers: number;
   readonly id: string;
   readonly type: 'regular' | 'source.local';
@@ -26,10 +26,21 @@ export interface CacheImage {
   readonly snapshot: SnapshotName | null;
 }
 
-/** What the cache knows of the layers under `top`. */
-export function exportResults(records: Records, snapshots: Snapshots, top: SnapshotName | null): PortableResult[] {
-  if (top === null) return [];
-  return snapshots.stack(top).flatMap(({ name }, index) => records.portable(name, index + 1));
+/**
+ * What the cache knows of the layers under `top`, and the names of the other results in `passed`, which led there: of
+ * those nothing but digests is told, since steps of other stages may say what is not for all who have the image.
+ */
+export function exportResults(
+  records: Records,
+  snapshots: Snapshots,
+  top: SnapshotName | null,
+  passed: Iterable<string>,
+): PortableResult[] {
+  const stack = top === null ? [] : snapshots.stack(top);
+  const held = stack.flatMap(({ name }, index) => records.portable(name, index + 1));
+  const others = new Set(passed);
+  for (const { id } of held) others.delete(id);
+  return [...held, ...records.portableNames([...others])].slice(0, limit);
 }
 
 /**
@@ -38,10 +49,11 @@ export function exportResults(records: Records, snapshots: Snapshots, top: Snaps
  */
 export function importResults(records: Records, snapshots: Snapshots, image: CacheImage): number {
   const results = readResults(image);
-  if (results.length === 0 || image.snapshot === null) return 0;
-  const stack = snapshots.stack(image.snapshot);
+  if (results.length === 0) return 0;
+  const stack = image.snapshot === null ? [] : snapshots.stack(image.snapshot);
   let count = 0;
   for (const result of results) {
+    if (result.layers === 0) records.adoptName(result);
     const layer = stack[result.layers - 1];
     if (!layer) continue;
     records.adopt(result, layer.name);

@@ -28,12 +28,13 @@ export async function pruneCache(
   plant: Plant,
   options: PruneOptions,
 ): Promise<{ readonly deleted: readonly string[]; readonly reclaimed: number }> {
+  const { shop } = plant;
   const isBounded = keepBytes(0, 0, options) !== undefined;
   if (isBounded) await measureAll(plant);
   const all = await listKept(plant);
   const ledger = new Ledger(all);
   const bound = keepBytes(ledger.total, await freeBytes(plant), options);
-  const now = plant.shop.now();
+  const now = shop.now();
   const oldest = options.unusedFor === undefined ? Number.POSITIVE_INFINITY : now - options.unusedFor * 1000;
   const candidates = all
     .filter(({ record, usedAt }) => !record.inUse && usedAt < oldest && passes(record, options.filters ?? {}))
@@ -46,6 +47,8 @@ export async function pruneCache(
     if (bound === undefined) reclaimed += ledger.release(one).freed;
   }
   if (bound !== undefined) reclaimed = new Ledger(all).total - ledger.total;
+  // What is known by name alone takes no space; who wants all gone wants no trace of it.
+  if (options.all && bound === undefined && Object.keys(options.filters ?? {}).length === 0) shop.records.forgetNames();
   await dropSnapshots(plant);
   // Blobs of layers that went, and layers that only a removed container had.
   if (chosen.length > 0) await plant.parts.images.collect();

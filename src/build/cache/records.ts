@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Database } from '../../db/index.ts';
 import type { SnapshotName, Snapshots } from '../../snapshot/index.ts';
 import type { CacheRecord } from '../types.ts';
-import type { RootValue } from '../value.ts';
+import type { AbsentRoot, RootValue } from '../value.ts';
 import type { PortableResult } from './portable.ts';
 
 export interface StepRow {
@@ -29,6 +29,8 @@ export interface NewRecord {
   readonly step: Omit<StepRow, 'result'>;
 }
 
+type PresentRow = Pick<ResultRow, 'id' | 'snapshot' | 'created_at'>;
+
 export interface ResultRow {
   readonly id: string;
   readonly snapshot: SnapshotName | null;
@@ -40,7 +42,7 @@ export interface ResultRow {
   readonly uses: number;
 }
 
-/** Rows of steps remembered, the oldest are forgotten. */
+/** Rows of steps, and of keys of absent results, that are remembered; the oldest are forgotten. */
 const memory = 20_000;
 
 /**
@@ -64,7 +66,29 @@ export class Records {
   find(key: string): RootValue | undefined {
     const sql = `SELECT r.id, r.snapshot, r.created_at FROM build_keys k
       JOIN build_results r ON r.id = k.result WHERE k.key = ?`;
-    const row = this.#db.get<Pick<ResultRow, 'id' | 'snapshot' | 'created_at'>>(sql, key);
+    return this.#present(this.#db.get<PresentRow>(sql, key));
+  }
+
+  /** As `find`; where no layer is here, what a cache that was brought in calls the result. */
+  findName(key: string): RootValue | AbsentRoot | undefined {
+    const found = this.find(key);
+    if (found) return found;
+    const id = this.#absent(key);
+    if (id === undefined) return undefined;
+    const sql = 'SELECT id, snapshot, created_at FROM build_results WHERE id = ?';
+    return this.#present(this.#db.get<PresentRow>(sql, id)) ?? { kind: 'absent', id };
+  }
+
+  /** Whether the result under a key is known by name alone. */
+  isAbsent(key: string): boolean {
+    return this.findName(key)?.kind === 'absent';
+  }
+
+  #absent(key: string): string | undefined {
+    return this.#db.get<{ result: string }>('SELECT result FROM build_absent WHERE key = ?', key)?.result;
+  }
+
+  #present(row: PresentRow | undefined): RootValue | undefined {
     if (!row) return undefined;
     if (row.snapshot !== null && !this.#snapshots.stat(row.snapshot)) return undefined;
     this.#used.set(row.id, { uses: (this.#used.get(row.id)?.uses ?? 0) + 1, snapshot: row.snapshot });
@@ -74,7 +98,7 @@ export class Records {
   /** A result of this cache with these very contents. */
   withSnapshot(snapshot: SnapshotName): RootValue | undefined {
     const sql = 'SELECT id, snapshot, created_at FROM build_results WHERE snapshot = ? ORDER BY created_at LIMIT 1';
-    const row = this.#db.get<Pick<ResultRow, 'id' | 'snapshot' | 'created_at'>>(sql, snapshot);
+    const row = this.#db.get<PresentRow>(sql, snapshot);
     return row && { kind: 'root', id: row.id, snapshot: row.snapshot, fresh: false, createdAt: row.created_at };
   }
 
@@ -83,9 +107,12 @@ export class Records {
     this.#db.run('INSERT OR REPLACE INTO build_keys (key, result) VALUES (?, ?)', key, result);
   }
 
-  /** Records what a step made; `adopt`: an earlier result with the same contents, which then stands for this one too. */
+  /**
+   * Records what a step made; `adopt`: an earlier result with the same contents, which then stands for this one too.
+   * What was absent keeps its name, so that it still leads to what followed.
+   */
   store(record: NewRecord, adopt?: RootValue): RootValue {
-    const id = adopt?.id ?? randomBytes(32).toString('hex');
+    const id = adopt?.id ?? this.#absentOnly(record.step.key) ?? randomBytes(32).toString('hex');
     const now = this.#now();
     this.#db.transaction(() => {
       if (!adopt) {
@@ -107,6 +134,11 @@ export class Records {
     return adopt
       ? { ...adopt, fresh: true }
       : { kind: 'root', id, snapshot: record.snapshot, fresh: true, createdAt: now };
+  }
+
+  #absentOnly(key: string): string | undefined {
+    const id = this.#absent(key);
+    return id !== undefined && !this.#db.get('SELECT 1 AS yes FROM build_results WHERE id = ?', id) ? id : undefined;
   }
 
   #remember(step: StepRow): void {
@@ -161,16 +193,21 @@ export class Records {
     return rows.flatMap(({ id, type, description, created_at }) => {
       if (type !== 'regular' && type !== 'source.local') return [];
       const found = this.#db.all<{ key: string }>('SELECT key FROM build_keys WHERE result = ? ORDER BY key', id);
-      const step = this.#db.get<StepRow>('SELECT * FROM build_steps WHERE result = ? ORDER BY number DESC LIMIT 1', id);
-      const brief = step && { definition: step.definition, base: step.base, content: step.content };
       const keys = found.map(({ key }) => key);
-      return [{ layers, id, type, description, created: created_at, keys, ...(brief && { step: brief }) }];
+      return [{ layers, id, type, description, created: created_at, keys, ...this.#briefStep(id) }];
     });
+  }
+
+  /** The latest step that led to a result, in digests. */
+  #briefStep(result: string): Pick<PortableResult, 'step'> {
+    const sql = 'SELECT definition, base, content FROM build_steps WHERE result = ? ORDER BY number DESC LIMIT 1';
+    const step = this.#db.get<NonNullable<PortableResult['step']>>(sql, result);
+    return step ? { step: { ...step } } : {};
   }
 
   /** Takes over a result that came with a layer which is here as `snapshot`. */
   adopt(result: PortableResult, snapshot: SnapshotName): void {
-    const { id, type, description, created, keys, step } = result;
+    const { id, type, description, created, keys } = result;
     this.#db.transaction(() => {
       const known = this.#db.get<ResultRow>('SELECT * FROM build_results WHERE id = ?', id);
       if (known && known.snapshot !== null && !this.#snapshots.stat(known.snapshot)) {
@@ -188,10 +225,41 @@ export class Records {
         );
       }
       for (const key of keys) this.alias(key, id);
-      if (step && keys[0] !== undefined) {
-        this.#remember({ ...step, slot: '', key: keys[0], instruction: description, manifest: null, result: id });
-      }
+      this.#adoptStep(result);
     });
+  }
+
+  /** The names of results and what leads to them: all that travels of a result whose layers do not. */
+  portableNames(ids: readonly string[]): PortableResult[] {
+    const sql = `SELECT key FROM build_keys WHERE result = ?1
+      UNION SELECT key FROM build_absent WHERE result = ?1 ORDER BY key`;
+    return ids.flatMap((id) => {
+      const keys = this.#db.all<{ key: string }>(sql, id).map(({ key }) => key);
+      if (keys.length === 0) return [];
+      return [{ layers: 0, id, type: 'regular', description: '', created: 0, keys, ...this.#briefStep(id) }];
+    });
+  }
+
+  /** Takes over the name of a result whose layers did not come with it. */
+  adoptName(result: PortableResult): void {
+    this.#db.transaction(() => {
+      for (const key of result.keys) {
+        this.#db.run('DELETE FROM build_absent WHERE key = ?', key);
+        this.#db.run('INSERT INTO build_absent (key, result) VALUES (?, ?)', key, result.id);
+      }
+      this.#db.run('DELETE FROM build_absent WHERE number <= (SELECT max(number) FROM build_absent) - ?', memory);
+      this.#adoptStep(result);
+    });
+  }
+
+  #adoptStep({ id, keys, step, description }: PortableResult): void {
+    if (!step || keys[0] === undefined) return;
+    this.#remember({ ...step, slot: '', key: keys[0], instruction: description, manifest: null, result: id });
+  }
+
+  /** Lets go of all that was adopted by name. */
+  forgetNames(): void {
+    this.#db.run('DELETE FROM build_absent');
   }
 
   /** When the layer was made that `snapshot` ends with, if a step made it: not when it came to this machine. */

@@ -20,18 +20,25 @@ import { pushOptions } from './image.ts';
 import { writeLayoutFolder } from './layout.ts';
 import { withoutTrace } from './without-trace.ts';
 
+const none: ReadonlySet<string> = new Set();
+
 /** `artifactType` of an index whose images are a cache. */
 export const cacheType = 'application/vnd.strata.cache.v0';
 
 /**
- * Writes the cache where `--cache-to` says: the layers of the targets, or with mode=max those of every stage. It is an
- * index of images that are nothing but layers and what they are results of.
+ * Writes the cache where `--cache-to` says: the layers of the targets, or with mode=max those of every stage, and the
+ * names of the results that led there. It is an index of images that are nothing but layers and what they are results of.
  */
 export async function exportCaches(
   plant: Plant,
   session: Session,
   request: BuildRequest,
-  roots: { readonly targets: readonly RootValue[]; readonly all: readonly RootValue[] },
+  roots: {
+    readonly targets: readonly RootValue[];
+    readonly all: readonly RootValue[];
+    /** Ids of all results of the build. */
+    readonly passed: ReadonlySet<string>;
+  },
 ): Promise<void> {
   for (const to of request.cacheTo ?? []) {
     if (to['type'] === 'inline') continue;
@@ -40,7 +47,11 @@ export async function exportCaches(
       await session.step({ kind: 'export', name: `exporting cache to ${to['dest'] ?? to['ref']}` }, (work) =>
         withoutTrace(
           plant.parts.images,
-          async () => ({ images: await Promise.all(chosen.map((root) => cacheImage(plant, root))) }),
+          async () => ({
+            images: await Promise.all(
+              chosen.map((root, index) => cacheImage(plant, root, index === 0 ? roots.passed : none)),
+            ),
+          }),
           ({ images }) => write(plant, session, request, to, images, work),
         ),
       );
@@ -55,7 +66,7 @@ function distinct(roots: readonly RootValue[]): RootValue[] {
   return [...new Map(roots.filter(({ snapshot }) => snapshot !== null).map((root) => [root.id, root])).values()];
 }
 
-async function cacheImage({ parts, shop }: Plant, root: RootValue): Promise<Image> {
+async function cacheImage({ parts, shop }: Plant, root: RootValue, passed: ReadonlySet<string>): Promise<Image> {
   const { snapshots, images } = parts;
   if (root.snapshot !== null) await snapshots.measure(root.snapshot);
   const stack = root.snapshot === null ? [] : snapshots.stack(root.snapshot);
@@ -63,7 +74,7 @@ async function cacheImage({ parts, shop }: Plant, root: RootValue): Promise<Imag
     ...hostPlatform(),
     rootfs: { type: 'layers', diff_ids: stack.map(({ measure }) => measure!.diffID) },
   };
-  const results = exportResults(shop.records, snapshots, root.snapshot);
+  const results = exportResults(shop.records, snapshots, root.snapshot, passed);
   const rawConfig = Buffer.from(JSON.stringify({ ...config, [cacheField]: results }));
   return images.create({ config, rawConfig, snapshot: root.snapshot });
 }

@@ -15,6 +15,8 @@ export interface Exporting {
   readonly request: BuildRequest;
   readonly built: readonly BuiltStage[];
   readonly output: OutputSpec;
+  /** Ids of all results of the build. */
+  readonly passed: ReadonlySet<string>;
   /** SOURCE_DATE_EPOCH. */
   readonly epoch: number | undefined;
 }

@@ -36,7 +36,7 @@ async function storeImage(
   names: readonly Reference[],
   signal: AbortSignal,
 ): Promise<Image> {
-  const { plant, request, output, epoch } = exporting;
+  const { plant, request, output, epoch, passed } = exporting;
   const { snapshots, images } = plant.parts;
   let snapshot: SnapshotName | null = root.snapshot;
   // A chain is only known when every layer of the stack has been measured.
@@ -49,7 +49,7 @@ async function storeImage(
   const facts = snapshot === root.snapshot ? layers : layersOf(exporting, snapshot);
   const config = finishConfig(stage.draft, facts, { labels: request.labels ?? {}, epoch });
   if (!wantsInlineCache(request)) return images.create({ config, snapshot, names });
-  const results = exportResults(plant.shop.records, snapshots, root.snapshot);
+  const results = exportResults(plant.shop.records, snapshots, root.snapshot, passed);
   const rawConfig = Buffer.from(JSON.stringify({ ...config, [cacheField]: results }));
   return images.create({ config, rawConfig, snapshot, names });
 }

@@ -77,21 +77,23 @@ export function copyOp(
       return stepKey(step.definition, rootOf(inputs[0]).id, content.digest);
     },
     async lookup(inputs, work) {
-      const base = rootOf(inputs[0]).id;
       if (step.noCache) return undefined;
+      const base = baseOf(inputs.slice(0, 1));
       const fast = fastKey(inputs);
-      const quick = fast && shop.records.find(fast);
+      const quick = fast && shop.records.findName(fast);
       if (quick) return found(quick);
+      // What a stage holds that is absent cannot be looked at.
+      if (inputs.some((input, index) => index > 0 && input.kind === 'absent')) return undefined;
       // Another build copies to the same base just now: what it makes may be what is wanted here.
       await settled(shop.copying.get(`${step.definition} ${base}`), work.signal);
       // Nothing recorded on this base: it is a miss whatever the files hold, so they need to be read only once.
       const mayFit = link && shop.records.knowsDefinition(step.definition);
       if (!shop.records.knows(step.definition, base) && !mayFit) return undefined;
       content = await scanAll(shop, spec, inputs, work);
-      const hit = shop.records.find(stepKey(step.definition, base, content.digest));
+      const hit = shop.records.findName(stepKey(step.definition, base, content.digest));
       const known = hit ?? (mayFit ? await graftEarlier(shop, spec, step, inputs, content, work) : undefined);
       if (!known) return undefined;
-      if (fast) shop.records.alias(fast, known.id);
+      if (fast && known.kind === 'root') shop.records.alias(fast, known.id);
       return found(known);
     },
     async run(inputs, work): Promise<Outcome<Value>> {
@@ -125,7 +127,8 @@ async function graftEarlier(
   work: Work,
 ): Promise<RootValue | undefined> {
   const { snapshots, records, files } = shop;
-  const parent = rootOf(inputs[0]);
+  const parent = inputs[0];
+  if (parent?.kind !== 'root') return undefined;
   const earlier = records.find(linkKey(step, content));
   // What a name means, and what an archive covers, is up to the base.
   const isPlain = !spec.actions.some(({ unpack }) => unpack) && /^\d*(:\d*)?$/.test(spec.chown ?? '');

@@ -33,7 +33,7 @@ export function execOp(
     heavy: true,
     key: (inputs) => (step.noCache || options.keep ? null : keyOf(inputs)),
     async lookup(inputs) {
-      const hit = step.noCache ? undefined : shop.records.find(keyOf(inputs));
+      const hit = step.noCache ? undefined : shop.records.findName(keyOf(inputs));
       return hit && found(hit);
     },
     async run(inputs, work): Promise<Outcome<Value>> {

@@ -33,7 +33,7 @@ export function mkdirOp(
     heavy: false,
     key: (inputs) => (step.noCache ? null : stepKey(step.definition, baseOf(inputs), '')),
     async lookup(inputs) {
-      const hit = step.noCache ? undefined : shop.records.find(stepKey(step.definition, baseOf(inputs), ''));
+      const hit = step.noCache ? undefined : shop.records.findName(stepKey(step.definition, baseOf(inputs), ''));
       return hit && found(hit);
     },
     async run(inputs, work): Promise<Outcome<Value>> {

@@ -4,7 +4,7 @@ import { digestOf } from '../cache/keys.ts';
 import type { TargetLayers } from '../files/target-view.ts';
 import type { Outcome, Work } from '../solver/vertex.ts';
 import type { CacheRecord } from '../types.ts';
-import type { RootValue, Value } from '../value.ts';
+import type { AbsentRoot, RootValue, Value } from '../value.ts';
 import type { Workshop } from './workshop.ts';
 
 /** What is the same for every step that leaves a root. */
@@ -29,7 +29,7 @@ export function stepKey(definition: string, base: string, content: string): stri
   return digestOf(['step', definition, base, content]);
 }
 
-export function found(result: RootValue): Outcome<Value> {
+export function found(result: RootValue | AbsentRoot): Outcome<Value> {
   return { result, show: result.id.slice(0, 12) };
 }
 

@@ -43,6 +43,7 @@ function bench(options: { slots?: number; signal?: AbortSignal; flights?: Flight
     slots: new Slots(options.slots ?? 4),
     flights: options.flights ?? new Flights(),
     now: () => 0,
+    isAbsent: (result) => result.startsWith('absent '),
   };
   return { events, solving, of: (id: string) => events.filter((e) => 'id' in e && e.id === id).map((e) => e.type) };
 }
@@ -69,6 +70,47 @@ test('a stored result is taken and its op does not run', async () => {
   assert.deepEqual(await solve([toy('target', [stored])], solving), ['target(kept)']);
   assert.equal(stored.calls, 0);
   assert.ok(events.some((event) => event.type === 'completed' && event.id === 'stored' && event.cached));
+});
+
+test('a result that is only a name does not run where it leads to a stored one', async () => {
+  const base = toy('base', [], undefined, { stored: 'absent base' });
+  const stage = toy('stage', [base], undefined, { stored: 'absent stage' });
+  const copy = toy('copy', [stage], undefined, { stored: 'kept' });
+  const { solving, events, of } = bench();
+  assert.deepEqual(await solve([toy('target', [copy])], solving), ['target(kept)']);
+  assert.deepEqual([base.calls, stage.calls, copy.calls], [0, 0, 0]);
+  for (const id of ['base', 'stage']) assert.deepEqual(of(id), ['vertex', 'started', 'completed']);
+  const cached = events.flatMap((event) => (event.type === 'completed' && event.cached ? [event.id] : []));
+  assert.deepEqual(cached.toSorted(), ['base', 'copy', 'stage']);
+});
+
+test('a result that is only a name runs once when two others need what it holds', async () => {
+  const base = toy('base', [], undefined, { stored: 'absent base' });
+  const stage = toy('stage', [base], undefined, { stored: 'absent stage' });
+  const hit = toy('hit', [stage], undefined, { stored: 'kept' });
+  const { solving, events, of } = bench();
+  const target = toy('target', [toy('a', [stage]), toy('b', [stage]), hit]);
+  assert.deepEqual(await solve([target], solving), ['target(a(stage(base())),b(stage(base())),kept)']);
+  assert.deepEqual([base.calls, stage.calls, hit.calls], [1, 1, 0]);
+  for (const id of ['base', 'stage']) assert.deepEqual(of(id), ['vertex', 'started', 'started', 'completed']);
+  assert.ok(!events.some((event) => event.type === 'completed' && event.cached && event.id !== 'hit'));
+});
+
+test('a target is made even where its result is known by name', async () => {
+  const base = toy('base', [], undefined, { stored: 'absent base' });
+  const target = toy('target', [base], undefined, { stored: 'absent target' });
+  assert.deepEqual(await solve([target], bench().solving), ['target(base())']);
+});
+
+test('a failure of what was known by name ends the build, and nothing is left without an end', async () => {
+  const stage = toy('stage', [], async () => Promise.reject(new StrataError('failed_precondition', 'broken')), {
+    stored: 'absent stage',
+  });
+  const other = toy('other', [], undefined, { stored: 'absent other' });
+  const { solving, of } = bench();
+  await assert.rejects(solve([toy('target', [toy('a', [stage]), toy('b', [other, stage])])], solving), /broken/);
+  assert.deepEqual(of('stage'), ['vertex', 'started', 'started', 'failed']);
+  for (const id of ['a', 'b', 'other']) assert.match(of(id).at(-1)!, /cancelled|completed/, id);
 });
 
 test('independent vertices run in parallel, no more than there are slots', async () => {

@@ -12,114 +12,211 @@ export interface Solving<Result> {
   readonly now: () => number;
   /** Told every result as soon as it is there. */
   readonly onResult?: (result: Result) => void;
-}
-
-interface Solved<Result> {
-  readonly result: Result;
-  readonly cached: boolean;
+  /** Whether a stored result is only a name: the vertex runs all the same once an op has to work on it. */
+  readonly isAbsent?: (result: Result) => boolean;
 }
 
 /**
  * Brings the vertices that `target` needs to their results, in parallel as far as the graph and the slots allow. The
- * first failure aborts everything else that still runs and is what this rejects with.
+ * first failure aborts everything else that still runs and is what this rejects with. No target's result is absent.
  */
 export async function solve<Result>(targets: readonly Vertex<Result>[], solving: Solving<Result>): Promise<Result[]> {
   const stop = new AbortController();
   const signal = AbortSignal.any([solving.signal, stop.signal]);
-  const promises = new Map<Vertex<Result>, Promise<Solved<Result>>>();
   let failure: { error: unknown } | undefined;
-
-  const visit = (vertex: Vertex<Result>): Promise<Solved<Result>> => {
-    let promise = promises.get(vertex);
-    if (!promise) {
-      promise = visitNew(vertex);
-      promise.catch(() => undefined);
-      promises.set(vertex, promise);
-    }
-    return promise;
-  };
-
-  const visitNew = async (vertex: Vertex<Result>): Promise<Solved<Result>> => {
-    const inputs = await Promise.all(vertex.inputs.map(visit));
-    try {
-      signal.throwIfAborted();
-      return await solveVertex(
-        vertex,
-        inputs.map((input) => input.result),
-        { ...solving, signal },
-      );
-    } catch (error) {
-      failure ??= { error };
-      stop.abort(new StrataError('cancelled', 'cancelled', { cause: error }));
-      throw error;
-    }
-  };
-
-  declare(targets, solving);
-  await Promise.allSettled(targets.map(visit));
-  await Promise.allSettled(promises.values());
+  const solver = new Solver({ ...solving, signal }, (error) => {
+    failure ??= { error };
+    stop.abort(new StrataError('cancelled', 'cancelled', { cause: error }));
+  });
+  solver.declare(targets);
+  const results = await Promise.allSettled(targets.map((target) => solver.made(target)));
+  await solver.settled();
   solving.signal.throwIfAborted();
   if (failure) throw failure.error;
-  return (await Promise.all(targets.map(visit))).map((solved) => solved.result);
+  return results.map((result) => {
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  });
 }
 
-/** Tells every vertex before the first one starts, what others need first. */
-function declare<Result>(targets: readonly Vertex<Result>[], { progress }: Solving<Result>): void {
-  const told = new Set<Vertex<Result>>();
-  const tell = (vertex: Vertex<Result>) => {
-    if (told.has(vertex)) return;
-    told.add(vertex);
-    for (const input of vertex.inputs) tell(input);
-    progress({ type: 'vertex', ...vertex.event });
-  };
-  for (const target of targets) tell(target);
+/** What is known of one vertex while it is solved. */
+interface Node<Result> {
+  readonly vertex: Vertex<Result>;
+  /** Vertices, and the caller, that may still want to work on the result. */
+  wanted: number;
+  startedAt?: number;
+  /** From the cache or made; may be absent. */
+  named?: Promise<Outcome<Result>>;
+  made?: Promise<Result>;
+  /** Found by name alone, and neither made nor passed by. */
+  absent?: Outcome<Result>;
 }
 
-async function solveVertex<Result>(
-  vertex: Vertex<Result>,
-  inputs: readonly Result[],
-  solving: Solving<Result>,
-): Promise<Solved<Result>> {
-  const { progress, signal, now } = solving;
-  const id = vertex.event.id;
-  const emit = (event: WorkEvent) => progress({ ...event, id } as BuildEvent);
-  progress({ type: 'started', id, at: now() });
-  try {
-    const { outcome, cached } = await resolveVertex(vertex, inputs, { emit, signal }, solving);
-    solving.onResult?.(outcome.result);
-    progress({
-      type: 'completed',
-      id,
-      at: now(),
-      cached,
-      ...(outcome.show !== undefined && { result: outcome.show }),
-      ...(outcome.container !== undefined && { container: outcome.container }),
-    });
-    return { result: outcome.result, cached };
-  } catch (error) {
-    if (signal.aborted || isKind(error, 'cancelled')) {
-      progress({ type: 'cancelled', id, at: now() });
-    } else {
-      const location = error instanceof StrataError ? error.location : undefined;
-      progress({ type: 'failed', id, at: now(), message: messageOf(error), ...(location && { location }) });
-    }
-    throw error;
+class Solver<Result> {
+  readonly #solving: Solving<Result>;
+  readonly #fail: (error: unknown) => void;
+  readonly #nodes = new Map<Vertex<Result>, Node<Result>>();
+
+  constructor(solving: Solving<Result>, fail: (error: unknown) => void) {
+    this.#solving = solving;
+    this.#fail = fail;
   }
-}
 
-async function resolveVertex<Result>(
-  vertex: Vertex<Result>,
-  inputs: readonly Result[],
-  work: Work,
-  solving: Solving<Result>,
-): Promise<{ outcome: Outcome<Result>; cached: boolean }> {
-  const { op } = vertex;
-  const known = await op.lookup(inputs, work);
-  if (known) return { outcome: known, cached: true };
-  work.signal.throwIfAborted();
-  const run = (inner: Work) =>
-    op.heavy ? solving.slots.use(inner.signal, () => op.run(inputs, inner)) : op.run(inputs, inner);
-  const key = op.key(inputs);
-  const outcome = key === null ? await run(work) : await solving.flights.join(key, work, run);
-  return { outcome, cached: false };
+  /** Tells every vertex before the first one starts, what others need first. */
+  declare(targets: readonly Vertex<Result>[]): void {
+    for (const target of targets) this.#declare(target);
+  }
+
+  #declare(vertex: Vertex<Result>): void {
+    const known = this.#nodes.get(vertex);
+    if (known) return void known.wanted++;
+    const node: Node<Result> = { vertex, wanted: 1 };
+    this.#nodes.set(vertex, node);
+    for (const input of vertex.inputs) this.#declare(input);
+    this.#solving.progress({ type: 'vertex', ...vertex.event });
+  }
+
+  /** The result of a vertex, with what it holds. */
+  async made(vertex: Vertex<Result>): Promise<Result> {
+    const node = this.#nodes.get(vertex)!;
+    const { result } = await this.#named(node);
+    if (!this.#isAbsent(result)) return result;
+    node.made ??= this.#guard(node, () => this.#make(node)).then((outcome) => outcome.result);
+    return node.made;
+  }
+
+  /** Waits for all that was begun. */
+  async settled(): Promise<void> {
+    const begun = () => [...this.#nodes.values()].flatMap(({ named, made }) => [named, made]).filter(Boolean);
+    let count = 0;
+    while (begun().length > count) {
+      const promises = begun();
+      count = promises.length;
+      await Promise.allSettled(promises);
+    }
+    for (const { absent, vertex } of this.#nodes.values()) {
+      if (absent) this.#solving.progress({ type: 'cancelled', id: vertex.event.id, at: this.#solving.now() });
+    }
+  }
+
+  #isAbsent(result: Result): boolean {
+    return this.#solving.isAbsent?.(result) ?? false;
+  }
+
+  #named(node: Node<Result>): Promise<Outcome<Result>> {
+    node.named ??= this.#name(node);
+    node.named.catch(() => undefined);
+    return node.named;
+  }
+
+  /** Looks for a stored result, whether it is here or absent; makes the result where there is none. */
+  async #name(node: Node<Result>): Promise<Outcome<Result>> {
+    const { op, inputs } = node.vertex;
+    const outcomes = await Promise.all(inputs.map((input) => this.#named(this.#nodes.get(input)!)));
+    return this.#guard(node, async () => {
+      this.#solving.signal.throwIfAborted();
+      this.#tellStarted(node);
+      const results = outcomes.map(({ result }) => result);
+      const known = await op.lookup(results, this.#work(node));
+      if (known && this.#isAbsent(known.result)) {
+        this.#solving.onResult?.(known.result);
+        node.absent = known;
+        this.#passBy(node);
+        return known;
+      }
+      if (known) return this.#complete(node, known, true);
+      return this.#make(node);
+    });
+  }
+
+  /** Runs the op on what its inputs hold, unless that leads to a stored result after all. */
+  async #make(node: Node<Result>): Promise<Outcome<Result>> {
+    const { op, inputs } = node.vertex;
+    const { signal, slots, flights } = this.#solving;
+    const given = await Promise.all(inputs.map((input) => this.#named(this.#nodes.get(input)!)));
+    const results = await Promise.all(inputs.map((input) => this.made(input)));
+    const work = this.#work(node);
+    signal.throwIfAborted();
+    const hasWaited = given.some(({ result }) => this.#isAbsent(result));
+    // Until now it was a hit, or waited for others that were.
+    if (hasWaited || node.absent) this.#tellStarted(node);
+    if (hasWaited) {
+      const known = await op.lookup(results, work);
+      if (known && !this.#isAbsent(known.result)) return this.#complete(node, known, true);
+      signal.throwIfAborted();
+    }
+    const run = (inner: Work) =>
+      op.heavy ? slots.use(inner.signal, () => op.run(results, inner)) : op.run(results, inner);
+    const key = op.key(results);
+    const outcome = key === null ? await run(work) : await flights.join(key, work, run);
+    return this.#complete(node, outcome, false);
+  }
+
+  #work({ vertex }: Node<Result>): Work {
+    const { progress, signal } = this.#solving;
+    const emit = (event: WorkEvent) => progress({ ...event, id: vertex.event.id } as BuildEvent);
+    return { emit, signal };
+  }
+
+  #tellStarted(node: Node<Result>): void {
+    node.startedAt = this.#solving.now();
+    this.#solving.progress({ type: 'started', id: node.vertex.event.id, at: node.startedAt });
+  }
+
+  #complete(node: Node<Result>, outcome: Outcome<Result>, cached: boolean): Outcome<Result> {
+    delete node.absent;
+    this.#solving.onResult?.(outcome.result);
+    this.#tellCompleted(node, outcome, cached, this.#solving.now());
+    this.#release(node);
+    return outcome;
+  }
+
+  #tellCompleted({ vertex }: Node<Result>, { show, container }: Outcome<Result>, cached: boolean, at: number): void {
+    this.#solving.progress({
+      type: 'completed',
+      id: vertex.event.id,
+      at,
+      cached,
+      ...(show !== undefined && { result: show }),
+      ...(container !== undefined && { container }),
+    });
+  }
+
+  /** The vertex needs nothing of its inputs any more. */
+  #release({ vertex }: Node<Result>): void {
+    for (const input of vertex.inputs) {
+      const node = this.#nodes.get(input)!;
+      node.wanted--;
+      this.#passBy(node);
+    }
+  }
+
+  /** A result that stayed a name until nobody wanted what it holds was a hit. */
+  #passBy(node: Node<Result>): void {
+    const { absent, wanted } = node;
+    if (!absent || wanted > 0) return;
+    delete node.absent;
+    this.#tellCompleted(node, absent, true, node.startedAt!);
+    this.#release(node);
+  }
+
+  /** Tells and passes on how work on a vertex failed. */
+  async #guard(node: Node<Result>, action: () => Promise<Outcome<Result>>): Promise<Outcome<Result>> {
+    const { progress, signal, now } = this.#solving;
+    const { id } = node.vertex.event;
+    try {
+      return await action();
+    } catch (error) {
+      delete node.absent;
+      if (node.startedAt !== undefined) {
+        if (signal.aborted || isKind(error, 'cancelled')) progress({ type: 'cancelled', id, at: now() });
+        else {
+          const location = error instanceof StrataError ? error.location : undefined;
+          progress({ type: 'failed', id, at: now(), message: messageOf(error), ...(location && { location }) });
+        }
+      }
+      this.#fail(error);
+      throw error;
+    }
+  }
 }
