@@ -15,6 +15,7 @@ import type { BuildEvent, Progress } from '../progress/index.ts';
 import type { Plant } from './builder.ts';
 import { digestOf } from './cache/keys.ts';
 import { checkCacheOptions } from './cache/options.ts';
+import { CacheSources } from './cache-sources.ts';
 import { checkContextPaths } from './contexts/check-paths.ts';
 import { openOciLayout } from './contexts/oci-layout.ts';
 import { type OpenContext, openContext } from './contexts/open-context.ts';
@@ -30,10 +31,10 @@ import { givenArguments, Scope } from './frontend/scope.ts';
 import type { FrontendSettings } from './frontend/settings.ts';
 import { readStages, type StageNode } from './frontend/stages.ts';
 import { verifiedStages } from './frontend/verify.ts';
-import { importCaches } from './import-caches.ts';
 import { contextVertex, findNamedContext, openNamedContext } from './named-contexts.ts';
 import type { ExecSecrets } from './ops/exec-spec.ts';
 import { FailedStep, type KeptRoot } from './ops/failed-step.ts';
+import { found } from './ops/root-step.ts';
 import { type BaseConfigParts, type BaseConfigs, readBaseConfigs } from './reports/base-configs.ts';
 import { answerCall, checkOptions } from './reports/call.ts';
 import { resolveBase } from './resolve-base.ts';
@@ -101,7 +102,8 @@ class Build {
     const { platforms, isExplicit } = this.#platforms();
     const plans = await this.#plans(context, file, platforms, isExplicit);
     await this.#tellWarnings(file, platforms[0]!);
-    await importCaches(this.#plant, this.#session, this.#request, platforms);
+    const sources = new CacheSources(this.#plant, this.#session);
+    await sources.read(this.#request, platforms);
     // For a cache of all stages they are targets as well; they run anyway.
     const all = this.#request.cacheTo?.some(({ mode }) => mode === 'max') ? plans.flatMap(({ stages }) => stages) : [];
     const passed = new Set<string>();
@@ -116,6 +118,10 @@ class Build {
         if (value.kind !== 'tree') passed.add(value.id);
       },
       isAbsent: (value) => value.kind === 'absent',
+      bring: async (value, work) => {
+        const brought = value.kind === 'absent' ? await sources.bring(value.id, work) : undefined;
+        return brought && found(brought);
+      },
     });
     const built = plans.map(
       ({ stage }, index): BuiltStage => ({ stage, root: rootOf(values[index]), platform: platforms[index]! }),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, createReadStream, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, createReadStream, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type BuildHost, type Built, startBuildHost } from './testing/host.ts';
@@ -269,6 +269,48 @@ RUN wc -l < /out > /lines
     assert.deepEqual(third.ran, []);
     await other.builder.cache.prune({ all: true });
     assert.notEqual((await other.build(dir)).ran.length, 0, 'pruned names are forgotten');
+  } finally {
+    await other.stop();
+  }
+});
+
+test('layers of a cache come here once a step works on them, and a cache that is gone is a warning', async () => {
+  const other = await startBuildHost();
+  try {
+    const dockerfile = `FROM busybox AS make
+RUN cat /proc/sys/kernel/random/uuid > /m
+FROM busybox AS test
+COPY --from=make /m /t
+FROM busybox
+COPY --from=make /m /m
+`;
+    const dir = host.context({ Dockerfile: dockerfile });
+    const dest = join(host.top, 'cache-lazy');
+    const first = await host.build(dir, { cacheTo: [{ type: 'local', dest, mode: 'max' }] });
+    const cacheFrom = [{ type: 'local', src: dest }];
+    const count = () => other.db.get<{ n: number }>('SELECT count(*) AS n FROM build_results')!.n;
+
+    const same = await other.build(dir, { cacheFrom });
+    assert.deepEqual(same.ran, []);
+    assert.equal(same.result.imageID, first.result.imageID);
+    assert.equal(count(), 1, 'only the layer of the image came');
+
+    writeFileSync(join(dir, 'Dockerfile'), dockerfile.replace('/t', '/other'));
+    const tested = await other.build(dir, { cacheFrom, target: 'test' });
+    assert.deepEqual(instructions(tested), ['COPY --from=make /m /other']);
+    assert.equal(count(), 3);
+
+    await other.builder.cache.prune({ all: true });
+    const blobs = join(dest, 'blobs/sha256');
+    for (const name of readdirSync(blobs)) {
+      // Layers are gzip.
+      if (readFileSync(join(blobs, name)).subarray(0, 2).toString('hex') === '1f8b') rmSync(join(blobs, name));
+    }
+    const gone = await other.build(dir, { cacheFrom, target: 'test' });
+    assert.equal(gone.ran.length, 2);
+    const warnings = gone.events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
+    assert.deepEqual(warnings.length, 1, warnings.join('\n'));
+    assert.match(warnings[0]!, /^cache source is not used: the OCI layout .* blob sha256:[0-9a-f]{64} is missing$/);
   } finally {
     await other.stop();
   }

@@ -20,12 +20,6 @@ export interface PortableResult {
 /** Most results that one image is believed to bring. */
 const limit = 10_000;
 
-/** An image that may bring results. */
-export interface CacheImage {
-  readonly rawConfig: Uint8Array;
-  readonly snapshot: SnapshotName | null;
-}
-
 /**
  * What the cache knows of the layers under `top`, and the names of the other results in `passed`, which led there: of
  * those nothing but digests is told, since steps of other stages may say what is not for all who have the image.
@@ -44,26 +38,25 @@ export function exportResults(
 }
 
 /**
- * Takes over the results that an image brings, for the layers that it really has. Only called for images that the user
- * named as a source of cache: what their maker says led to a layer is believed.
+ * Takes over results for the layers that an image has here. Only called for images that the user named as a source of
+ * cache: what their maker says led to a layer is believed.
  */
-export function importResults(records: Records, snapshots: Snapshots, image: CacheImage): number {
-  const results = readResults(image);
-  if (results.length === 0) return 0;
-  const stack = image.snapshot === null ? [] : snapshots.stack(image.snapshot);
-  let count = 0;
+export function adoptResults(
+  records: Records,
+  snapshots: Snapshots,
+  results: readonly PortableResult[],
+  top: SnapshotName | null,
+): void {
+  const stack = top === null ? [] : snapshots.stack(top);
   for (const result of results) {
-    if (result.layers === 0) records.adoptName(result);
     const layer = stack[result.layers - 1];
-    if (!layer) continue;
-    records.adopt(result, layer.name);
-    count++;
+    if (layer) records.adopt(result, layer.name);
+    else if (result.layers === 0) records.adoptName(result);
   }
-  return count;
 }
 
-function readResults(image: CacheImage): readonly PortableResult[] {
-  const config = JSON.parse(Buffer.from(image.rawConfig).toString('utf8')) as Record<string, unknown>;
+/** What an image's configuration (parsed) says that its layers are results of. Throws `data_loss` where it is damaged. */
+export function resultsIn(config: Readonly<Record<string, unknown>>): readonly PortableResult[] {
   const list = config[cacheField];
   if (list === undefined) return [];
   if (!Array.isArray(list) || list.length > limit || !list.every(isResult)) {

@@ -74,9 +74,13 @@ export class Records {
     const found = this.find(key);
     if (found) return found;
     const id = this.#absent(key);
-    if (id === undefined) return undefined;
+    return id === undefined ? undefined : (this.withID(id) ?? { kind: 'absent', id });
+  }
+
+  /** The result of that name, unless its snapshot is gone. */
+  withID(id: string): RootValue | undefined {
     const sql = 'SELECT id, snapshot, created_at FROM build_results WHERE id = ?';
-    return this.#present(this.#db.get<PresentRow>(sql, id)) ?? { kind: 'absent', id };
+    return this.#present(this.#db.get<PresentRow>(sql, id));
   }
 
   /** Whether the result under a key is known by name alone. */

@@ -62,17 +62,27 @@ export async function openOciLayout(
   throw invalid(dir, 'it is an index of an index of an index of an index');
 }
 
-/** Unpacks every image of the index that the reference means. */
-export async function openWholeLayout(images: Unpacker, layout: Layout, signal: AbortSignal): Promise<LayoutImage[]> {
-  const { dir } = layout;
-  const root = await readDocument(dir, choose(await readIndex(dir), layout.reference, dir));
-  if (root.kind === 'manifest') return [await openManifest(images, dir, root.manifest, signal)];
-  const opened: LayoutImage[] = [];
-  for (const entry of root.index.manifests) {
-    const document = await readDocument(dir, entry);
-    if (document.kind === 'manifest') opened.push(await openManifest(images, dir, document.manifest, signal));
-  }
-  return opened;
+/** An image of a layout whose layers are not unpacked yet. */
+export interface PackedImage {
+  readonly rawConfig: Uint8Array;
+  unpack(images: Unpacker, signal: AbortSignal): Promise<LayoutImage>;
+}
+
+/** Every image of the index that the reference means. */
+export async function readWholeLayout({ dir, reference }: Layout): Promise<PackedImage[]> {
+  const root = await readDocument(dir, choose(await readIndex(dir), reference, dir));
+  const entries = root.kind === 'manifest' ? [] : root.index.manifests;
+  const documents = root.kind === 'manifest' ? [root] : await Promise.all(entries.map((one) => readDocument(dir, one)));
+  return Promise.all(
+    documents.flatMap((document) => (document.kind === 'manifest' ? [packed(dir, document.manifest)] : [])),
+  );
+}
+
+async function packed(dir: string, manifest: Manifest): Promise<PackedImage> {
+  return {
+    rawConfig: await readBlob(dir, manifest.config),
+    unpack: (images, signal) => openManifest(images, dir, manifest, signal),
+  };
 }
 
 async function readDocument(dir: string, descriptor: Descriptor): Promise<Document> {

@@ -1,8 +1,8 @@
 import { StrataError } from '../../errors/index.ts';
 import { canonicalName, type Reference } from '../../oci/index.ts';
-import type { TransferEvent } from '../../progress/index.ts';
 import { authFor } from '../resolve-base.ts';
 import type { Work } from '../solver/vertex.ts';
+import { tellTransfer } from '../tell-transfer.ts';
 import type { BuildResult } from '../types.ts';
 import { annotationsOf } from './annotations.ts';
 import type { Exporting } from './export.ts';
@@ -93,15 +93,6 @@ export function pushOptions({ session, request }: Pick<Exporting, 'session' | 'r
   return {
     signal: work.signal,
     ...(auth && { auth }),
-    progress: ({ id, status, current, total }: TransferEvent) =>
-      work.emit({
-        type: 'status',
-        status: [status, id].filter((part) => part !== undefined).join(' '),
-        current: current ?? 0,
-        ...(total !== undefined && { total }),
-        unit: 'bytes',
-        at: session.now(),
-        done: status === 'Pushed' || status === 'Layer already exists',
-      }),
+    progress: tellTransfer(session, work),
   };
 }

@@ -14,6 +14,8 @@ export interface Solving<Result> {
   readonly onResult?: (result: Result) => void;
   /** Whether a stored result is only a name: the vertex runs all the same once an op has to work on it. */
   readonly isAbsent?: (result: Result) => boolean;
+  /** What an absent result stands for, where it can be had without running the vertex. */
+  readonly bring?: (result: Result, work: Work) => Promise<Outcome<Result> | undefined>;
 }
 
 /**
@@ -132,7 +134,12 @@ class Solver<Result> {
   /** Runs the op on what its inputs hold, unless that leads to a stored result after all. */
   async #make(node: Node<Result>): Promise<Outcome<Result>> {
     const { op, inputs } = node.vertex;
-    const { signal, slots, flights } = this.#solving;
+    const { signal, slots, flights, bring } = this.#solving;
+    if (node.absent && bring) {
+      this.#tellStarted(node);
+      const brought = await bring(node.absent.result, this.#work(node));
+      if (brought) return this.#complete(node, brought, true);
+    }
     const given = await Promise.all(inputs.map((input) => this.#named(this.#nodes.get(input)!)));
     const results = await Promise.all(inputs.map((input) => this.made(input)));
     const work = this.#work(node);
