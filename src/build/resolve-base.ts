@@ -5,6 +5,8 @@ import type { Transfers } from '../registry/index.ts';
 import { baseReference, imageRoot, serves, unresolved } from './frontend/externals.ts';
 import type { External } from './frontend/plan.ts';
 import type { Session } from './session.ts';
+import type { Work } from './solver/vertex.ts';
+import { tellTransfer } from './tell-transfer.ts';
 import type { BuildRequest } from './types.ts';
 
 export interface BaseParts {
@@ -29,7 +31,7 @@ export async function resolveBase(
     const local = await parts.images.find(canonical);
     if (local && !request.pull && serves(local, platform, isExplicit)) return local;
     try {
-      return await pull(parts, request, reference, platform, work.signal);
+      return await pull(parts, session, request, reference, platform, work);
     } catch (cause) {
       work.signal.throwIfAborted();
       throw unresolved(name, reference, cause);
@@ -41,16 +43,18 @@ export async function resolveBase(
 
 async function pull(
   { images, transfers }: BaseParts,
+  session: Session,
   request: BuildRequest,
   reference: Reference,
   platform: Platform,
-  signal: AbortSignal,
+  work: Work,
 ): Promise<Image> {
   if (!transfers) {
     throw new StrataError('not_found', `${canonicalName(reference)}: not found`, { code: 'image_not_found' });
   }
   const auth = authFor(request, reference.domain);
-  const { id } = await transfers.pull(reference, { platform, signal, ...(auth && { auth }) });
+  const progress = tellTransfer(session, work);
+  const { id } = await transfers.pull(reference, { platform, signal: work.signal, progress, ...(auth && { auth }) });
   return images.get(id);
 }
 
