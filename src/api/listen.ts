@@ -3,7 +3,8 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { messageOf, StrataError } from '../errors/index.ts';
+import { StrataError } from '../errors/index.ts';
+import { listen, listenPrivately } from '../stream/index.ts';
 import type { ListenOptions } from './types.ts';
 import { handleUpgrades, wantsUpgrade } from './upgrade.ts';
 
@@ -20,7 +21,9 @@ export async function startListener(options: ListenOptions, route: RequestListen
   server.on('clientError', answerClientError);
   handleUpgrades(server, route);
   const open = trackConnections(server);
-  await ('tcp' in options ? listenTcp(server, options.tcp) : listenUnix(server, options));
+  await ('tcp' in options
+    ? listen(server, { host: options.tcp.host, port: options.tcp.port })
+    : listenUnix(server, options));
   return { close: () => closeServer(server, open) };
 }
 
@@ -34,32 +37,12 @@ function createSecureServer(
   );
 }
 
-function listenTcp(server: Server, at: { host: string; port: number }): Promise<void> {
-  return listening(server, () => server.listen(at.port, at.host));
-}
-
 async function listenUnix(server: Server, at: { socketPath: string; mode: number; group?: string }): Promise<void> {
   await clearStaleSocket(at.socketPath);
   const gid = at.group === undefined ? undefined : groupId(at.group);
-  // bind(2) happens inside listen(): the socket is never there with wider rights than these.
-  const umask = process.umask(0o177);
-  try {
-    await listening(server, () => server.listen(at.socketPath));
-  } finally {
-    process.umask(umask);
-  }
+  await listenPrivately(server, at.socketPath);
   if (gid !== undefined) chownSync(at.socketPath, 0, gid);
   chmodSync(at.socketPath, at.mode);
-}
-
-function listening(server: Server, start: () => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause) =>
-      reject(new StrataError('unavailable', `cannot listen: ${messageOf(cause)}`, { code: 'cannot_listen', cause })),
-    );
-    server.once('listening', () => resolve());
-    start();
-  });
 }
 
 /** A socket file that nobody answers on was left by a process that died. */

@@ -4,8 +4,8 @@ import { createServer, type Socket } from 'node:net';
 import { constants, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
-import { messageOf, StrataError } from '../../errors/index.ts';
-import { drained } from '../../stream/index.ts';
+import { messageOf } from '../../errors/index.ts';
+import { drained, listenPrivately } from '../../stream/index.ts';
 import { main } from '../main.ts';
 import { processNeeded, type Session } from '../session.ts';
 import { frames, readSignals, send } from './frames.ts';
@@ -36,17 +36,7 @@ export async function serveCommands(apiSocket: string): Promise<{ close(): void 
   });
   // The socket of the API is this daemon's, so nobody else serves this one.
   rmSync(path, { force: true });
-  const umask = process.umask(0o177);
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (cause) =>
-        reject(new StrataError('unavailable', `cannot listen on ${path}: ${messageOf(cause)}`, { cause })),
-      );
-      server.listen(path, resolve);
-    });
-  } finally {
-    process.umask(umask);
-  }
+  await listenPrivately(server, path);
   return {
     close() {
       server.close();
