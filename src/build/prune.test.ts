@@ -108,3 +108,22 @@ test('two who remove what clients sent at once both succeed', async () => {
     [],
   );
 });
+
+test('a cache mount is counted again after a step had it, and nobody waits meanwhile', async () => {
+  const fill = (count: number) =>
+    `FROM busybox\nRUN --mount=type=cache,target=/c i=0; while [ $i -lt ${count} ]; do echo 12345 > /c/$i; i=$((i+1)); done\n`;
+  const dir = host.context({ Dockerfile: fill(300) });
+  const size = async () => (await host.builder.cache.list()).find(({ type }) => type === 'exec.cachemount')?.size;
+  await host.build(dir, cacheOnly);
+  let turns = 0;
+  const turning = setInterval(() => turns++, 0);
+  assert.equal(await size(), 1800);
+  clearInterval(turning);
+  assert.ok(turns > 0, 'others have their turn');
+  writeFileSync(join(dir, 'Dockerfile'), fill(301));
+  await host.build(dir, cacheOnly);
+  assert.equal(await size(), 1806);
+  const id = (await host.builder.cache.list()).find(({ type }) => type === 'exec.cachemount')!.id;
+  writeFileSync(join(host.top, 'data/build/cache-mounts', id, 'by-hand'), 'x');
+  assert.equal(await size(), 1806, 'no step had it since');
+});

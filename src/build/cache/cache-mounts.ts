@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Database } from '../../db/index.ts';
+import { treeSize } from '../../sys/index.ts';
 import { digestOf } from './keys.ts';
 
 export interface CacheMountSpec {
@@ -31,6 +32,13 @@ export interface CacheMountRow {
   readonly uses: number;
 }
 
+/** A folder as it is listed. */
+export interface ListedCacheMount extends CacheMountRow {
+  readonly path: string;
+  /** By a step that runs. */
+  readonly inUse: boolean;
+}
+
 interface Folder {
   readonly name: string;
   users: number;
@@ -43,6 +51,8 @@ export class CacheMounts {
   readonly #now: () => number;
   readonly #inUse = new Map<string, Folder>();
   readonly #waiting = new Map<string, (() => void)[]>();
+  /** What was counted, and at which number of uses. */
+  readonly #sizes = new Map<string, { readonly uses: number; readonly size: number }>();
 
   constructor(db: Database, root: string, now: () => number) {
     this.#db = db;
@@ -115,28 +125,22 @@ export class CacheMounts {
     return { id, folder: id, description, created_at: now, used_at: now, uses: 0 };
   }
 
-  list(): readonly (CacheMountRow & { readonly path: string; readonly inUse: boolean })[] {
+  list(): readonly ListedCacheMount[] {
     return this.#db
       .all<CacheMountRow>('SELECT * FROM build_cache_mounts')
       .map((row) => ({ ...row, path: join(this.#root, row.folder), inUse: this.#inUse.has(row.id) }));
   }
 
-  /** Bytes on disk, as `du` counts them. */
-  size(folder: string): number {
-    let total = 0;
-    const visit = (path: string) => {
-      for (const entry of readdirSync(path, { withFileTypes: true })) {
-        const at = join(path, entry.name);
-        if (entry.isDirectory()) visit(at);
-        else total += lstatSync(at).size;
-      }
-    };
-    try {
-      visit(folder);
-    } catch {
-      // It is in use, and what is in it comes and goes.
-    }
-    return total;
+  /**
+   * Bytes of the files in a folder. They are counted again only after a step had it: the cache is listed after every
+   * build, and a folder may hold a package manager's hundred thousand files.
+   */
+  async size({ id, path, uses, inUse }: ListedCacheMount): Promise<number> {
+    const known = this.#sizes.get(id);
+    if (known?.uses === uses && !inUse) return known.size;
+    const size = await treeSize(path);
+    this.#sizes.set(id, { uses: inUse ? -1 : uses, size });
+    return size;
   }
 
   /** A folder whose filling failed must not be taken for a filled one. */
@@ -144,6 +148,7 @@ export class CacheMounts {
     const row = this.list().find((one) => one.path === folder);
     if (!row) return;
     this.#db.run('DELETE FROM build_cache_mounts WHERE id = ?', row.id);
+    this.#sizes.delete(row.id);
     rmSync(folder, { recursive: true, force: true });
   }
 
@@ -151,6 +156,7 @@ export class CacheMounts {
     const row = this.#db.get<CacheMountRow>('SELECT * FROM build_cache_mounts WHERE id = ?', id);
     if (!row || this.#inUse.has(id)) return;
     this.#db.run('DELETE FROM build_cache_mounts WHERE id = ?', id);
+    this.#sizes.delete(id);
     await rm(join(this.#root, row.folder), { recursive: true, force: true });
   }
 }

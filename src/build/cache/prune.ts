@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import type { SnapshotName } from '../../snapshot/index.ts';
+import { treeSize } from '../../sys/index.ts';
 import type { Plant } from '../builder.ts';
 import type { Builder, CacheRecord } from '../types.ts';
 import { keepBytes } from './keep-bytes.ts';
@@ -114,7 +115,8 @@ function matches(record: CacheRecord, name: string, value: string): boolean {
 }
 
 async function listKept(plant: Plant): Promise<Kept[]> {
-  return [...(await stepResults(plant)), ...cacheMounts(plant), ...downloads(plant), ...(await sentFolders(plant))];
+  const parts = await Promise.all([stepResults(plant), cacheMounts(plant), downloads(plant), sentFolders(plant)]);
+  return parts.flat();
 }
 
 async function stepResults({ parts, shop }: Plant): Promise<Kept[]> {
@@ -154,44 +156,52 @@ async function imageSnapshots(parts: Plant['parts']): Promise<ReadonlySet<Snapsh
   return out;
 }
 
-function cacheMounts({ shop }: Plant): Kept[] {
-  return shop.cacheMounts.list().map((row) => ({
-    record: {
-      id: row.id,
-      parents: [],
-      type: 'exec.cachemount',
-      description: row.description,
-      inUse: row.inUse,
-      shared: false,
-      size: shop.cacheMounts.size(row.path),
-      createdAt: new Date(row.created_at).toISOString(),
-      lastUsedAt: new Date(row.used_at).toISOString(),
-      usageCount: row.uses,
-    },
-    usedAt: row.used_at,
-    holds: [{ name: row.path, bytes: shop.cacheMounts.size(row.path) }],
-    remove: () => shop.cacheMounts.remove(row.id),
-  }));
+function cacheMounts({ shop }: Plant): Promise<Kept[]> {
+  const listed = shop.cacheMounts.list().map(async (row): Promise<Kept> => {
+    const size = await shop.cacheMounts.size(row);
+    return {
+      record: {
+        id: row.id,
+        parents: [],
+        type: 'exec.cachemount',
+        description: row.description,
+        inUse: row.inUse,
+        shared: false,
+        size,
+        createdAt: new Date(row.created_at).toISOString(),
+        lastUsedAt: new Date(row.used_at).toISOString(),
+        usageCount: row.uses,
+      },
+      usedAt: row.used_at,
+      holds: [{ name: row.path, bytes: size }],
+      remove: () => shop.cacheMounts.remove(row.id),
+    };
+  });
+  return Promise.all(listed);
 }
 
-function downloads({ shop }: Plant): Kept[] {
-  return shop.downloads.list().map((row) => ({
-    record: {
-      id: row.digest.replace('sha256:', ''),
-      parents: [],
-      type: 'regular',
-      description: `http url ${row.url}`,
-      inUse: false,
-      shared: false,
-      size: shop.cacheMounts.size(row.file),
-      createdAt: new Date(row.used_at).toISOString(),
-      lastUsedAt: new Date(row.used_at).toISOString(),
-      usageCount: 1,
-    },
-    usedAt: row.used_at,
-    holds: [{ name: row.file, bytes: shop.cacheMounts.size(row.file) }],
-    remove: async () => shop.downloads.remove(row.url),
-  }));
+function downloads({ shop }: Plant): Promise<Kept[]> {
+  const listed = shop.downloads.list().map(async (row): Promise<Kept> => {
+    const size = await treeSize(row.file);
+    return {
+      record: {
+        id: row.digest.replace('sha256:', ''),
+        parents: [],
+        type: 'regular',
+        description: `http url ${row.url}`,
+        inUse: false,
+        shared: false,
+        size,
+        createdAt: new Date(row.used_at).toISOString(),
+        lastUsedAt: new Date(row.used_at).toISOString(),
+        usageCount: 1,
+      },
+      usedAt: row.used_at,
+      holds: [{ name: row.file, bytes: size }],
+      remove: async () => shop.downloads.remove(row.url),
+    };
+  });
+  return Promise.all(listed);
 }
 
 async function sentFolders({ shop }: Plant): Promise<Kept[]> {
