@@ -135,11 +135,13 @@ test('a container is looked into: inspect, logs, exec, top, stats, changes, arch
       AttachStdout: true,
       AttachStderr: true,
     });
+    assert.deepEqual((await container.inspect()).ExecIDs, [exec.id]);
     const stream = await exec.start({ hijack: true, stdin: true });
     const output = demux(stream);
     stream.write('word\n');
     assert.deepEqual(await output, { stdout: 'got word\n', stderr: '' });
     assert.equal((await exec.inspect()).ExitCode, 4);
+    assert.equal((await container.inspect()).ExecIDs, null);
 
     const plain = await container.exec({ Cmd: ['echo', 'plain'], AttachStdout: true });
     assert.equal((await demux(await plain.start({}))).stdout, 'plain\n');

@@ -138,6 +138,8 @@ export function createExecs(options: ExecOptions): Execs {
       if (existsSync(folderOf(id))) resizeTerminal(folderOf(id), rows, columns);
     },
     inspect,
+    ids: (containerID) =>
+      [...states.values()].flatMap((one) => (one.containerID === containerID && one.exitCode === null ? [one.id] : [])),
     async check(containerID, command, signal) {
       const { id } = await execs.create(containerID, { Cmd: command });
       const process = await start(id, await required(containerID), false).catch((error: unknown) => messageOf(error));

@@ -293,6 +293,8 @@ export interface Containers {
     start(id: string, options: { readonly detach: boolean; readonly tty: boolean }): Promise<Attachment | null>;
     resize(id: string, rows: number, columns: number): Promise<void>;
     inspect(id: string): ExecState;
+    /** Ids of those of a container (full id) that have not ended. */
+    ids(containerID: string): readonly string[];
   };
 
   subscribe(listener: (event: ContainerEvent) => void): () => void;

@@ -54,7 +54,7 @@ export function addContainerRoutes(app: FastifyInstance, backend: Backend): void
       reply,
       inspectContainer(container, {
         networks: networks.list(),
-        execIDs: [],
+        execIDs: containers.exec.ids(container.id),
         graph: graphData(stack, active?.diffDir),
         ...(queryOf(request).flag('size') && { sizes: await sizes(backend, container) }),
       }),
