@@ -48,5 +48,8 @@ test('a base that its registry does not have fails the checks at its FROM', asyn
 
 test('a build shows the layers of a base that it pulls', async () => {
   const { output } = await strata(`FROM ${base}\n`, ['--progress=plain']);
-  assert.match(output, /^#(\d+) \[internal\] load metadata for .*\n(?:#\1 .*\n)*#\1 Already exists [0-9a-f]{12} done$/m);
+  assert.match(
+    output,
+    /^#(\d+) \[internal\] load metadata for .*\n(?:#\1 .*\n)*#\1 Already exists [0-9a-f]{12} done$/m,
+  );
 });
