@@ -319,10 +319,16 @@ COPY --from=make /m /m
 test('an inline cache travels in the image', async () => {
   const other = await startBuildHost();
   try {
-    const dir = host.context({ Dockerfile: 'FROM busybox\nRUN echo inline > /i\nENV A=1\nRUN echo more > /j\n' });
+    const stages = [...'abcdefgh'].map((name) => `FROM busybox AS ${name}\nRUN echo ${name} > /${name}\n`).join('');
+    const copies = [...'abcdefgh'].map((name) => `COPY --from=${name} /${name} /\n`).join('');
+    const dir = host.context({
+      Dockerfile: `${stages}FROM busybox\n${copies}RUN echo inline > /i\nENV A=1\nRUN echo more > /j\n`,
+    });
     const dest = join(host.top, 'inline.tar');
     const outputs = [{ type: 'docker' as const, dest, attributes: { name: 'inline:1' } }];
-    await host.build(dir, { cacheTo: [{ type: 'inline' }], outputs });
+    const first = await host.build(dir, { cacheTo: [{ type: 'inline' }], outputs });
+    const again = await host.build(dir, { cacheTo: [{ type: 'inline' }], outputs });
+    assert.equal(again.result.imageID, first.result.imageID, 'the image is the same, in whatever order stages end');
     await other.images.load(createReadStream(dest));
     const { ran } = await other.build(dir, { cacheFrom: [{ type: 'registry', ref: 'inline:1' }] });
     assert.deepEqual(ran, []);

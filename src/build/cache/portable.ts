@@ -34,7 +34,7 @@ export function exportResults(
   const held = stack.flatMap(({ name }, index) => records.portable(name, index + 1));
   const others = new Set(passed);
   for (const { id } of held) others.delete(id);
-  return [...held, ...records.portableNames([...others])].slice(0, limit);
+  return [...held, ...records.portableNames([...others].toSorted())].slice(0, limit);
 }
 
 /**
