@@ -319,10 +319,19 @@ COPY --from=make /m /m
 test('an inline cache travels in the image', async () => {
   const other = await startBuildHost();
   try {
-    const stages = [...'abcdefgh'].map((name) => `FROM busybox AS ${name}\nRUN echo ${name} > /${name}\n`).join('');
-    const copies = [...'abcdefgh'].map((name) => `COPY --from=${name} /${name} /\n`).join('');
     const dir = host.context({
-      Dockerfile: `${stages}FROM busybox\n${copies}RUN echo inline > /i\nENV A=1\nRUN echo more > /j\n`,
+      Dockerfile: `FROM busybox AS slow
+RUN sleep 0.3; echo > /slow
+FROM busybox AS quick
+RUN echo > /quick
+RUN echo >> /quick
+FROM busybox
+COPY --from=slow /slow /
+COPY --from=quick /quick /
+RUN echo inline > /i
+ENV A=1
+RUN echo more > /j
+`,
     });
     const dest = join(host.top, 'inline.tar');
     const outputs = [{ type: 'docker' as const, dest, attributes: { name: 'inline:1' } }];
