@@ -13,29 +13,18 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { dockerPlugins } from '../harness/buildx.ts';
+import { dockerWithPlugins } from '../harness/buildx.ts';
 import { makeContext } from '../harness/context.ts';
-import { fetchText, type Result, type RunOptions, startEngine, type TestEngine } from '../harness/engine.ts';
+import { fetchText, type RunOptions, startEngine, type TestEngine } from '../harness/engine.ts';
 import { freePort } from '../harness/ports.ts';
 
 let engine: TestEngine;
-let plugins: string;
+let docker: ReturnType<typeof dockerWithPlugins>;
 before(async () => {
-  plugins = dockerPlugins();
   engine = await startEngine({ bases: ['busybox'] });
+  docker = dockerWithPlugins(engine);
 });
 after(async () => await engine?.stop());
-
-/** The docker client with its plugins; its answer must come within a minute. */
-function docker(args: readonly string[], options: RunOptions = {}): Promise<Result> {
-  const env = {
-    DOCKER_CONFIG: plugins,
-    DOCKER_BUILDKIT: '',
-    BUILDX_CONFIG: join(engine.work, 'buildx'),
-    ...options.env,
-  };
-  return engine.docker(args, { timeoutMs: 60_000, ...options, env });
-}
 
 const build = (context: string, args: readonly string[] = [], options: RunOptions = {}) =>
   docker(['build', '--progress=plain', ...args, context], options);

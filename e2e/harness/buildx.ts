@@ -1,5 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Result, RunOptions, TestEngine } from './engine.ts';
 import { fromNewerDebian } from './newer-debian.ts';
 
 const cache = '/var/cache/strata/docker-plugins';
@@ -14,4 +15,22 @@ export function dockerPlugins(): string {
   for (const name of readdirSync(from)) copyFileSync(join(from, name), join(made, name));
   renameSync(made, plugins);
   return cache;
+}
+
+/** The docker client with its plugins for an engine; its answer must come within a minute. */
+export function dockerWithPlugins(
+  engine: TestEngine,
+): (args: readonly string[], options?: RunOptions) => Promise<Result> {
+  const plugins = dockerPlugins();
+  return (args, options = {}) =>
+    engine.docker(args, {
+      timeoutMs: 60_000,
+      ...options,
+      env: {
+        DOCKER_CONFIG: plugins,
+        DOCKER_BUILDKIT: '',
+        BUILDX_CONFIG: join(engine.work, 'buildx'),
+        ...options.env,
+      },
+    });
 }

@@ -11,13 +11,12 @@ import {
 } from '../dockerfile/index.ts';
 import { StrataError, toStrataError } from '../errors/index.ts';
 import { formatPlatform, hostPlatform, type Platform, parsePlatform } from '../oci/index.ts';
-import type { BuildEvent, Progress } from '../progress/index.ts';
 import type { Plant } from './builder.ts';
 import { digestOf } from './cache/keys.ts';
 import { checkCacheOptions } from './cache/options.ts';
 import { CacheSources } from './cache-sources.ts';
 import { checkContextPaths } from './contexts/check-paths.ts';
-import { openOciLayout } from './contexts/oci-layout.ts';
+import { layoutOf, openOciLayout } from './contexts/oci-layout.ts';
 import { type OpenContext, openContext } from './contexts/open-context.ts';
 import { type ReadDockerfile, readDockerfile } from './contexts/read-dockerfile.ts';
 import { exportAll } from './exporters/export.ts';
@@ -40,7 +39,7 @@ import { answerCall, checkOptions } from './reports/call.ts';
 import { resolveBase } from './resolve-base.ts';
 import { Session } from './session.ts';
 import { solve } from './solver/solve.ts';
-import type { BuildRequest, BuildResult, NamedContext } from './types.ts';
+import type { BuildOptions, BuildRequest, BuildResult, NamedContext } from './types.ts';
 import { type RootValue, rootOf } from './value.ts';
 
 /** One platform of a build, ready to be exported. */
@@ -51,12 +50,8 @@ export interface BuiltStage {
 }
 
 /** One build from its request to its result. Whatever happens, nothing of it is left running or mounted. */
-export async function runBuild(
-  plant: Plant,
-  request: BuildRequest,
-  options: { readonly progress: Progress<BuildEvent>; readonly signal: AbortSignal },
-): Promise<BuildResult> {
-  const session = new Session(options.progress, options.signal, plant.shop.now);
+export async function runBuild(plant: Plant, request: BuildRequest, options: BuildOptions): Promise<BuildResult> {
+  const session = new Session(options, plant.shop.now);
   const build = new Build(plant, request, session);
   try {
     return await build.run();
@@ -127,12 +122,12 @@ class Build {
       ({ stage }, index): BuiltStage => ({ stage, root: rootOf(values[index]), platform: platforms[index]! }),
     );
     const roots = values.slice(plans.length).filter((value) => value.kind === 'root');
-    await exportCaches(this.#plant, this.#session, this.#request, {
+    const cached = await exportCaches(this.#plant, this.#session, this.#request, {
       targets: built.map(({ root }) => root),
       all: roots,
       passed,
     });
-    return exportAll({
+    const result = await exportAll({
       plant: this.#plant,
       session: this.#session,
       request: this.#request,
@@ -140,6 +135,7 @@ class Build {
       passed,
       epoch: this.#epoch(),
     });
+    return cached ? { ...result, metadata: { ...cached, ...result.metadata } } : result;
   }
 
   /** Lets go of what failed steps left, apart from the one that `error` tells of: its receiver has it now. */
@@ -336,7 +332,7 @@ class Build {
     const { config, value } = await this.#session.step(event, ({ signal }) =>
       // No image names these layers: only this build holds them.
       images.during(async () => {
-        const image = await openOciLayout(images, layout, { platform, signal });
+        const image = await openOciLayout(images, layoutOf(this.#session, layout), { platform, signal });
         const root = imageRoot(image);
         this.#held.add(root);
         return { config: image.config, value: root };

@@ -12,7 +12,7 @@ import type { SnapshotName } from '../snapshot/index.ts';
 import type { Plant } from './builder.ts';
 import type { CacheOptions } from './cache/options.ts';
 import { adoptResults, type PortableResult, resultsIn } from './cache/portable.ts';
-import { readWholeLayout } from './contexts/oci-layout.ts';
+import { layoutOf, readWholeLayout } from './contexts/oci-layout.ts';
 import { cacheType } from './exporters/export-cache.ts';
 import { withoutTrace } from './exporters/without-trace.ts';
 import { authFor } from './resolve-base.ts';
@@ -86,7 +86,8 @@ export class CacheSources {
   async #fromFolder(from: CacheOptions): Promise<void> {
     const { images } = this.#plant.parts;
     const reference = from['digest'] ?? from['tag'];
-    for (const image of await readWholeLayout({ dir: from['src']!, ...(reference !== undefined && { reference }) })) {
+    const layout = { dir: from['src']!, ...(reference !== undefined && { reference }) };
+    for (const image of await readWholeLayout(layoutOf(this.#session, layout))) {
       this.add(resultsIn(JSON.parse(Buffer.from(image.rawConfig).toString('utf8'))), (work, use) =>
         images.during(async () => use((await image.unpack(images, work.signal)).snapshot)),
       );

@@ -7,6 +7,7 @@ export type {
   BuildRequest,
   BuildResult,
   CacheRecord,
+  ClientBlobs,
   ContextSource,
   NamedContext,
   OutputSpec,

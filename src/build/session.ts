@@ -2,17 +2,20 @@ import { randomBytes } from 'node:crypto';
 import { messageOf, StrataError } from '../errors/index.ts';
 import type { BuildEvent, Progress } from '../progress/index.ts';
 import type { VertexEvent, Work, WorkEvent } from './solver/vertex.ts';
+import type { BuildOptions } from './types.ts';
 
 /** What one build says while it runs, and what ends with it. */
 export class Session {
   readonly progress: Progress<BuildEvent>;
   readonly signal: AbortSignal;
   readonly now: () => number;
+  readonly blobsOf: NonNullable<BuildOptions['blobsOf']>;
   readonly #closers: (() => Promise<void>)[] = [];
   readonly #prefix = randomBytes(28).toString('hex');
   #count = 0;
 
-  constructor(progress: Progress<BuildEvent>, signal: AbortSignal, now: () => number) {
+  constructor({ progress, signal, blobsOf = () => undefined }: BuildOptions, now: () => number) {
+    this.blobsOf = blobsOf;
     this.progress = progress;
     this.signal = signal;
     this.now = now;

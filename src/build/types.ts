@@ -3,7 +3,7 @@
  * images, archives or folders (exporters).
  */
 
-import type { Digest } from '../oci/index.ts';
+import type { Descriptor, Digest } from '../oci/index.ts';
 import type { BuildEvent, Progress } from '../progress/index.ts';
 import type { KeptFolders } from './contexts/kept-folders.ts';
 
@@ -105,12 +105,24 @@ export interface CacheRecord {
   readonly usageCount: number;
 }
 
+/** Blobs of an OCI image layout that lies with a client, who serves them while its build runs. */
+export interface ClientBlobs {
+  /** The bytes, not verified; `not_found` for a blob that is not there. */
+  read(digest: Digest): AsyncIterable<Uint8Array>;
+  /** Stores a blob, unless it is there. */
+  write(blob: Pick<Descriptor, 'digest' | 'size'>, source: AsyncIterable<Uint8Array>): Promise<void>;
+}
+
+export interface BuildOptions {
+  readonly progress: Progress<BuildEvent>;
+  readonly signal: AbortSignal;
+  /** The folder of a layout (of `cacheFrom`, `cacheTo`, a named context, an output) that is no folder of this machine. */
+  readonly blobsOf?: (folder: string) => ClientBlobs | undefined;
+}
+
 export interface Builder {
   /** Rejects with a StrataError; `location` is set where a line of the Dockerfile is to blame. */
-  build(
-    request: BuildRequest,
-    options: { readonly progress: Progress<BuildEvent>; readonly signal: AbortSignal },
-  ): Promise<BuildResult>;
+  build(request: BuildRequest, options: BuildOptions): Promise<BuildResult>;
   /** What clients have sent of their folders, for the next build of the same; it counts as cache. */
   readonly sent: Pick<KeptFolders, 'take'>;
   cache: {

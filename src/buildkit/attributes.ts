@@ -39,8 +39,8 @@ export function requestOf(asked: Asked): Omit<BuildRequest, 'context'> {
     ...many('noCacheFilter', list(noCache)),
     ...(text('image-resolve-mode') === 'pull' && { pull: true }),
     ...many('allow', asked.entitlements),
-    ...many('cacheFrom', asked.cacheImports.map(flat)),
-    ...many('cacheTo', asked.cacheExports.map(flat)),
+    ...many('cacheFrom', asked.cacheImports.map(flat).map(withClientFolder)),
+    ...many('cacheTo', asked.cacheExports.map(flat).map(withClientFolder)),
     ...many(
       'tags',
       asked.exporters.filter(({ type }) => isImage(type)).flatMap(({ attrs }) => list(attrs['name'])),
@@ -106,6 +106,13 @@ function prefixed(options: Readonly<Record<string, string>>, prefix: string): Re
 
 function list(text: string | undefined): string[] {
   return text === undefined || text === '' ? [] : text.split(',');
+}
+
+/** A local cache lies in a folder of the client, who serves it under this name. */
+function withClientFolder(options: Readonly<Record<string, string>>): Record<string, string> {
+  const { type, src, dest, ...rest } = options;
+  const named = (path: string | undefined) => (type === 'local' && path ? `local:${path}` : path);
+  return { type: type ?? '', ...rest, ...one('src', named(src)), ...one('dest', named(dest)) };
 }
 
 function flat(entry: { readonly type: string; readonly attrs: Readonly<Record<string, string>> }) {

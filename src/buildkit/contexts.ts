@@ -137,13 +137,21 @@ async function fetchNamedContexts(
     if (scheme === 'local') contexts[name] = await fetchFolder(parts, rest, undefined);
     else if (scheme === 'docker-image') contexts[name] = { kind: 'image', name: rest };
     else if (scheme === 'target') contexts[name] = { kind: 'target', name: rest };
+    else if (scheme === 'oci-layout') contexts[name] = layoutContext(rest);
     else if (['http', 'https', 'git', 'ssh'].includes(scheme)) contexts[name] = { kind: 'url', url: value };
     else
       throw new StrataError('unsupported', `unsupported context source ${scheme} for ${name}`, {
-        hint: 'folders, docker-image://, target:, http(s) and git are; `strata build` also takes oci-layout://',
+        hint: 'folders, docker-image://, oci-layout://, target:, http(s) and git are',
       });
   }
   return contexts;
+}
+
+/** `NAME[:TAG]@DIGEST` of a store that the client serves. */
+function layoutContext(text: string): NamedContext {
+  const [place = '', reference] = text.split('@');
+  const store = place.split(':')[0];
+  return { kind: 'oci-layout', dir: `oci:${store}`, ...(reference !== undefined && { reference }) };
 }
 
 async function receive(

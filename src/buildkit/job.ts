@@ -7,6 +7,7 @@ import type { Layers } from '../layer/index.ts';
 import type { BuildEvent } from '../progress/index.ts';
 import { type Asked, destinationsOf, requestOf } from './attributes.ts';
 import { borrow } from './borrowed.ts';
+import { clientBlobs } from './client-blobs.ts';
 import { type Contexts, fetchContexts } from './contexts.ts';
 import { sendFile, sendFolder } from './send-files.ts';
 import type { ClientSession } from './session.ts';
@@ -19,6 +20,10 @@ export interface JobParts {
   /** Told of every image that was made. */
   readonly onBuilt: (result: BuildResult) => void;
 }
+
+/** How clients call the store that takes a result. */
+const resultStore = 'export';
+const storeName = /^(?:export$|local:|oci:)/;
 
 /** One build for a client: its files come over the session, the result goes where its exporters say. */
 export async function runJob(
@@ -48,8 +53,11 @@ export async function runJob(
     const borrowed = await borrow(session, contexts.dockerfile ?? '', { folder, tags, signal });
     try {
       const places = destinationsOf(asked).map(({ output, toClient }, i) => {
-        const dest = toClient ? join(folder, `output${i}`) : undefined;
-        return { toClient, output: dest === undefined ? output : { ...output, dest } };
+        if (!toClient) return { toClient, output };
+        // Blob by blob into a store that the client serves; anything else is sent when it is whole.
+        if (output.type === 'oci' && output.attributes['tar'] === 'false')
+          return { toClient: false, output: { ...output, dest: resultStore } };
+        return { toClient, output: { ...output, dest: join(folder, `output${i}`) } };
       });
       const request: BuildRequest = {
         ...wanted,
@@ -57,7 +65,8 @@ export async function runJob(
         ...borrowed.request,
         ...(wanted.call === undefined && { outputs: places.map(({ output }) => output) }),
       };
-      const result = await parts.builder.build(request, to);
+      const blobsOf = (name: string) => (storeName.test(name) ? clientBlobs(session, name, signal) : undefined);
+      const result = await parts.builder.build(request, { ...to, blobsOf });
       parts.onBuilt(result);
       for (const { toClient, output } of places) {
         if (!toClient || wanted.call !== undefined) continue;

@@ -10,6 +10,7 @@ const prefix = 5;
 /** gRPC status code UNIMPLEMENTED: the other side does not have the service. */
 const unimplemented = 12;
 const notFound = 5;
+const alreadyExists = 6;
 
 /** One call: what is written and what is read, in order. */
 export interface Call<I extends DescMessage, O extends DescMessage> {
@@ -111,5 +112,6 @@ async function* messages<O extends DescMessage>(
 function refused(code: number, message: string): StrataError {
   if (code === unimplemented) return new StrataError('unsupported', message, { code: 'no_service' });
   if (code === notFound) return new StrataError('not_found', message, { code: 'no_such_thing' });
+  if (code === alreadyExists) return new StrataError('conflict', message, { code: 'already_there' });
   return new StrataError('unavailable', message);
 }

@@ -32,6 +32,12 @@ const capabilities = [
   'gateway.warnings',
 ];
 
+/**
+ * By this label buildx tells an engine that keeps whole manifests from Docker's classic store: without it buildx refuses
+ * what that one cannot do – several platforms, OCI archives, caches in a registry, a push by digest – before it asks.
+ */
+const snapshotterLabel = 'org.mobyproject.buildkit.worker.snapshotter';
+
 export function addServices(router: ConnectRouter, parts: ServiceParts, sessions: Sessions): Jobs {
   const jobs = new Jobs();
   const version = { package: 'strata', version: parts.version, revision: '' };
@@ -39,7 +45,8 @@ export function addServices(router: ConnectRouter, parts: ServiceParts, sessions
   function worker() {
     const { os, architecture, variant } = hostPlatform();
     const platform = { OS: os, Architecture: architecture, ...(variant && { Variant: variant }) };
-    return create(WorkerRecordSchema, { ID: 'strata', platforms: [platform], buildkitVersion: version });
+    const labels = { [snapshotterLabel]: 'overlayfs' };
+    return create(WorkerRecordSchema, { ID: 'strata', labels, platforms: [platform], buildkitVersion: version });
   }
 
   async function build(

@@ -23,6 +23,8 @@ export function createStatusRenderer(): (event: BuildEvent) => StatusResponse | 
       case 'vertex':
         return vertex(event.id, { digest: event.id, name: event.name });
       case 'started':
+        // To clients each start begins an interval that needs an end of its own.
+        if (vertices.get(event.id)?.started) return undefined;
         return vertex(event.id, { started: timestampFromMs(event.at) });
       case 'completed': {
         const at = timestampFromMs(event.at);

@@ -17,6 +17,8 @@ export function createRawJsonRenderer(): BuildRenderer {
         return { vertexes: [vertex] };
       }
       case 'started':
+        // To who reads this each start begins an interval that needs an end of its own.
+        if (vertices.get(event.id)?.['started'] !== undefined) return undefined;
         return { vertexes: [change(event.id, { started: time(event.at) })] };
       case 'completed': {
         const begun = vertices.get(event.id)?.['started'] ?? time(event.at);

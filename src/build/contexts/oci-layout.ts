@@ -1,7 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { messageOf, StrataError } from '../../errors/index.ts';
 import type { Images } from '../../image/index.ts';
 import {
@@ -25,6 +24,7 @@ import {
   parseImageConfig,
 } from '../../registry/index.ts';
 import type { SnapshotName } from '../../snapshot/index.ts';
+import type { Session } from '../session.ts';
 
 /** Most bytes of an index, a manifest or a configuration. */
 const limit = 8 * 1024 ** 2;
@@ -35,10 +35,27 @@ export interface LayoutImage {
   readonly snapshot: SnapshotName | null;
 }
 
+/** An OCI image layout: a folder of this machine, or what a client serves of one of its own. */
 interface Layout {
+  /** How errors call it. */
   readonly dir: string;
-  /** Tag or digest. */
+  /** Tag or digest; of a client's layout a digest. */
   readonly reference?: string;
+  index(): Promise<Index>;
+  open(digest: Digest): Promise<AsyncIterable<Uint8Array>>;
+}
+
+export function layoutOf(
+  { blobsOf }: Pick<Session, 'blobsOf'>,
+  { dir, reference }: { readonly dir: string; readonly reference?: string },
+): Layout {
+  const own = blobsOf(dir);
+  return {
+    dir,
+    ...(reference !== undefined && { reference }),
+    index: own ? async () => ({ schemaVersion: 2, manifests: [] }) : () => readIndex(dir),
+    open: own ? async (digest) => own.read(digest) : async (digest) => createReadStream(await blobFile(dir, digest)),
+  };
 }
 
 type Unpacker = Pick<Images, 'unpackLayer'>;
@@ -52,14 +69,13 @@ export async function openOciLayout(
   layout: Layout,
   { platform, signal }: { readonly platform: Platform; readonly signal: AbortSignal },
 ): Promise<LayoutImage> {
-  const { dir } = layout;
-  let descriptor = choose(await readIndex(dir), layout.reference, dir);
+  let descriptor = await choose(layout);
   for (let depth = 0; depth < 4; depth++) {
-    const document = await readDocument(dir, descriptor);
-    if (document.kind === 'manifest') return openManifest(images, dir, document.manifest, signal);
+    const document = await readDocument(layout, descriptor);
+    if (document.kind === 'manifest') return openManifest(images, layout, document.manifest, signal);
     descriptor = chooseManifest(document.index, platform);
   }
-  throw invalid(dir, 'it is an index of an index of an index of an index');
+  throw invalid(layout.dir, 'it is an index of an index of an index of an index');
 }
 
 /** An image of a layout whose layers are not unpacked yet. */
@@ -69,41 +85,41 @@ export interface PackedImage {
 }
 
 /** Every image of the index that the reference means. */
-export async function readWholeLayout({ dir, reference }: Layout): Promise<PackedImage[]> {
-  const root = await readDocument(dir, choose(await readIndex(dir), reference, dir));
+export async function readWholeLayout(layout: Layout): Promise<PackedImage[]> {
+  const root = await readDocument(layout, await choose(layout));
   const entries = root.kind === 'manifest' ? [] : root.index.manifests;
-  const documents = root.kind === 'manifest' ? [root] : await Promise.all(entries.map((one) => readDocument(dir, one)));
+  const below = await Promise.all(entries.map((one) => readDocument(layout, one)));
+  const documents = root.kind === 'manifest' ? [root] : below;
   return Promise.all(
-    documents.flatMap((document) => (document.kind === 'manifest' ? [packed(dir, document.manifest)] : [])),
+    documents.flatMap((document) => (document.kind === 'manifest' ? [packed(layout, document.manifest)] : [])),
   );
 }
 
-async function packed(dir: string, manifest: Manifest): Promise<PackedImage> {
+async function packed(layout: Layout, manifest: Manifest): Promise<PackedImage> {
   return {
-    rawConfig: await readBlob(dir, manifest.config),
-    unpack: (images, signal) => openManifest(images, dir, manifest, signal),
+    rawConfig: await readBlob(layout, manifest.config),
+    unpack: (images, signal) => openManifest(images, layout, manifest, signal),
   };
 }
 
-async function readDocument(dir: string, descriptor: Descriptor): Promise<Document> {
-  const bytes = await readBlob(dir, descriptor);
-  return parseDocument(bytes, descriptor.mediaType || typeIn(bytes), dir);
+async function readDocument(layout: Layout, descriptor: Descriptor): Promise<Document> {
+  const bytes = await readBlob(layout, descriptor);
+  return parseDocument(bytes, descriptor.mediaType || typeIn(bytes), layout.dir);
 }
 
 async function openManifest(
   images: Unpacker,
-  dir: string,
+  layout: Layout,
   manifest: Manifest,
   signal: AbortSignal,
 ): Promise<LayoutImage> {
-  checkImageManifest(manifest, dir);
-  const rawConfig = await readBlob(dir, manifest.config);
-  const config = parseImageConfig(rawConfig, manifest.layers.length, dir);
+  checkImageManifest(manifest, layout.dir);
+  const rawConfig = await readBlob(layout, manifest.config);
+  const config = parseImageConfig(rawConfig, manifest.layers.length, layout.dir);
   const chains = chainIDs(config.rootfs.diff_ids);
   let snapshot: SnapshotName | null = null;
   for (const [i, layer] of manifest.layers.entries()) {
-    const path = await blobFile(dir, layer);
-    snapshot = await images.unpackLayer(async () => Readable.from(createReadStream(path)), {
+    snapshot = await images.unpackLayer(() => layout.open(layer.digest), {
       parent: snapshot,
       diffID: config.rootfs.diff_ids[i]! as unknown as Digest,
       chainID: chains[i]! as unknown as Digest,
@@ -131,7 +147,8 @@ async function readIndex(dir: string): Promise<Index> {
   }
 }
 
-function choose({ manifests }: Index, reference: string | undefined, dir: string): Descriptor {
+async function choose({ dir, index, reference }: Layout): Promise<Descriptor> {
+  const { manifests } = await index();
   if (reference !== undefined && isDigest(reference)) {
     // A digest may name what only stands below one of the entries.
     const listed = manifests.find(({ digest }) => digest === reference);
@@ -152,7 +169,7 @@ function choose({ manifests }: Index, reference: string | undefined, dir: string
   });
 }
 
-async function blobFile(dir: string, { digest }: Descriptor): Promise<string> {
+async function blobFile(dir: string, digest: Digest): Promise<string> {
   if (!isDigest(digest) || !digest.startsWith('sha256:')) throw invalid(dir, `${String(digest)} is no sha256 digest`);
   const path = join(dir, 'blobs', 'sha256', encoded(digest));
   const found = await stat(path).catch((error) => {
@@ -162,15 +179,25 @@ async function blobFile(dir: string, { digest }: Descriptor): Promise<string> {
   return path;
 }
 
-async function readBlob(dir: string, descriptor: Descriptor): Promise<Buffer> {
-  const bytes = await readBounded(await blobFile(dir, descriptor));
-  const { digest, size } = descriptor;
+async function readBlob({ dir, open: openBlob }: Layout, { digest, size }: Descriptor): Promise<Buffer> {
+  const bytes = await bounded(await openBlob(digest), `blob ${digest} of the OCI layout ${dir}`);
   if (sha256(bytes) !== digest || (size >= 0 && size !== bytes.length)) {
     throw new StrataError('data_loss', `blob ${digest} of the OCI layout ${dir} is not what its digest says`, {
       code: 'digest_mismatch',
     });
   }
   return bytes;
+}
+
+async function bounded(source: AsyncIterable<Uint8Array>, what: string): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for await (const chunk of source) {
+    total += chunk.length;
+    if (total > limit) throw new StrataError('data_loss', `${what} is larger than ${limit} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 async function readBounded(path: string): Promise<Buffer> {

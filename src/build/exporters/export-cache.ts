@@ -2,6 +2,7 @@ import { messageOf, StrataError } from '../../errors/index.ts';
 import type { Image } from '../../image/index.ts';
 import {
   canonicalName,
+  type Descriptor,
   hostPlatform,
   type ImageConfig,
   mediaTypes,
@@ -14,10 +15,10 @@ import type { CacheOptions } from '../cache/options.ts';
 import { cacheField, exportResults } from '../cache/portable.ts';
 import type { Session } from '../session.ts';
 import type { Work } from '../solver/vertex.ts';
-import type { BuildRequest } from '../types.ts';
+import type { BuildRequest, BuildResult } from '../types.ts';
 import type { RootValue } from '../value.ts';
 import { pushOptions } from './image.ts';
-import { writeLayoutFolder } from './layout.ts';
+import { sendLayout, writeLayoutFolder } from './layout.ts';
 import { withoutTrace } from './without-trace.ts';
 
 const none: ReadonlySet<string> = new Set();
@@ -39,27 +40,32 @@ export async function exportCaches(
     /** Ids of all results of the build. */
     readonly passed: ReadonlySet<string>;
   },
-): Promise<void> {
+): Promise<BuildResult['metadata']> {
+  let metadata: BuildResult['metadata'];
   for (const to of request.cacheTo ?? []) {
     if (to['type'] === 'inline') continue;
     const chosen = distinct(to['mode'] === 'max' ? [...roots.all, ...roots.targets] : roots.targets);
     try {
-      await session.step({ kind: 'export', name: `exporting cache to ${to['dest'] ?? to['ref']}` }, (work) =>
-        withoutTrace(
-          plant.parts.images,
-          async () => ({
-            images: await Promise.all(
-              chosen.map((root, index) => cacheImage(plant, root, index === 0 ? roots.passed : none)),
-            ),
-          }),
-          ({ images }) => write(plant, session, request, to, images, work),
-        ),
+      const root = await session.step(
+        { kind: 'export', name: `exporting cache to ${to['dest'] ?? to['ref']}` },
+        (work) =>
+          withoutTrace(
+            plant.parts.images,
+            async () => ({
+              images: await Promise.all(
+                chosen.map((root, index) => cacheImage(plant, root, index === 0 ? roots.passed : none)),
+              ),
+            }),
+            ({ images }) => write(plant, session, request, to, images, work),
+          ),
       );
+      metadata = { 'cache.manifest': JSON.stringify(root) };
     } catch (error) {
       if (session.signal.aborted || to['ignore-error'] !== 'true') throw error;
       session.progress({ type: 'warning', message: `the cache is not exported: ${messageOf(error)}` });
     }
   }
+  return metadata;
 }
 
 function distinct(roots: readonly RootValue[]): RootValue[] {
@@ -86,7 +92,7 @@ async function write(
   to: CacheOptions,
   images: readonly Image[],
   work: Work,
-): Promise<void> {
+): Promise<Descriptor> {
   const compression = to['compression'] === 'zstd' ? 'zstd' : 'gzip';
   const made = [];
   for (const { id } of images)
@@ -94,12 +100,15 @@ async function write(
   const manifests = made.map(({ manifest }) => manifest);
   const fields = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, artifactType: cacheType, manifests };
   const bytes = Buffer.from(JSON.stringify(fields));
+  const root = { mediaType: mediaTypes.ociIndex, digest: sha256(bytes), size: bytes.length };
   if (to['type'] === 'local') {
     const annotations = { 'org.opencontainers.image.ref.name': to['tag'] ?? 'latest' };
-    const root = { mediaType: mediaTypes.ociIndex, digest: sha256(bytes), size: bytes.length, annotations };
     const blobs = made.flatMap(({ config, layers, manifest }) => [config, ...layers, manifest]);
-    const layout = { entries: [root], documents: [{ descriptor: root, bytes }], blobs };
-    return writeLayoutFolder(parts.content, layout, to['dest']!, work.signal);
+    const layout = { entries: [{ ...root, annotations }], documents: [{ descriptor: root, bytes }], blobs };
+    const client = session.blobsOf(to['dest']!);
+    if (client) await sendLayout(parts.content, layout, client, work.signal);
+    else await writeLayoutFolder(parts.content, layout, to['dest']!, work.signal);
+    return root;
   }
   if (!parts.transfers) throw new StrataError('unsupported', 'this builder cannot push');
   const reference = withDefaultTag(parseReference(to['ref']!));
@@ -109,4 +118,5 @@ async function write(
     { images: ids, bytes },
     pushOptions({ session, request }, reference, work),
   );
+  return root;
 }

@@ -1,10 +1,12 @@
 import { createWriteStream } from 'node:fs';
 import { chmod, chown, copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ContentStore } from '../../content/index.ts';
 import { type NewTarEntry, writeTar } from '../../layer/index.ts';
 import { type Descriptor, type Index, mediaTypes } from '../../oci/index.ts';
+import type { ClientBlobs } from '../types.ts';
 
 /** What an OCI image layout is to hold (image-spec v1.1, image-layout.md). */
 export interface Layout {
@@ -83,6 +85,17 @@ export async function writeLayoutFolder(
   const tags = new Set(layout.entries.map(({ annotations }) => annotations?.[tagKey]));
   const kept = (await oldEntries(dir)).filter(({ annotations }) => !tags.has(annotations?.[tagKey]));
   await write('index.json', indexJson([...kept, ...layout.entries]));
+}
+
+/** Gives a client the blobs; the index of its folder it writes itself, by the descriptor that the answer names. */
+export async function sendLayout(
+  content: ContentStore,
+  layout: Layout,
+  to: ClientBlobs,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const blob of distinct(layout.blobs)) await to.write(blob, await content.fetch(blob, { signal }));
+  for (const { descriptor, bytes } of layout.documents) await to.write(descriptor, Readable.from([bytes]));
 }
 
 /** The daemon is root; what it makes belongs to whom the place belongs to. */

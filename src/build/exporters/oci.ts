@@ -3,7 +3,7 @@ import type { BuildResult } from '../types.ts';
 import { annotationsOf } from './annotations.ts';
 import { destinationOf, type Exporting } from './export.ts';
 import { imageResult } from './image.ts';
-import { writeLayoutArchive, writeLayoutFolder } from './layout.ts';
+import { sendLayout, writeLayoutArchive, writeLayoutFolder } from './layout.ts';
 import { makeManifests } from './manifests.ts';
 import { namingOf } from './names.ts';
 import { storeImages } from './store-image.ts';
@@ -26,8 +26,10 @@ export async function exportOci(exporting: Exporting): Promise<BuildResult> {
         const shown = names.map(canonicalName);
         const entries = shown.length > 0 ? shown.map((name) => named(root, name)) : [root];
         const layout = { entries, documents: [{ descriptor: root, bytes }], blobs };
-        const write = output.attributes['tar'] === 'false' ? writeLayoutFolder : writeLayoutArchive;
-        await write(content, layout, dest, work.signal);
+        const client = session.blobsOf(dest);
+        if (client) await sendLayout(content, layout, client, work.signal);
+        else if (output.attributes['tar'] === 'false') await writeLayoutFolder(content, layout, dest, work.signal);
+        else await writeLayoutArchive(content, layout, dest, work.signal);
         return imageResult(stored, names, published);
       },
     ),
