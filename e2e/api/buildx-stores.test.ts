@@ -1,10 +1,10 @@
 /** What buildx does only with engines that keep whole manifests: caches, several platforms, OCI layouts. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Index } from '../../src/oci/index.ts';
-import { dockerWithPlugins } from '../harness/buildx.ts';
+import { dockerPlugins, dockerWithPlugins } from '../harness/buildx.ts';
 import { makeContext } from '../harness/context.ts';
 import { startEngine, type TestEngine } from '../harness/engine.ts';
 import { startRegistry, type TestRegistry } from '../registry/fixtures/docker-registry.ts';
@@ -86,4 +86,37 @@ test('an OCI layout is written into a folder and an archive of the client, and i
   const on = makeContext(there.work, { Dockerfile: 'FROM laid\nRUN cat /laid; echo $LAYOUT\n' });
   const { output } = await build('there', on, `--build-context=laid=oci-layout://${join(dir, '../layout')}`);
   assert.match(output, / laid\n(?:.*\n)*#\d+ [\d.]+ yes\n/);
+});
+
+test('the client’s login serves bases, caches and pushes, whatever names them', async () => {
+  const closed = await startRegistry({ users: { ann: 'pass word' } });
+  try {
+    const config = join(here.work, 'config');
+    mkdirSync(config);
+    symlinkSync(join(dockerPlugins(), 'cli-plugins'), join(config, 'cli-plugins'));
+    const env = { DOCKER_CONFIG: config };
+    await docker.here(['login', '-u', 'ann', '--password-stdin', closed.host], { env, input: 'pass word' });
+    const dir = makeContext(here.work, { Dockerfile: staged });
+    const name = (path: string) => `${closed.host}/ann/${path}`;
+    await docker.here(['build', `--cache-to=type=registry,ref=${name('cache')}`, '--push', '-t', name('base:1'), dir], {
+      env,
+    });
+    const on = makeContext(there.work, {
+      Dockerfile: 'ARG FROM_WHERE\nFROM $FROM_WHERE/base:1\nCOPY --from=other /made /other\n',
+    });
+    const args = [
+      'build',
+      '--progress=plain',
+      `--build-arg=FROM_WHERE=${closed.host}/ann`,
+      `--cache-from=${name('cache')}`,
+    ];
+    const { output } = await docker.there([...args, `--build-context=other=docker-image://${name('base:1')}`, on], {
+      env,
+    });
+    assert.doesNotMatch(output, /cache source is not used/);
+    const refused = await docker.there([...args, '--no-cache', '--pull', on], { accept: [1] });
+    assert.match(refused.output, /unauthorized|authentication required|no basic auth credentials/);
+  } finally {
+    await closed.close();
+  }
 });

@@ -105,7 +105,7 @@ export class CacheSources {
     const ref = withDefaultTag(parseReference(from['ref']!));
     const isKnown = await this.#fromLocal(ref);
     if (!transfers || !registry) return;
-    const auth = authFor(request, ref.domain);
+    const auth = await authFor(this.#session, request, ref.domain);
     const asking = { signal, ...(auth && { auth }) };
     const { tag: _, ...repository } = ref;
     try {

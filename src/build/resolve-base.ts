@@ -1,7 +1,7 @@
 import { StrataError } from '../errors/index.ts';
 import type { Image, Images } from '../image/index.ts';
 import { canonicalName, type Platform, type Reference } from '../oci/index.ts';
-import type { Transfers } from '../registry/index.ts';
+import type { Credentials, Transfers } from '../registry/index.ts';
 import { baseReference, imageRoot, serves, unresolved } from './frontend/externals.ts';
 import type { External } from './frontend/plan.ts';
 import type { Session } from './session.ts';
@@ -52,18 +52,22 @@ async function pull(
   if (!transfers) {
     throw new StrataError('not_found', `${canonicalName(reference)}: not found`, { code: 'image_not_found' });
   }
-  const auth = authFor(request, reference.domain);
+  const auth = await authFor(session, request, reference.domain);
   const progress = tellTransfer(session, work);
   const { id } = await transfers.pull(reference, { platform, signal: work.signal, progress, ...(auth && { auth }) });
   return images.get(id);
 }
 
 /** Credentials are keyed by host; Docker Hub has an old name of its own. */
-export function authFor(request: BuildRequest, domain: string) {
+export async function authFor(
+  session: Session,
+  request: BuildRequest,
+  domain: string,
+): Promise<Credentials | undefined> {
   const hub = domain === 'docker.io' ? ['https://index.docker.io/v1/', 'index.docker.io'] : [];
   for (const host of [domain, `https://${domain}`, ...hub]) {
     const auth = request.auth?.[host];
     if (auth) return auth;
   }
-  return undefined;
+  return session.credentialsOf(domain);
 }

@@ -10,12 +10,17 @@ export class Session {
   readonly signal: AbortSignal;
   readonly now: () => number;
   readonly blobsOf: NonNullable<BuildOptions['blobsOf']>;
+  readonly credentialsOf: NonNullable<BuildOptions['credentialsOf']>;
   readonly #closers: (() => Promise<void>)[] = [];
   readonly #prefix = randomBytes(28).toString('hex');
   #count = 0;
 
-  constructor({ progress, signal, blobsOf = () => undefined }: BuildOptions, now: () => number) {
+  constructor(
+    { progress, signal, blobsOf = () => undefined, credentialsOf = async () => undefined }: BuildOptions,
+    now: () => number,
+  ) {
     this.blobsOf = blobsOf;
+    this.credentialsOf = credentialsOf;
     this.progress = progress;
     this.signal = signal;
     this.now = now;

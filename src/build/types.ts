@@ -5,6 +5,7 @@
 
 import type { Descriptor, Digest } from '../oci/index.ts';
 import type { BuildEvent, Progress } from '../progress/index.ts';
+import type { Credentials } from '../registry/index.ts';
 import type { KeptFolders } from './contexts/kept-folders.ts';
 
 export type ContextSource =
@@ -116,6 +117,8 @@ export interface ClientBlobs {
 export interface BuildOptions {
   readonly progress: Progress<BuildEvent>;
   readonly signal: AbortSignal;
+  /** What the client would log in to a registry with; asked where the request's `auth` has nothing for it. */
+  readonly credentialsOf?: (domain: string) => Promise<Credentials | undefined>;
   /** The folder of a layout (of `cacheFrom`, `cacheTo`, a named context, an output) that is no folder of this machine. */
   readonly blobsOf?: (folder: string) => ClientBlobs | undefined;
 }

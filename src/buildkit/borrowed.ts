@@ -3,22 +3,21 @@ import { createServer, type Server } from 'node:net';
 import { join, posix } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import type { BuildRequest } from '../build/index.ts';
-import { parseReference } from '../oci/index.ts';
 import { callOnce, openCall } from './rpc-client.ts';
 import type { ClientSession } from './session.ts';
 import { BytesMessageSchema, CheckAgentRequestSchema, SSH } from './wire/ssh_pb.ts';
 
 /** What a build may use of the client's own: kept in memory for as long as the build runs. */
-export type Borrowed = Pick<BuildRequest, 'secrets' | 'ssh' | 'auth'>;
+export type Borrowed = Pick<BuildRequest, 'secrets' | 'ssh'>;
 
 /**
- * Asks the client for the secrets, agents and credentials that the Dockerfile names. The builder wants them before it
+ * Asks the client for the secrets and agents that the Dockerfile names. The builder wants them before it
  * begins; a name that the client does not know is left to the step that requires it.
  */
 export async function borrow(
   session: ClientSession,
   dockerfile: string,
-  parts: { readonly folder: string; readonly tags: readonly string[]; readonly signal: AbortSignal },
+  parts: { readonly folder: string; readonly signal: AbortSignal },
 ): Promise<{ readonly request: Borrowed; close(): void }> {
   const { signal, folder } = parts;
   const mounts = [...dockerfile.matchAll(/--mount=(\S+)/g)].map((match) => fieldsOf(match[1]!));
@@ -29,12 +28,6 @@ export async function borrow(
   for (const id of new Set([...secretIDs, 'GIT_AUTH_TOKEN', 'GIT_AUTH_HEADER'])) {
     const value = id === '' ? undefined : await session.secret(id, signal);
     if (value) secrets.push({ id, value: Buffer.from(value).toString('base64') });
-  }
-  const auth: Record<string, NonNullable<Awaited<ReturnType<ClientSession['credentials']>>>> = {};
-  for (const domain of domainsOf(dockerfile, parts.tags)) {
-    const hub = domain === 'docker.io';
-    const found = await session.credentials(hub ? 'registry-1.docker.io' : domain, signal);
-    if (found) auth[domain] = found;
   }
   const servers: Server[] = [];
   const ssh: { id: string; socket: string }[] = [];
@@ -49,7 +42,6 @@ export async function borrow(
     request: {
       ...(secrets.length > 0 && { secrets }),
       ...(ssh.length > 0 && { ssh }),
-      ...(Object.keys(auth).length > 0 && { auth }),
     },
     close: () => {
       for (const server of servers) server.close();
@@ -68,22 +60,6 @@ function fieldsOf(mount: string): Map<string, string> {
 
 function targetOf(fields: ReadonlyMap<string, string>): string | undefined {
   return fields.get('target') ?? fields.get('dst') ?? fields.get('destination');
-}
-
-/** Registries that bases and names of the result are at. A name made of variables is looked for in vain, and left out. */
-function domainsOf(dockerfile: string, tags: readonly string[]): ReadonlySet<string> {
-  const names = [...dockerfile.matchAll(/^\s*FROM\s+(?:--\S+\s+)*(\S+)|--from=(\S+)/gim)].map(
-    (match) => match[1] ?? match[2] ?? '',
-  );
-  const domains = new Set<string>();
-  for (const name of [...names, ...tags]) {
-    try {
-      domains.add(parseReference(name).domain);
-    } catch {
-      // a stage's name, a number, a variable
-    }
-  }
-  return domains;
 }
 
 /** A socket here that is the client's agent there; undefined when the client has none of that id. */

@@ -25,6 +25,11 @@ export interface JobParts {
 const resultStore = 'export';
 const storeName = /^(?:export$|local:|oci:)/;
 
+/** Docker Hub's own name for itself, under which clients keep its credentials. */
+function hostOf(domain: string): string {
+  return domain === 'docker.io' ? 'registry-1.docker.io' : domain;
+}
+
 /** One build for a client: its files come over the session, the result goes where its exporters say. */
 export async function runJob(
   parts: JobParts,
@@ -49,8 +54,7 @@ export async function runJob(
     const contexts = await loading(to, (progress) =>
       fetchContexts({ layers: parts.layers, folder, keep, session, signal, progress }, asked.options),
     );
-    const tags = wanted.tags ?? [];
-    const borrowed = await borrow(session, contexts.dockerfile ?? '', { folder, tags, signal });
+    const borrowed = await borrow(session, contexts.dockerfile ?? '', { folder, signal });
     try {
       const places = destinationsOf(asked).map(({ output, toClient }, i) => {
         if (!toClient) return { toClient, output };
@@ -65,8 +69,9 @@ export async function runJob(
         ...borrowed.request,
         ...(wanted.call === undefined && { outputs: places.map(({ output }) => output) }),
       };
+      const credentialsOf = (domain: string) => session.credentials(hostOf(domain), signal);
       const blobsOf = (name: string) => (storeName.test(name) ? clientBlobs(session, name, signal) : undefined);
-      const result = await parts.builder.build(request, { ...to, blobsOf });
+      const result = await parts.builder.build(request, { ...to, blobsOf, credentialsOf });
       parts.onBuilt(result);
       for (const { toClient, output } of places) {
         if (!toClient || wanted.call !== undefined) continue;

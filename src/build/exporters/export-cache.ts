@@ -116,7 +116,7 @@ async function write(
   await parts.transfers.pushIndex(
     parseReference(canonicalName(reference)),
     { images: ids, bytes },
-    pushOptions({ session, request }, reference, work),
+    await pushOptions({ session, request }, reference, work),
   );
   return root;
 }

@@ -72,7 +72,7 @@ async function push(exporting: Exporting, name: Reference, published: Published,
   if (!transfers) throw new StrataError('unsupported', 'this builder cannot push');
   const event = { kind: 'export', name: `pushing ${canonicalName(name)}` } as const;
   await session.step(event, async (work) => {
-    const options = pushOptions(exporting, name, work);
+    const options = await pushOptions(exporting, name, work);
     const [first, ...others] = published.images;
     if (others.length === 0)
       return void (await transfers.push(name, { ...options, ...(byDigest && { image: first!.id }) }));
@@ -88,8 +88,12 @@ async function push(exporting: Exporting, name: Reference, published: Published,
 }
 
 /** How a push of the build is done and told. */
-export function pushOptions({ session, request }: Pick<Exporting, 'session' | 'request'>, name: Reference, work: Work) {
-  const auth = authFor(request, name.domain);
+export async function pushOptions(
+  { session, request }: Pick<Exporting, 'session' | 'request'>,
+  name: Reference,
+  work: Work,
+) {
+  const auth = await authFor(session, request, name.domain);
   return {
     signal: work.signal,
     ...(auth && { auth }),

@@ -113,7 +113,7 @@ async function readConfig(
     const local = await images.find(canonical);
     if (local && serves(local, platform, isExplicit)) return settingsOf({ ...local.config });
     try {
-      return settingsOf(await remoteConfig(registry, request, reference, platform, signal));
+      return settingsOf(await remoteConfig(registry, session, request, reference, platform));
     } catch (cause) {
       signal.throwIfAborted();
       throw unresolved(name, reference, cause);
@@ -123,13 +123,13 @@ async function readConfig(
 
 async function remoteConfig(
   registry: Pick<RegistryClient, 'resolve' | 'blob'>,
+  session: Session,
   request: BuildRequest,
   reference: Reference,
   platform: Platform,
-  signal: AbortSignal,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const auth = authFor(request, reference.domain);
-  const options = { signal, ...(auth && { auth }) };
+  const auth = await authFor(session, request, reference.domain);
+  const options = { signal: session.signal, ...(auth && { auth }) };
   let found = await inspectRemote(registry, reference, options);
   if ('manifests' in found.document) {
     const { digest } = chooseManifest(found.document, platform);
