@@ -2,6 +2,7 @@ import type { ByteStream, ContentStore } from '../content/index.ts';
 import { detectCompression, type Layers, type Unpacked } from '../layer/index.ts';
 import type { DiffID, Digest } from '../oci/index.ts';
 import type { ActiveSnapshot, Snapshots } from '../snapshot/index.ts';
+import { release } from '../sys/index.ts';
 import type { LayerBlobs } from './layer-blobs.ts';
 
 /** A layer that was unpacked before anybody knew on what. */
@@ -29,9 +30,9 @@ export interface EarlyLayers {
 
 /** Smaller ones are unpacked as quickly afterwards. */
 const least = 4 * 2 ** 20;
-/** Most bytes that the unpacking may lag behind. */
-const mostQueued = 4 * 2 ** 20;
 const pieceBytes = 2 ** 20;
+/** So many pieces the unpacking may lag behind. */
+const mostUnread = 2;
 
 export function createEarlyLayers(
   parts: {
@@ -112,23 +113,31 @@ function looksLikeLayer(chunk: Uint8Array): boolean {
   return isTar || detectCompression(chunk) === 'gzip' || detectCompression(chunk) === 'zstd';
 }
 
-/** What one side writes and the other reads, some bytes ahead. */
+/**
+ * What one side writes and the other reads, some pieces ahead: every message to another thread costs, so small chunks go
+ * together. Chunks are copied; a piece is good until the next is asked for.
+ */
 class Queue implements AsyncIterable<Uint8Array> {
-  readonly #chunks: Uint8Array[] = [];
-  #bytes = 0;
+  readonly #unread: Buffer[] = [];
+  readonly #free: Buffer[] = [];
+  #piece: Buffer = Buffer.allocUnsafeSlow(pieceBytes);
+  #used = 0;
   #state: 'open' | 'ended' | 'failed' | 'closed' = 'open';
   #waiting: (() => void)[] = [];
 
   /** Waits while there is too much that was not read. */
   async push(chunk: Uint8Array): Promise<void> {
-    if (this.#state === 'closed') return;
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.length;
-    if (this.#bytes >= pieceBytes) this.#wake();
-    while (this.#bytes > mostQueued && !this.#isClosed()) await this.#news();
+    for (let at = 0; at < chunk.length && this.#state === 'open'; ) {
+      const part = chunk.subarray(at, at + pieceBytes - this.#used);
+      this.#piece.set(part, this.#used);
+      this.#used += part.length;
+      at += part.length;
+      if (this.#used === pieceBytes) await this.#next();
+    }
   }
 
   end(): void {
+    if (this.#used > 0) this.#unread.push(this.#piece.subarray(0, this.#used));
     this.#become('ended');
   }
 
@@ -140,9 +149,16 @@ class Queue implements AsyncIterable<Uint8Array> {
   /** The reader has gone. */
   close(): void {
     this.#state = 'closed';
-    this.#chunks.length = 0;
-    this.#bytes = 0;
+    for (const piece of [this.#piece, ...this.#unread, ...this.#free]) release(piece);
     this.#wake();
+  }
+
+  async #next(): Promise<void> {
+    this.#unread.push(this.#piece);
+    this.#wake();
+    while (this.#unread.length > mostUnread && this.#state === 'open') await this.#news();
+    if (this.#state === 'open') this.#piece = this.#free.pop() ?? Buffer.allocUnsafeSlow(pieceBytes);
+    this.#used = 0;
   }
 
   #become(state: 'ended' | 'failed'): void {
@@ -150,18 +166,13 @@ class Queue implements AsyncIterable<Uint8Array> {
     this.#wake();
   }
 
-  #isClosed(): boolean {
-    return this.#state === 'closed';
-  }
-
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
     for (;;) {
-      // Every message to another thread costs: small pieces go together.
-      if (this.#bytes >= pieceBytes || (this.#state === 'ended' && this.#bytes > 0)) {
-        const piece = Buffer.concat(this.#chunks.splice(0));
-        this.#bytes = 0;
+      const piece = this.#unread.shift();
+      if (piece !== undefined) {
         this.#wake();
         yield piece;
+        this.#free.push(piece);
       } else if (this.#state === 'failed') throw new Error('the archive ended');
       else if (this.#state !== 'open') return;
       else await this.#news();

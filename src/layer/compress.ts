@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { promisify } from 'node:util';
 import { constants, crc32, deflateRaw, zstdCompress } from 'node:zlib';
 import type { Compression } from '../oci/index.ts';
+import { releaseBuffer } from '../sys/index.ts';
 
 /**
  * Parameters of our compressed layers. They are part of what makes a digest, so they change only with a good reason.
@@ -31,7 +32,20 @@ export interface CompressedFile {
   readonly size: number;
 }
 
-/** Writes `blocks` to `fd`. Each block must be a buffer of its own; all but the last are {@link blockBytes} long. */
+/** Blocks that are compressed while the next is made. */
+function blocksAhead(compression: Compression): number {
+  return compression === 'none' ? 0 : Math.min(availableParallelism(), 8) + 1;
+}
+
+/** So many buffers hold the block that is made, those that are compressed and the one before them. */
+export function blocksInUse(compression: Compression): number {
+  return compression === 'none' ? 1 : blocksAhead(compression) + 2;
+}
+
+/**
+ * Writes `blocks` to `fd`; all but the last are {@link blockBytes} long. A block's buffer may be filled again when
+ * {@link blocksInUse} others have been asked for.
+ */
 export async function writeCompressed(
   fd: number,
   blocks: Iterable<Buffer>,
@@ -40,16 +54,21 @@ export async function writeCompressed(
   const output = new HashedFile(fd);
   const format = formats[compression]();
   const running: (Promise<Uint8Array> | Uint8Array)[] = [];
-  const most = compression === 'none' ? 0 : Math.min(availableParallelism(), 8) + 1;
+  const most = blocksAhead(compression);
+  const finish = async (packed: Promise<Uint8Array> | Uint8Array) => {
+    const bytes = await packed;
+    output.write(bytes);
+    if (compression !== 'none') releaseBuffer(bytes.buffer);
+  };
   output.write(format.head);
   try {
     let before: Buffer | undefined;
     for (const block of blocks) {
       running.push(format.block(block, before));
       before = block;
-      if (running.length > most) output.write(await running.shift()!);
+      if (running.length > most) await finish(running.shift()!);
     }
-    while (running.length > 0) output.write(await running.shift()!);
+    while (running.length > 0) await finish(running.shift()!);
   } finally {
     await Promise.allSettled(running);
   }

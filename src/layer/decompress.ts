@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
-import { Readable } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { StrataError } from '../errors/index.ts';
+import { release, releaseBuffer } from '../sys/index.ts';
 import { truncatedArchive } from './tar-field.ts';
 
 export type SourceCompression = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz';
@@ -14,6 +15,8 @@ const magics: readonly (readonly [Exclude<SourceCompression, 'none'>, readonly n
   ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
 ];
 
+const longestMagic = Math.max(...magics.map(([, magic]) => magic.length));
+
 /** How bytes that start so are compressed. A zstd stream may also start with a skippable frame. */
 export function detectCompression(head: Uint8Array): SourceCompression {
   for (const [name, magic] of magics) {
@@ -23,10 +26,14 @@ export function detectCompression(head: Uint8Array): SourceCompression {
   return skippable && head[1] === 0x2a && head[2] === 0x4d && head[3] === 0x18 ? 'zstd' : 'none';
 }
 
-/** The plain bytes of a stream. Several gzip members or zstd frames one after another are one stream. */
+/**
+ * The plain bytes of a stream. Several gzip members or zstd frames one after another are one stream. A chunk of the source
+ * is done with when the next is asked for; with `lent`, what comes out is only good until then, too.
+ */
 export async function* decompress(
   source: AsyncIterable<Uint8Array>,
   compression: SourceCompression | 'detect',
+  { lent = false }: { readonly lent?: boolean } = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   if (compression === 'none') {
     yield* source;
@@ -36,28 +43,30 @@ export async function* decompress(
   if (head.length === 0) return;
   const kind = compression === 'detect' ? detectCompression(head) : compression;
   if (kind === 'none') yield* all;
-  else if (kind === 'gzip') yield* through(all, createGunzip(outputOptions), 'gzip');
-  else if (kind === 'zstd') yield* through(all, createZstdDecompress(outputOptions), 'zstd');
-  else yield* throughProgram(all, kind);
+  else if (kind === 'bzip2' || kind === 'xz') yield* throughProgram(all, kind);
+  else {
+    const transform = kind === 'gzip' ? createGunzip(outputOptions) : createZstdDecompress(outputOptions);
+    yield* through(all, transform, kind, lent);
+  }
 }
 
-/** Room for some chunks ahead: while this thread writes files, another decompresses what comes next. */
-const outputOptions = { chunkSize: 512 * 1024, highWaterMark: 2 ** 20 } as const;
+/**
+ * Some chunks ahead: while this thread writes files, another decompresses what comes next. They are objects to the stream,
+ * which would else copy several into one.
+ */
+const outputOptions = { chunkSize: 512 * 1024, readableObjectMode: true, readableHighWaterMark: 2 };
 
 /** The first bytes, as many as a magic number takes, and the whole stream with them. */
 async function peek(
   source: AsyncIterable<Uint8Array>,
 ): Promise<{ readonly head: Uint8Array; readonly all: AsyncIterable<Uint8Array> }> {
   const iterator = source[Symbol.asyncIterator]();
-  const first: Uint8Array[] = [];
-  let length = 0;
-  while (length < 6) {
+  let head: Uint8Array = new Uint8Array(0);
+  while (head.length < longestMagic) {
     const { value, done } = await iterator.next();
     if (done) break;
-    first.push(value);
-    length += value.length;
+    head = head.length === 0 && value.length >= longestMagic ? value : Buffer.concat([head, value]);
   }
-  const head = Buffer.concat(first);
   async function* all() {
     try {
       if (head.length > 0) yield head;
@@ -73,26 +82,58 @@ async function peek(
   return { head, all: all() };
 }
 
-type Transform = NodeJS.ReadWriteStream & { destroy(error?: Error): void };
-
 async function* through(
   source: AsyncIterable<Uint8Array>,
-  transform: Transform,
+  transform: Duplex,
   name: string,
+  lent: boolean,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const input = Readable.from(source, { objectMode: false, highWaterMark: 1 << 20 });
-  let sourceError: unknown;
-  input.on('error', (error) => {
-    sourceError = error;
-    transform.destroy(error);
-  });
+  const input = new Pouring(source, transform);
   try {
-    for await (const chunk of input.pipe(transform)) yield chunk as unknown as Uint8Array;
+    let room: ArrayBufferLike | undefined;
+    for await (const chunk of transform) {
+      yield chunk;
+      if (lent) release(chunk);
+      room = chunk.buffer;
+    }
+    // What the last chunk left of its buffer is not used any more.
+    if (lent && room) releaseBuffer(room);
   } catch (error) {
-    throw sourceError ?? streamError(error, name);
+    throw input.failure ?? streamError(error, name);
   } finally {
-    input.destroy();
     transform.destroy();
+    input.stop();
+  }
+}
+
+/** Writes a source into a stream, chunk by chunk: each is done with before the next is asked for. */
+class Pouring {
+  readonly #source: AsyncIterator<Uint8Array>;
+  /** Of the source; the stream is destroyed then. */
+  failure: unknown;
+
+  constructor(source: AsyncIterable<Uint8Array>, into: Writable) {
+    this.#source = source[Symbol.asyncIterator]();
+    this.#pour(into).catch((error) => {
+      this.failure = error;
+      into.destroy(error);
+    });
+  }
+
+  /** The source is told that no more is wanted. */
+  stop(): void {
+    this.#source.return?.().catch(() => {});
+  }
+
+  async #pour(into: Writable): Promise<void> {
+    for (;;) {
+      const { value, done } = await this.#source.next();
+      if (done) break;
+      // What is wrong with the stream is told by the stream.
+      const failed = await new Promise((resolve) => into.write(value, resolve));
+      if (failed) return;
+    }
+    into.end();
   }
 }
 
@@ -139,22 +180,16 @@ async function* throughProgram(
     child.once('error', reject);
     child.once('close', (code) => resolve(code ?? 1));
   });
-  let sourceError: unknown;
-  const input = Readable.from(source, { objectMode: false });
-  input.on('error', (error) => {
-    sourceError = error;
-    child.kill('SIGKILL');
-  });
   // The program may stop reading early (trailing bytes): its exit code says whether that is an error.
-  child.stdin.on('error', () => input.destroy());
-  input.pipe(child.stdin);
+  child.stdin.on('error', () => {});
+  const input = new Pouring(source, child.stdin);
   try {
     for await (const chunk of child.stdout) yield chunk as Uint8Array;
     const code = await ended;
-    if (sourceError !== undefined) throw sourceError;
+    if (input.failure !== undefined) throw input.failure;
     if (code !== 0) throw programError(name, words);
   } finally {
-    input.destroy();
+    input.stop();
     child.kill('SIGKILL');
     ended.catch(() => {});
   }

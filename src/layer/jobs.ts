@@ -31,7 +31,7 @@ export interface JobResults {
 
 /** The side of a job that the worker sees: input to pull, output to push, a flag that says stop. */
 export interface JobContext {
-  /** Bytes of the source, in order. Throws when the source failed or the job was cancelled. */
+  /** Bytes of the source, in order, each chunk good until the next is asked for. Throws when the source failed or the job was cancelled. */
   readonly source: AsyncIterable<Uint8Array>;
   /** Tells that so many bytes of a source of the job's own were read. */
   tell(bytes: number): void;

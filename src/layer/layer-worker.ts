@@ -33,7 +33,7 @@ export function runLayerWorker(): void {
 class RunningJob implements JobContext {
   readonly #stop: Int32Array;
   readonly #send: (message: FromWorker, transfer?: ArrayBuffer[]) => void;
-  readonly #chunks: Uint8Array[] = [];
+  readonly #chunks: Uint8Array<ArrayBuffer>[] = [];
   #ended = false;
   #failure: StrataError | undefined;
   #untaken = 0;
@@ -61,8 +61,8 @@ class RunningJob implements JobContext {
       if (this.#failure !== undefined) throw this.#failure;
       const chunk = this.#chunks.shift();
       if (chunk !== undefined) {
-        this.#send({ type: 'read', bytes: chunk.length });
         yield chunk;
+        this.#send({ type: 'back', buffer: chunk.buffer }, [chunk.buffer]);
       } else if (this.#ended) return;
       else await this.#news();
     }

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import type { DiffID, Digest } from '../oci/index.ts';
-import { sweep } from '../sys/index.ts';
-import { blockBytes, writeCompressed } from './compress.ts';
+import { blockBytes, blocksInUse, writeCompressed } from './compress.ts';
 import { extractArchive } from './extract.ts';
 import type { Job, JobContext, JobResults } from './jobs.ts';
 import { TarBlocks } from './tar-blocks.ts';
@@ -42,7 +41,6 @@ class Measured {
       this.#context.check();
       this.#hash.update(block);
       this.#size += block.length;
-      sweep(block.length);
       yield block;
     }
   }
@@ -61,13 +59,15 @@ function measure(job: Job & { kind: 'measure' }, context: JobContext): LayerMeas
 }
 
 async function pack(job: Job & { kind: 'pack' }, context: JobContext): Promise<PackedBlob> {
-  const size = blockBytes[job.compression];
-  const one = Buffer.allocUnsafeSlow(size);
-  const allocate = job.compression === 'none' ? () => one : () => Buffer.allocUnsafeSlow(size);
-  const blocks = new Measured(new TarBlocks(job, allocate), context);
+  const { compression } = job;
+  const buffers = Array.from({ length: blocksInUse(compression) }, () =>
+    Buffer.allocUnsafeSlow(blockBytes[compression]),
+  );
+  let next = 0;
+  const blocks = new Measured(new TarBlocks(job, () => buffers[next++ % buffers.length]!), context);
   const fd = openSync(job.file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
   try {
-    const { digest, size: written } = await writeCompressed(fd, blocks, job.compression);
+    const { digest, size: written } = await writeCompressed(fd, blocks, compression);
     return { ...blocks.result(), digest: digest as Digest, size: written };
   } catch (error) {
     rmSync(job.file, { force: true });
@@ -82,7 +82,6 @@ async function stream(job: Job & { kind: 'stream' }, context: JobContext): Promi
   let tarSize = 0;
   for (const block of tar) {
     context.check();
-    sweep(block.length);
     tarSize += block.length;
     await context.output(block);
   }

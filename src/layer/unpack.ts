@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants } from 'node:fs';
 import { StrataError } from '../errors/index.ts';
 import type { DiffID } from '../oci/index.ts';
-import { openat, statInRoot, sweep } from '../sys/index.ts';
+import { openat, statInRoot } from '../sys/index.ts';
 import { decompress } from './decompress.ts';
 import { readSource } from './file-source.ts';
 import type { JobContext } from './jobs.ts';
@@ -38,7 +38,7 @@ export async function unpackLayer(
   });
   try {
     const hash = createHash('sha256');
-    const own = file && readSource(file, options.compression === 'none', (bytes) => context.tell(bytes));
+    const own = file && readSource(file, (bytes) => context.tell(bytes));
     const source = own ?? context.source;
     const tarSize = await feed(writer, options.compression, allowance, source, (chunk) => {
       context.check();
@@ -76,12 +76,11 @@ export async function feed(
       yield chunk;
     }
   }
-  for await (const chunk of decompress(counted(), compression)) {
+  for await (const chunk of decompress(counted(), compression, { lent: true })) {
     plain += chunk.length;
     allowance.expanded(plain, compressed);
     see(chunk);
     parser.push(chunk);
-    sweep(chunk.length);
   }
   parser.finish();
   writer.finish();

@@ -4,7 +4,8 @@ import type { Job } from './jobs.ts';
 /** Messages between the engine's thread and a worker. One job at a time. */
 export type ToWorker =
   | { readonly type: 'start'; readonly job: Job; readonly stop: SharedArrayBuffer }
-  | { readonly type: 'chunk'; readonly bytes: Uint8Array }
+  /** Its buffer comes back. */
+  | { readonly type: 'chunk'; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly type: 'end' }
   /** The source failed, or the job is to stop. */
   | { readonly type: 'fail'; readonly error: WireError }
@@ -13,13 +14,18 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly type: 'output'; readonly bytes: Uint8Array }
-  /** The job has read so many bytes of its source. */
+  /** The job has read so many bytes of a source of its own. */
   | { readonly type: 'read'; readonly bytes: number }
+  /** It is done with the chunk that came in this buffer, which may be filled again. */
+  | { readonly type: 'back'; readonly buffer: ArrayBuffer }
   | { readonly type: 'done'; readonly result: unknown }
   | { readonly type: 'failed'; readonly error: WireError };
 
 /** Most bytes on their way between two threads. */
 export const window = 2 * 2 ** 20;
+
+/** A source goes from thread to thread in buffers of this size, always the same few. */
+export const pieceBytes = 512 * 1024;
 
 export interface WireError {
   readonly kind: ErrorKind;

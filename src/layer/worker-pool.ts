@@ -1,8 +1,8 @@
 import type { Worker } from 'node:worker_threads';
 import { StrataError, toStrataError } from '../errors/index.ts';
-import { startThread } from '../sys/index.ts';
+import { releaseBuffer, startThread } from '../sys/index.ts';
 import type { Job, JobResults } from './jobs.ts';
-import { type FromWorker, packError, type ToWorker, unpackError, window } from './wire.ts';
+import { type FromWorker, packError, pieceBytes, type ToWorker, unpackError, window } from './wire.ts';
 
 export interface JobPorts {
   readonly source?: AsyncIterable<Uint8Array> | undefined;
@@ -142,7 +142,8 @@ export class WorkerPool {
         feed.stop();
       };
       const onMessage = (message: FromWorker) => {
-        if (message.type === 'read') feed.read(message.bytes);
+        if (message.type === 'back') feed.back(message.buffer);
+        else if (message.type === 'read') feed.read(message.bytes);
         else if (message.type === 'output') {
           const { length } = message.bytes;
           ports.output?.(message.bytes).then(() => send({ type: 'taken', bytes: length }), fail);
@@ -173,7 +174,9 @@ class Feed {
   readonly #ports: JobPorts;
   readonly #send: (message: ToWorker, transfer?: ArrayBuffer[]) => void;
   #source: AsyncIterator<Uint8Array> | undefined;
-  #unread = 0;
+  /** Buffers that have come back from the worker, and how many it has. */
+  readonly #free: ArrayBuffer[] = [];
+  #lent = 0;
   /** Bytes that the job has read of a source of its own. */
   #own = 0;
   #stopped = false;
@@ -193,12 +196,13 @@ class Feed {
   }
 
   read(bytes: number): void {
-    if (this.#source === undefined) {
-      this.#own += bytes;
-      this.#ports.progress?.(this.#own);
-      return;
-    }
-    this.#unread -= bytes;
+    this.#own += bytes;
+    this.#ports.progress?.(this.#own);
+  }
+
+  back(buffer: ArrayBuffer): void {
+    this.#lent--;
+    this.#free.push(buffer);
     this.#wake();
   }
 
@@ -208,6 +212,7 @@ class Feed {
     this.#stopped = true;
     this.#wake();
     this.#source?.return?.().catch(() => {});
+    for (const buffer of this.#free) releaseBuffer(buffer);
   }
 
   async #pump(source: AsyncIterator<Uint8Array>): Promise<void> {
@@ -218,21 +223,24 @@ class Feed {
         this.#send({ type: 'end' });
         return;
       }
-      for (let at = 0; at < chunk.length; at += window) await this.#pass(chunk.subarray(at, at + window));
+      for (let at = 0; at < chunk.length; at += pieceBytes) await this.#pass(chunk.subarray(at, at + pieceBytes));
       total += chunk.length;
       this.#ports.progress?.(total);
     }
   }
 
+  /** A copy goes, since the caller's buffer may be shared or part of a larger one; it is moved, not copied again. */
   async #pass(chunk: Uint8Array): Promise<void> {
-    // A copy, since the caller's buffer may be shared or part of a larger one; the copy is moved, not copied again.
-    const bytes = new Uint8Array(chunk);
-    this.#unread += bytes.length;
-    this.#send({ type: 'chunk', bytes }, [bytes.buffer]);
-    while (this.#unread > window && !this.#stopped) {
+    while (this.#lent === window / pieceBytes && !this.#stopped) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
+    if (this.#stopped) return;
+    const buffer = this.#free.pop() ?? new ArrayBuffer(pieceBytes);
+    const bytes = new Uint8Array(buffer, 0, chunk.length);
+    bytes.set(chunk);
+    this.#lent++;
+    this.#send({ type: 'chunk', bytes }, [buffer]);
   }
 }

@@ -6,6 +6,7 @@ import type { LayerSource, Unpacked, UnpackOptions } from '../layer/index.ts';
 import { type ChainID, type Descriptor, type DiffID, layerCompression, type Reference } from '../oci/index.ts';
 import type { TransferEvent } from '../progress/index.ts';
 import type { ActiveSnapshot, SnapshotName } from '../snapshot/index.ts';
+import { release } from '../sys/index.ts';
 import { createFlights } from './flights.ts';
 import { layerError, mayBeDamage } from './layer-words.ts';
 import { createSlots } from './slots.ts';
@@ -246,6 +247,7 @@ class Incoming {
     await this.#turn.catch(() => {});
     await this.#iterator.return?.().catch(() => {});
     await this.#ingest.abort();
+    release(this.#room);
   }
 
   /**
@@ -263,6 +265,7 @@ class Incoming {
       room.set(taken === rest.value.length ? rest.value : rest.value.subarray(0, taken), size);
       size += taken;
       if (taken < rest.value.length) this.#rest = { done: false, value: rest.value.subarray(taken) };
+      else release(rest.value);
     }
     return room.subarray(0, size);
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { getHeapStatistics } from 'node:v8';
-import { clean, sweep } from './index.ts';
+import { clean, lend, release, releaseBuffer, sweep } from './index.ts';
 
 test('buffers that are let go of are gone while their loop still runs', () => {
   const kept = () => process.memoryUsage().arrayBuffers / 2 ** 20;
@@ -24,4 +24,31 @@ test('a thread that has done much gives the room of it back', () => {
   clean();
   const left = getHeapStatistics().total_heap_size;
   assert.ok(held - left > 20 * 2 ** 20, `${held} bytes before, ${left} after`);
+});
+
+test('a buffer whose end was read takes no memory any more, one that others have parts of does', async () => {
+  const whole = Buffer.alloc(100_000);
+  release(whole.subarray(0, 50_000));
+  assert.equal(whole.length, 100_000);
+  release(whole.subarray(50_000));
+  assert.equal(whole.buffer.byteLength, 0);
+  const pooled = Buffer.from('small ones lie side by side');
+  releaseBuffer(pooled.buffer);
+  assert.equal(pooled.toString(), 'small ones lie side by side');
+  const shared = new Uint8Array(new SharedArrayBuffer(8));
+  release(shared);
+  assert.equal(shared.length, 8);
+});
+
+test('what is lent is there until the next is asked for', async () => {
+  const chunks = [new Uint8Array(10), new Uint8Array(20)];
+  async function* source() {
+    yield* chunks;
+  }
+  const seen: number[][] = [];
+  for await (const _ of lend(source())) seen.push(chunks.map(({ length }) => length));
+  assert.deepEqual(seen, [
+    [10, 20],
+    [0, 20],
+  ]);
 });

@@ -23,6 +23,34 @@ export function returnFreedMemory(): void {
   }
 }
 
+/**
+ * Gives the memory of a buffer back at once: whoever was handed `bytes` and is done with them says so. The JavaScript heap
+ * sees little of buffers, and lets tens of megabytes of used ones gather. Reading the end of a buffer says that all of it
+ * was read; a buffer of which another part may still be wanted, or that others have parts of, stays.
+ */
+export function release(bytes: Uint8Array): void {
+  const { buffer } = bytes;
+  if (bytes.byteOffset + bytes.length === buffer.byteLength) releaseBuffer(buffer);
+}
+
+/** As {@link release}, whatever part of it was read. */
+export function releaseBuffer(buffer: ArrayBufferLike): void {
+  if (!(buffer instanceof ArrayBuffer) || buffer.detached) return;
+  try {
+    buffer.transfer(0);
+  } catch {
+    // Node's pool of small buffers.
+  }
+}
+
+/** Passes chunks on, each good until the next is asked for, and gives their memory back. */
+export async function* lend(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of source) {
+    yield chunk;
+    release(chunk);
+  }
+}
+
 let collect: Collect | undefined;
 let passed = 0;
 

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { isKind, StrataError } from '../../errors/index.ts';
 import type { Image } from '../../image/index.ts';
 import { familiarName, parsePlatform, parseReference, platformMatches } from '../../oci/index.ts';
+import { lend } from '../../sys/index.ts';
 import { bodyStream } from '../body.ts';
 import type { ImageVerbs } from '../image-verbs.ts';
 import { platformText } from '../platform-text.ts';
@@ -34,7 +35,7 @@ export function addImageArchiveRoutes(app: FastifyInstance, verbs: ImageVerbs, b
     const wanted = platform === '' ? undefined : parsePlatform(platform);
     const messages = openMessages(reply);
     try {
-      const loaded = await backend.images.load(bodyStream(request), {
+      const loaded = await backend.images.load(lend(bodyStream(request)), {
         signal: messages.signal,
         ...(wanted && { platform: wanted }),
         ...(!quiet && { progress: (event) => messages.message(transferMessage(event)) }),
