@@ -1,5 +1,6 @@
 /** What buildx does only with engines that keep whole manifests: caches, several platforms, OCI layouts. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -76,6 +77,14 @@ test('several platforms are built and pushed as an index', async () => {
   await build('here', dir, '--platform=linux/amd64,linux/arm64', '--push', '-t', ref);
   const { stdout } = await docker.here(['buildx', 'imagetools', 'inspect', ref]);
   assert.match(stdout, /linux\/amd64[\s\S]*linux\/arm64/);
+});
+
+test('one build has several outputs, each where it belongs', async () => {
+  const dir = makeContext(here.work, { Dockerfile: 'FROM scratch\nCOPY f /f\n', f: 'both' });
+  await build('here', dir, '-o', 'type=tar,dest=a.tar', '-o', 'type=local,dest=out', '-o', 'type=image,name=both:1');
+  assert.equal(readFileSync(join(dir, 'out/f'), 'utf8'), 'both');
+  assert.equal(execFileSync('tar', ['-xOf', join(dir, 'a.tar'), 'f'], { encoding: 'utf8' }), 'both');
+  assert.match((await docker.here(['images', '-q', 'both:1'])).stdout, /^[0-9a-f]{12}\n$/);
 });
 
 test('an OCI layout is written into a folder and an archive of the client, and is a context', async () => {

@@ -73,10 +73,11 @@ export async function runJob(
       const blobsOf = (name: string) => (storeName.test(name) ? clientBlobs(session, name, signal) : undefined);
       const result = await parts.builder.build(request, { ...to, blobsOf, credentialsOf });
       parts.onBuilt(result);
-      for (const { toClient, output } of places) {
+      for (const [exporter, { toClient, output }] of places.entries()) {
         if (!toClient || wanted.call !== undefined) continue;
-        if (output.type === 'local') await sendFolder(session, output.dest!, signal);
-        else await sendFile(session, output.dest!, signal);
+        const to = { session, exporter, signal };
+        if (output.type === 'local') await sendFolder(to, output.dest!);
+        else await sendFile(to, output.dest!);
       }
       return result;
     } finally {

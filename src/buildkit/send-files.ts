@@ -12,9 +12,18 @@ import { PacketSchema, type PacketSchema as Schema, type Stat, StatSchema } from
 
 const chunkSize = 256 << 10;
 
+/** What a client takes files as: the result of one of the exporters that it named, by its place among them. */
+export interface Receiver {
+  readonly session: ClientSession;
+  readonly exporter: number;
+  readonly signal: AbortSignal;
+}
+
+const metadataOf = ({ exporter }: Receiver) => ({ 'buildkit-attachable-exporter-id': String(exporter) });
+
 /** Sends one file (an archive) to where the client wants it. */
-export async function sendFile(session: ClientSession, file: string, signal: AbortSignal): Promise<void> {
-  const call = openCall(session.connection, FileSend.method.diffCopy, {}, signal);
+export async function sendFile(to: Receiver, file: string): Promise<void> {
+  const call = openCall(to.session.connection, FileSend.method.diffCopy, metadataOf(to), to.signal);
   try {
     for await (const data of createReadStream(file, { highWaterMark: chunkSize }))
       await call.send(create(BytesMessageSchema, { data: data as Buffer }));
@@ -26,9 +35,9 @@ export async function sendFile(session: ClientSession, file: string, signal: Abo
 }
 
 /** Sends a folder (fsutil's DiffCopy, the other way round): the list first, then what the client asks for. */
-export async function sendFolder(session: ClientSession, folder: string, signal: AbortSignal): Promise<void> {
+export async function sendFolder(to: Receiver, folder: string): Promise<void> {
   const method = { ...FileSend.method.diffCopy, input: PacketSchema, output: PacketSchema };
-  const call = openCall<typeof Schema, typeof Schema>(session.connection, method, {}, signal);
+  const call = openCall<typeof Schema, typeof Schema>(to.session.connection, method, metadataOf(to), to.signal);
   try {
     const files: string[] = [];
     const listing = (async () => {

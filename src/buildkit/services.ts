@@ -144,7 +144,8 @@ export function addServices(router: ConnectRouter, parts: ServiceParts, sessions
       answered(async () => {
         await jobOf(context).request.promise;
         const all = capabilities.map((ID) => ({ ID, enabled: true }));
-        return { frontendApiCaps: all, llbCaps: [], workers: [worker()] };
+        const llbCaps = [{ ID: 'exporter.multiple', enabled: true }];
+        return { frontendApiCaps: all, llbCaps, workers: [worker()] };
       }),
     solve: (request, context) =>
       answered(async () => {
