@@ -199,6 +199,63 @@ test('buildx knows the builder, its cache and how to prune it', async () => {
   assert.match((await docker(['buildx', 'prune', '-af'])).stdout, /Total:\s+[\d.]+[kM]?B/);
 });
 
+test('a target of bake is the base and the context of another, whether it becomes an image or not', async () => {
+  const folder = makeContext(engine.work, {
+    'docker-bake.hcl': `group "default" { targets = ["app"] }
+target "tools" {
+  context = "tools"
+  output = ["type=cacheonly"]
+}
+target "base" {
+  context = "base"
+  tags = ["baked-base:1"]
+}
+target "app" {
+  context = "app"
+  tags = ["baked:1"]
+  contexts = {
+    base = "target:base"
+    tools = "target:tools"
+  }
+}
+`,
+    'tools/Dockerfile': 'FROM busybox\nRUN echo tool > /tool\n',
+    'base/Dockerfile': 'FROM busybox\nENV BASE=yes\nLABEL of=base\nWORKDIR /w\n',
+    'app/Dockerfile': 'FROM base\nCOPY --from=tools /tool .\nRUN cat tool; echo "$BASE in $PWD"\n',
+  });
+  const { output } = await docker(['buildx', 'bake', '--progress=plain'], { cwd: folder });
+  assert.match(output, / tool\n(?:.*\n)*#\d+ [\d.]+ yes in \/w\n/);
+  const { stdout } = await docker([
+    'image',
+    'inspect',
+    '-f',
+    '{{json .Config.Labels}} {{len .RootFS.Layers}}',
+    'baked:1',
+  ]);
+  assert.equal(stdout, '{"of":"base"} 4\n');
+  assert.match((await docker(['history', '--format', '{{.CreatedBy}}', 'baked:1'])).stdout, /ENV BASE=yes/);
+});
+
+test('a service of Compose is the context of another', async () => {
+  const project = makeContext(engine.work, {
+    'compose.yml': `services:
+  base:
+    build: base
+  app:
+    build:
+      context: app
+      additional_contexts:
+        base: service:base
+`,
+    'base/Dockerfile': 'FROM busybox\nRUN echo shared > /shared\n',
+    'app/Dockerfile': 'FROM base\nRUN cat /shared > /copy\nCMD ["cat", "/copy"]\n',
+  });
+  const compose = (...args: string[]) => docker(['compose', '-p', 'strata-linked', ...args], { cwd: project });
+  await compose('build');
+  assert.match((await compose('run', '--rm', '-T', 'app')).stdout, /^shared\n$/m);
+  await compose('down');
+});
+
 test('docker compose builds, runs, asks and takes down a project', async () => {
   const port = await freePort();
   const project = makeContext(engine.work, {

@@ -22,6 +22,7 @@ import { type ReadDockerfile, readDockerfile } from './contexts/read-dockerfile.
 import { exportAll } from './exporters/export.ts';
 import { exportCaches } from './exporters/export-cache.ts';
 import { namingOf } from './exporters/names.ts';
+import { measuredLayers } from './exporters/store-image.ts';
 import { Compiler } from './frontend/compile.ts';
 import { imageRoot } from './frontend/externals.ts';
 import type { ImageDraft } from './frontend/image-draft.ts';
@@ -30,6 +31,7 @@ import { givenArguments, Scope } from './frontend/scope.ts';
 import type { FrontendSettings } from './frontend/settings.ts';
 import { readStages, type StageNode } from './frontend/stages.ts';
 import { verifiedStages } from './frontend/verify.ts';
+import { finishConfig } from './image-config.ts';
 import { contextVertex, findNamedContext, openNamedContext } from './named-contexts.ts';
 import type { ExecSecrets } from './ops/exec-spec.ts';
 import { FailedStep, type KeptRoot } from './ops/failed-step.ts';
@@ -52,7 +54,7 @@ export interface BuiltStage {
 /** One build from its request to its result. Whatever happens, nothing of it is left running or mounted. */
 export async function runBuild(plant: Plant, request: BuildRequest, options: BuildOptions): Promise<BuildResult> {
   const session = new Session(options, plant.shop.now);
-  const build = new Build(plant, request, session);
+  const build = new Build(plant, request, session, options);
   try {
     return await build.run();
   } catch (error) {
@@ -69,11 +71,13 @@ class Build {
   readonly #plant: Plant;
   readonly #request: BuildRequest;
   readonly #session: Session;
+  readonly #keepResult: boolean;
   readonly #given: Readonly<Record<string, string>>;
   readonly #kept: KeptRoot[] = [];
   readonly #held: ReturnType<Plant['held']['open']>;
 
-  constructor(plant: Plant, request: BuildRequest, session: Session) {
+  constructor(plant: Plant, request: BuildRequest, session: Session, { keepResult = false }: BuildOptions) {
+    this.#keepResult = keepResult;
     this.#plant = plant;
     this.#request = request;
     this.#session = session;
@@ -135,7 +139,12 @@ class Build {
       passed,
       epoch: this.#epoch(),
     });
-    return cached ? { ...result, metadata: { ...cached, ...result.metadata } } : result;
+    const { labels = {} } = this.#request;
+    return {
+      ...result,
+      ...(cached && { metadata: { ...cached, ...result.metadata } }),
+      ...(this.#keepResult && { kept: this.#plant.results.keep({ built, labels, epoch: this.#epoch() }) }),
+    };
   }
 
   /** Lets go of what failed steps left, apart from the one that `error` tells of: its receiver has it now. */
@@ -319,6 +328,8 @@ class Build {
         return resolveBase(parts, this.#session, this.#request, named.name, platform, isExplicit);
       case 'oci-layout':
         return this.#layout(name, named, platform);
+      case 'result':
+        return this.#result(name, named.id, platform);
       case 'target':
         return { kind: 'target', name: named.name };
       default:
@@ -339,6 +350,21 @@ class Build {
       }),
     );
     return { kind: 'image', reference: name, config, value };
+  }
+
+  /** What another build made, as if it had been stored and were its image. */
+  async #result(name: string, id: string, platform: Platform): Promise<External> {
+    const { built, labels, epoch } = this.#plant.results.find(id, platform);
+    const { stage, root } = built;
+    this.#held.add(root);
+    const event = { kind: 'internal', name: `[context ${name}] result of another target` } as const;
+    const layers = await this.#session.step(event, () => measuredLayers(this.#plant, root.snapshot));
+    return {
+      kind: 'image',
+      reference: name,
+      config: finishConfig(stage.draft, layers, { labels, epoch }),
+      value: root,
+    };
   }
 
   #secrets(): ExecSecrets {

@@ -16,6 +16,7 @@ import { listCache, pruneCache } from './cache/prune.ts';
 import { Records } from './cache/records.ts';
 import { createKeptFolders } from './contexts/kept-folders.ts';
 import { createFiles } from './files/pool.ts';
+import { KeptResults } from './kept-results.ts';
 import { endOldSteps } from './ops/old-steps.ts';
 import type { Workshop } from './ops/workshop.ts';
 import { Flights } from './solver/flights.ts';
@@ -51,6 +52,7 @@ export interface Plant {
   readonly slots: Slots;
   readonly flights: Flights<Outcome<Value>>;
   readonly held: Held;
+  readonly results: KeptResults;
 }
 
 /** The builder. Its tables are those of `buildMigrations`. */
@@ -88,9 +90,17 @@ export function createBuilder(parts: BuilderParts): Builder & { close(): Promise
     now,
   };
   parts.images.addHolder(() => [...records.snapshots(), ...held.snapshots(), ...shop.kept]);
-  const plant: Plant = { parts, shop, slots: new Slots(parts.parallelism), flights: new Flights(), held };
+  const plant: Plant = {
+    parts,
+    shop,
+    slots: new Slots(parts.parallelism),
+    flights: new Flights(),
+    held,
+    results: new KeptResults(held),
+  };
   return {
     build: (request, options) => parts.images.during(() => runBuild(plant, request, options)),
+    letGo: (kept) => plant.results.letGo(kept),
     sent: shop.sent,
     cache: {
       list: () => listCache(plant),

@@ -20,6 +20,8 @@ export type NamedContext =
   | ContextSource
   | { readonly kind: 'image'; readonly name: string }
   | { readonly kind: 'oci-layout'; readonly dir: string; readonly reference?: string }
+  /** What another build made that was asked to keep its result: {@link BuildResult.kept}. */
+  | { readonly kind: 'result'; readonly id: string }
   /** Another target of this Dockerfile (`target:name`). */
   | { readonly kind: 'target'; readonly name: string };
 
@@ -89,6 +91,8 @@ export interface BuildResult {
     /** What would fail the build, beside either. */
     readonly error?: string;
   };
+  /** Names the result for a named context of kind `result`, with `keepResult`. */
+  readonly kept?: string;
 }
 
 export interface CacheRecord {
@@ -117,6 +121,8 @@ export interface ClientBlobs {
 export interface BuildOptions {
   readonly progress: Progress<BuildEvent>;
   readonly signal: AbortSignal;
+  /** Other builds can have what this one makes as a named context, until {@link Builder.letGo}. */
+  readonly keepResult?: boolean;
   /** What the client would log in to a registry with; asked where the request's `auth` has nothing for it. */
   readonly credentialsOf?: (domain: string) => Promise<Credentials | undefined>;
   /** The folder of a layout (of `cacheFrom`, `cacheTo`, a named context, an output) that is no folder of this machine. */
@@ -126,6 +132,8 @@ export interface BuildOptions {
 export interface Builder {
   /** Rejects with a StrataError; `location` is set where a line of the Dockerfile is to blame. */
   build(request: BuildRequest, options: BuildOptions): Promise<BuildResult>;
+  /** Ends what `keepResult` began; builds that began with the result go on. */
+  letGo(kept: string): void;
   /** What clients have sent of their folders, for the next build of the same; it counts as cache. */
   readonly sent: Pick<KeptFolders, 'take'>;
   cache: {

@@ -8,6 +8,8 @@ export interface Asked {
   readonly cacheImports: readonly { readonly type: string; readonly attrs: Readonly<Record<string, string>> }[];
   readonly cacheExports: readonly { readonly type: string; readonly attrs: Readonly<Record<string, string>> }[];
   readonly entitlements: readonly string[];
+  /** Results of other builds, by the names that `input:` contexts give them. */
+  readonly inputs?: Readonly<Record<string, string>>;
 }
 
 /** Subrequests of the frontend by the name that clients ask for them with. */

@@ -7,6 +7,7 @@ import type { BuildRequest, ContextSource, NamedContext } from '../build/index.t
 import { readIgnoreFile } from '../dockerfile/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { Layers } from '../layer/index.ts';
+import type { Asked } from './attributes.ts';
 import { receiveFiles } from './receive-files.ts';
 import { openCall } from './rpc-client.ts';
 import type { ClientSession } from './session.ts';
@@ -33,7 +34,10 @@ export interface ContextParts {
 const upload = /^https?:\/\/buildkit-session\//;
 
 /** Fetches from the client what the build is to read: the Dockerfile first, since its ignore file says what else. */
-export async function fetchContexts(parts: ContextParts, options: Readonly<Record<string, string>>): Promise<Contexts> {
+export async function fetchContexts(
+  parts: ContextParts,
+  { options, inputs = {} }: Pick<Asked, 'options' | 'inputs'>,
+): Promise<Contexts> {
   const remote = options['context'];
   const fromClient = remote === undefined || options['dockerfilekey'] !== undefined;
   const filename = options['filename'] || 'Dockerfile';
@@ -41,7 +45,7 @@ export async function fetchContexts(parts: ContextParts, options: Readonly<Recor
     ? await fetchDockerfile(parts, options['dockerfilekey'] ?? 'dockerfile', filename)
     : undefined;
   const context = await mainContext(parts, options, dockerfile?.ignore);
-  const namedContexts = await fetchNamedContexts(parts, options);
+  const namedContexts = await fetchNamedContexts(parts, options, inputs);
   return {
     request: {
       context,
@@ -128,6 +132,7 @@ async function fetchUpload(parts: ContextParts, url: string): Promise<ContextSou
 async function fetchNamedContexts(
   parts: ContextParts,
   options: Readonly<Record<string, string>>,
+  inputs: Readonly<Record<string, string>>,
 ): Promise<Record<string, NamedContext>> {
   const contexts: Record<string, NamedContext> = {};
   for (const [key, value] of Object.entries(options)) {
@@ -137,6 +142,7 @@ async function fetchNamedContexts(
     if (scheme === 'local') contexts[name] = await fetchFolder(parts, rest, undefined);
     else if (scheme === 'docker-image') contexts[name] = { kind: 'image', name: rest };
     else if (scheme === 'target') contexts[name] = { kind: 'target', name: rest };
+    else if (scheme === 'input' && inputs[rest] !== undefined) contexts[name] = { kind: 'result', id: inputs[rest] };
     else if (scheme === 'oci-layout') contexts[name] = layoutContext(rest);
     else if (['http', 'https', 'git', 'ssh'].includes(scheme)) contexts[name] = { kind: 'url', url: value };
     else

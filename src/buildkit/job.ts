@@ -52,7 +52,7 @@ export async function runJob(
   try {
     const wanted = requestOf(asked);
     const contexts = await loading(to, (progress) =>
-      fetchContexts({ layers: parts.layers, folder, keep, session, signal, progress }, asked.options),
+      fetchContexts({ layers: parts.layers, folder, keep, session, signal, progress }, asked),
     );
     const borrowed = await borrow(session, contexts.dockerfile ?? '', { folder, signal });
     try {
@@ -71,7 +71,7 @@ export async function runJob(
       };
       const credentialsOf = (domain: string) => session.credentials(hostOf(domain), signal);
       const blobsOf = (name: string) => (storeName.test(name) ? clientBlobs(session, name, signal) : undefined);
-      const result = await parts.builder.build(request, { ...to, blobsOf, credentialsOf });
+      const result = await parts.builder.build(request, { ...to, blobsOf, credentialsOf, keepResult: true });
       parts.onBuilt(result);
       for (const [exporter, { toClient, output }] of places.entries()) {
         if (!toClient || wanted.call !== undefined) continue;

@@ -8,13 +8,14 @@ import type { Asked } from './attributes.ts';
 import { rpcError } from './errors.ts';
 import { type JobParts, runJob } from './job.ts';
 import { type Job, Jobs } from './jobs.ts';
+import { definitionOf, resultIn } from './kept-definition.ts';
 import type { Sessions } from './session.ts';
 import { Control, type SolveRequest, UsageRecordSchema } from './wire/control_pb.ts';
 import { LLBBridge } from './wire/gateway_pb.ts';
 import { WorkerRecordSchema } from './wire/worker_pb.ts';
 
 export interface ServiceParts extends JobParts {
-  readonly builder: Pick<Builder, 'build' | 'cache' | 'sent'>;
+  readonly builder: Pick<Builder, 'build' | 'cache' | 'letGo' | 'sent'>;
   readonly version: string;
 }
 
@@ -30,6 +31,8 @@ const capabilities = [
   'gateway.solve.evaluate',
   'gateway.evaluate',
   'gateway.warnings',
+  'reference.output',
+  'frontend.inputs',
 ];
 
 /**
@@ -84,6 +87,8 @@ export function addServices(router: ConnectRouter, parts: ServiceParts, sessions
           return { exporterResponse: responseOf(job.result) };
         } finally {
           context.signal.removeEventListener('abort', stop);
+          // The client keeps the job open until the builds that begin with its result are done.
+          if (job.result?.kept !== undefined) parts.builder.letGo(job.result.kept);
           jobs.remove(job);
         }
       }),
@@ -152,13 +157,18 @@ export function addServices(router: ConnectRouter, parts: ServiceParts, sessions
         if (request.frontend === '') return { result: { result: { case: 'ref', value: { id: '' } } } };
         const cacheImports = request.cacheImports.map(({ type, attrs }) => ({ type, attrs }));
         const job = jobOf(context);
-        const more = cacheImports.length > 0 ? { cacheImports } : {};
-        const { report } = await build(job, request.frontendOpt, more).catch((error: unknown) => {
+        const inputs = Object.entries(request.frontendInputs).flatMap(([name, definition]) => {
+          const id = resultIn(definition);
+          return id === undefined ? [] : [[name, id] as const];
+        });
+        const more = { ...(cacheImports.length > 0 && { cacheImports }), inputs: Object.fromEntries(inputs) };
+        const { report, kept } = await build(job, request.frontendOpt, more).catch((error: unknown) => {
           job.failure = error;
           throw error;
         });
         const metadata = report ? reportOf(report) : {};
-        return { result: { result: { case: 'ref', value: { id: report ? '' : 'result' } }, metadata } };
+        const value = { id: report ? '' : 'result', ...(kept !== undefined && { def: definitionOf(kept) }) };
+        return { result: { result: { case: 'ref', value }, metadata } };
       }),
     evaluate: () => ({}),
     inputs: () => ({}),

@@ -144,8 +144,7 @@ async function open(config: EngineConfig, options: EngineOptions, unlock: () => 
     log,
   });
   const builder: Builder = {
-    sent: plainBuilder.sent,
-    cache: plainBuilder.cache,
+    ...plainBuilder,
     async build(request, buildOptions) {
       building++;
       try {

@@ -2,6 +2,7 @@ import type { Image } from '../../image/index.ts';
 import { hostPlatform, platformMatches, type Reference } from '../../oci/index.ts';
 import type { SnapshotName } from '../../snapshot/index.ts';
 import type { BuiltStage } from '../build.ts';
+import type { Plant } from '../builder.ts';
 import { cacheField, exportResults } from '../cache/portable.ts';
 import { finishConfig, type LayerFact } from '../image-config.ts';
 import type { BuildRequest } from '../types.ts';
@@ -39,14 +40,12 @@ async function storeImage(
   const { plant, request, output, epoch, passed } = exporting;
   const { snapshots, images } = plant.parts;
   let snapshot: SnapshotName | null = root.snapshot;
-  // A chain is only known when every layer of the stack has been measured.
-  if (snapshot !== null && !snapshots.stat(snapshot)?.chainID) await snapshots.measure(snapshot);
-  const layers = layersOf(exporting, snapshot);
+  const layers = await measuredLayers(plant, snapshot);
   if (snapshot !== null && epoch !== undefined && output.attributes['rewrite-timestamp'] === 'true') {
     const known = stage.draft.history.filter((entry) => !entry.empty_layer && entry.created_by?.endsWith('# buildkit'));
     snapshot = await rewriteTimes(plant.parts, snapshot, Math.min(known.length, layers.length), epoch, signal);
   }
-  const facts = snapshot === root.snapshot ? layers : layersOf(exporting, snapshot);
+  const facts = snapshot === root.snapshot ? layers : await measuredLayers(plant, snapshot);
   const config = finishConfig(stage.draft, facts, { labels: request.labels ?? {}, epoch });
   if (!wantsInlineCache(request)) return images.create({ config, snapshot, names });
   const results = exportResults(plant.shop.records, snapshots, root.snapshot, passed);
@@ -59,8 +58,11 @@ export function wantsInlineCache({ cacheTo = [], buildArgs }: BuildRequest): boo
   return cacheTo.some(({ type }) => type === 'inline') || buildArgs?.['BUILDKIT_INLINE_CACHE'] === '1';
 }
 
-function layersOf({ plant }: Exporting, snapshot: SnapshotName | null): LayerFact[] {
+/** The facts of all layers under a snapshot. */
+export async function measuredLayers(plant: Plant, snapshot: SnapshotName | null): Promise<LayerFact[]> {
   if (snapshot === null) return [];
+  // A chain is only known when every layer of the stack has been measured.
+  if (!plant.parts.snapshots.stat(snapshot)?.chainID) await plant.parts.snapshots.measure(snapshot);
   const stack = plant.parts.snapshots.stack(snapshot);
   const { records } = plant.shop;
   return stack.map(({ name, measure, createdAt }) => ({

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ops.proto.
  */
 export const file_ops: GenFile = /*@__PURE__*/
-  fileDesc("CglvcHMucHJvdG8SAnBiIj0KCFBsYXRmb3JtEhQKDEFyY2hpdGVjdHVyZRgBIAEoCRIKCgJPUxgCIAEoCRIPCgdWYXJpYW50GAMgASgJIisKCFBvc2l0aW9uEgwKBGxpbmUYASABKAUSEQoJY2hhcmFjdGVyGAIgASgFIj8KBVJhbmdlEhsKBXN0YXJ0GAEgASgLMgwucGIuUG9zaXRpb24SGQoDZW5kGAIgASgLMgwucGIuUG9zaXRpb24iPgoKU291cmNlSW5mbxIQCghmaWxlbmFtZRgBIAEoCRIMCgRkYXRhGAIgASgMEhAKCGxhbmd1YWdlGAQgASgJYgZwcm90bzM");
+  fileDesc("CglvcHMucHJvdG8SAnBiIj0KCFBsYXRmb3JtEhQKDEFyY2hpdGVjdHVyZRgBIAEoCRIKCgJPUxgCIAEoCRIPCgdWYXJpYW50GAMgASgJIisKCFBvc2l0aW9uEgwKBGxpbmUYASABKAUSEQoJY2hhcmFjdGVyGAIgASgFIj8KBVJhbmdlEhsKBXN0YXJ0GAEgASgLMgwucGIuUG9zaXRpb24SGQoDZW5kGAIgASgLMgwucGIuUG9zaXRpb24iPgoKU291cmNlSW5mbxIQCghmaWxlbmFtZRgBIAEoCRIMCgRkYXRhGAIgASgMEhAKCGxhbmd1YWdlGAQgASgJIooBCgpEZWZpbml0aW9uEgsKA2RlZhgBIAMoDBIuCghtZXRhZGF0YRgCIAMoCzIcLnBiLkRlZmluaXRpb24uTWV0YWRhdGFFbnRyeRo/Cg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRIdCgV2YWx1ZRgCIAEoCzIOLnBiLk9wTWV0YWRhdGE6AjgBIgwKCk9wTWV0YWRhdGEiPQoCT3ASGQoGaW5wdXRzGAEgAygLMgkucGIuSW5wdXQSHAoGc291cmNlGAMgASgLMgwucGIuU291cmNlT3AiJgoFSW5wdXQSDgoGZGlnZXN0GAEgASgJEg0KBWluZGV4GAIgASgDIh4KCFNvdXJjZU9wEhIKCmlkZW50aWZpZXIYASABKAliBnByb3RvMw");
 
 /**
  * @generated from message pb.Platform
@@ -111,4 +111,102 @@ export type SourceInfo = Message<"pb.SourceInfo"> & {
  */
 export const SourceInfoSchema: GenMessage<SourceInfo> = /*@__PURE__*/
   messageDesc(file_ops, 3);
+
+/**
+ * A graph of operations: the last one only says which output of which other is the result.
+ *
+ * @generated from message pb.Definition
+ */
+export type Definition = Message<"pb.Definition"> & {
+  /**
+   * @generated from field: repeated bytes def = 1;
+   */
+  def: Uint8Array[];
+
+  /**
+   * @generated from field: map<string, pb.OpMetadata> metadata = 2;
+   */
+  metadata: { [key: string]: OpMetadata };
+};
+
+/**
+ * Describes the message pb.Definition.
+ * Use `create(DefinitionSchema)` to create a new message.
+ */
+export const DefinitionSchema: GenMessage<Definition> = /*@__PURE__*/
+  messageDesc(file_ops, 4);
+
+/**
+ * @generated from message pb.OpMetadata
+ */
+export type OpMetadata = Message<"pb.OpMetadata"> & {
+};
+
+/**
+ * Describes the message pb.OpMetadata.
+ * Use `create(OpMetadataSchema)` to create a new message.
+ */
+export const OpMetadataSchema: GenMessage<OpMetadata> = /*@__PURE__*/
+  messageDesc(file_ops, 5);
+
+/**
+ * @generated from message pb.Op
+ */
+export type Op = Message<"pb.Op"> & {
+  /**
+   * @generated from field: repeated pb.Input inputs = 1;
+   */
+  inputs: Input[];
+
+  /**
+   * @generated from field: pb.SourceOp source = 3;
+   */
+  source?: SourceOp | undefined;
+};
+
+/**
+ * Describes the message pb.Op.
+ * Use `create(OpSchema)` to create a new message.
+ */
+export const OpSchema: GenMessage<Op> = /*@__PURE__*/
+  messageDesc(file_ops, 6);
+
+/**
+ * @generated from message pb.Input
+ */
+export type Input = Message<"pb.Input"> & {
+  /**
+   * @generated from field: string digest = 1;
+   */
+  digest: string;
+
+  /**
+   * @generated from field: int64 index = 2;
+   */
+  index: bigint;
+};
+
+/**
+ * Describes the message pb.Input.
+ * Use `create(InputSchema)` to create a new message.
+ */
+export const InputSchema: GenMessage<Input> = /*@__PURE__*/
+  messageDesc(file_ops, 7);
+
+/**
+ * @generated from message pb.SourceOp
+ */
+export type SourceOp = Message<"pb.SourceOp"> & {
+  /**
+   * @generated from field: string identifier = 1;
+   */
+  identifier: string;
+};
+
+/**
+ * Describes the message pb.SourceOp.
+ * Use `create(SourceOpSchema)` to create a new message.
+ */
+export const SourceOpSchema: GenMessage<SourceOp> = /*@__PURE__*/
+  messageDesc(file_ops, 8);
 
