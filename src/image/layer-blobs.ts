@@ -2,13 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { createGzip, createZstdCompress } from 'node:zlib';
 import type { ByteStream, ContentStore } from '../content/index.ts';
 import type { Database } from '../db/index.ts';
 import { StrataError } from '../errors/index.ts';
-import { decompress, type LayerMeasure, type Layers } from '../layer/index.ts';
+import { decompress, type LayerMeasure, type Layers, transformed } from '../layer/index.ts';
 import {
   type Compression,
   type Descriptor,
@@ -18,6 +16,7 @@ import {
   mediaTypes,
 } from '../oci/index.ts';
 import type { SnapshotInfo } from '../snapshot/index.ts';
+import { lend } from '../sys/index.ts';
 import { createJointWork } from './joint-work.ts';
 
 /**
@@ -141,20 +140,12 @@ export function createLayerBlobs(parts: {
   ): Promise<Descriptor> {
     const ingest = await content.ingest(`compress-${diffID}-${randomBytes(4).toString('hex')}`);
     try {
-      const encoder =
-        compression === 'gzip'
-          ? createGzip({ level: 3, chunkSize: 1 << 20 })
-          : compression === 'zstd'
-            ? createZstdCompress({ chunkSize: 1 << 20 })
-            : new PassThrough();
-      await pipeline(
-        decompress(await content.fetch(from, { signal }), layerCompression(from.mediaType) ?? 'none'),
-        encoder,
-        async (packed: AsyncIterable<Buffer>) => {
-          for await (const chunk of packed) await ingest.write(chunk);
-        },
-        { signal },
-      );
+      const source = lend(await content.fetch(from, { signal }));
+      const plain = decompress(source, layerCompression(from.mediaType) ?? 'none', { lent: true });
+      for await (const chunk of compressed(plain, compression)) {
+        signal.throwIfAborted();
+        await ingest.write(chunk);
+      }
       const blob: Descriptor = { mediaType: layerTypes[compression], ...(await ingest.commit({})) };
       blobs.record(diffID, blob);
       return blob;
@@ -165,6 +156,14 @@ export function createLayerBlobs(parts: {
   }
 
   return blobs;
+}
+
+/** Each chunk is good until the next is asked for. */
+function compressed(plain: AsyncIterable<Uint8Array>, compression: Compression): AsyncIterable<Uint8Array> {
+  if (compression === 'none') return plain;
+  const options = { chunkSize: 1 << 20, readableObjectMode: true, readableHighWaterMark: 1 };
+  const encoder = compression === 'gzip' ? createGzip({ ...options, level: 3 }) : createZstdCompress(options);
+  return transformed(plain, encoder, { lent: true });
 }
 
 function measured(layer: SnapshotInfo): LayerMeasure {

@@ -14,6 +14,7 @@ import {
 } from '../oci/index.ts';
 import type { Progress, TransferEvent } from '../progress/index.ts';
 import type { SnapshotName } from '../snapshot/index.ts';
+import { lend } from '../sys/index.ts';
 import { type ArchivedImage, findImages, type Member } from './archive-images.ts';
 import { memberPath } from './archive-names.ts';
 import type { Collector } from './collector.ts';
@@ -208,7 +209,7 @@ function blobOf({ digest, size, head }: Member): Descriptor {
 async function verify(content: ContentStore, blob: Descriptor, diffID: DiffID, size: number): Promise<void> {
   const hash = createHash('sha256');
   let read = 0;
-  for await (const chunk of decompress(await content.fetch(blob), 'detect')) {
+  for await (const chunk of decompress(lend(await content.fetch(blob)), 'detect', { lent: true })) {
     read += chunk.length;
     if (read > size) break;
     hash.update(chunk);

@@ -4,6 +4,7 @@ import { messageOf } from '../errors/index.ts';
 import { decompress, type Layers } from '../layer/index.ts';
 import { chainIDs, type Descriptor, type Manifest, sha256 } from '../oci/index.ts';
 import type { SnapshotInfo, Snapshots } from '../snapshot/index.ts';
+import { lend } from '../sys/index.ts';
 import type { Images } from './types.ts';
 
 export interface ValidateParts {
@@ -70,6 +71,6 @@ async function validateBlobs(
 
 async function plainDigest(content: ContentStore, blob: Descriptor): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of decompress(await content.fetch(blob), 'detect')) hash.update(chunk);
+  for await (const chunk of decompress(lend(await content.fetch(blob)), 'detect', { lent: true })) hash.update(chunk);
   return `sha256:${hash.digest('hex')}`;
 }

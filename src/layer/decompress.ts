@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
-import type { Duplex, Writable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { StrataError } from '../errors/index.ts';
-import { release, releaseBuffer } from '../sys/index.ts';
 import { truncatedArchive } from './tar-field.ts';
+import { Pouring, transformed } from './transformed.ts';
 
 export type SourceCompression = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz';
 
@@ -44,10 +43,7 @@ export async function* decompress(
   const kind = compression === 'detect' ? detectCompression(head) : compression;
   if (kind === 'none') yield* all;
   else if (kind === 'bzip2' || kind === 'xz') yield* throughProgram(all, kind);
-  else {
-    const transform = kind === 'gzip' ? createGunzip(outputOptions) : createZstdDecompress(outputOptions);
-    yield* through(all, transform, kind, lent);
-  }
+  else yield* inflated(all, kind, lent);
 }
 
 /**
@@ -82,58 +78,16 @@ async function peek(
   return { head, all: all() };
 }
 
-async function* through(
+async function* inflated(
   source: AsyncIterable<Uint8Array>,
-  transform: Duplex,
-  name: string,
+  kind: 'gzip' | 'zstd',
   lent: boolean,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const input = new Pouring(source, transform);
+  const inflate = kind === 'gzip' ? createGunzip(outputOptions) : createZstdDecompress(outputOptions);
   try {
-    let room: ArrayBufferLike | undefined;
-    for await (const chunk of transform) {
-      yield chunk;
-      if (lent) release(chunk);
-      room = chunk.buffer;
-    }
-    // What the last chunk left of its buffer is not used any more.
-    if (lent && room) releaseBuffer(room);
+    yield* transformed(source, inflate, { lent });
   } catch (error) {
-    throw input.failure ?? streamError(error, name);
-  } finally {
-    transform.destroy();
-    input.stop();
-  }
-}
-
-/** Writes a source into a stream, chunk by chunk: each is done with before the next is asked for. */
-class Pouring {
-  readonly #source: AsyncIterator<Uint8Array>;
-  /** Of the source; the stream is destroyed then. */
-  failure: unknown;
-
-  constructor(source: AsyncIterable<Uint8Array>, into: Writable) {
-    this.#source = source[Symbol.asyncIterator]();
-    this.#pour(into).catch((error) => {
-      this.failure = error;
-      into.destroy(error);
-    });
-  }
-
-  /** The source is told that no more is wanted. */
-  stop(): void {
-    this.#source.return?.().catch(() => {});
-  }
-
-  async #pour(into: Writable): Promise<void> {
-    for (;;) {
-      const { value, done } = await this.#source.next();
-      if (done) break;
-      // What is wrong with the stream is told by the stream.
-      const failed = await new Promise((resolve) => into.write(value, resolve));
-      if (failed) return;
-    }
-    into.end();
+    throw streamError(error, kind);
   }
 }
 

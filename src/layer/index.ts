@@ -7,6 +7,7 @@ export type { TarEntry } from './tar-read.ts';
 export { readTar } from './tar-read.ts';
 export type { NewTarEntry } from './tar-write.ts';
 export { tarEnd, tarHeader, tarPadding, writeTar } from './tar-write.ts';
+export { transformed } from './transformed.ts';
 export type {
   ExtractOptions,
   LayerFile,
