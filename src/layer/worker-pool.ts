@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { StrataError, toStrataError } from '../errors/index.ts';
-import { releaseBuffer, startThread } from '../sys/index.ts';
+import { releaseBuffer, startThread, sweep } from '../sys/index.ts';
 import type { Job, JobResults } from './jobs.ts';
 import { type FromWorker, packError, pieceBytes, type ToWorker, unpackError, window } from './wire.ts';
 
@@ -146,6 +146,7 @@ export class WorkerPool {
         else if (message.type === 'read') feed.read(message.bytes);
         else if (message.type === 'output') {
           const { length } = message.bytes;
+          sweep(length);
           ports.output?.(message.bytes).then(() => send({ type: 'taken', bytes: length }), fail);
         } else {
           finish();

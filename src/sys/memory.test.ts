@@ -24,6 +24,11 @@ test('a thread that has done much gives the room of it back', () => {
   clean();
   const left = getHeapStatistics().total_heap_size;
   assert.ok(held - left > 20 * 2 ** 20, `${held} bytes before, ${left} after`);
+  made = Array.from({ length: 50_000 }, (_, i) => ({ i }));
+  const used = getHeapStatistics().used_heap_size;
+  made = [];
+  clean();
+  assert.ok(getHeapStatistics().used_heap_size >= used, 'a heap that has hardly grown is left alone');
 });
 
 test('a buffer whose end was read takes no memory any more, one that others have parts of does', async () => {

@@ -53,6 +53,7 @@ export async function* lend(source: AsyncIterable<Uint8Array>): AsyncGenerator<U
 
 let collect: Collect | undefined;
 let passed = 0;
+let cleaned = 0;
 
 /**
  * For loops that pass on megabytes: told of the bytes, it lets go of young garbage after every 8 MiB of all such loops of
@@ -68,13 +69,14 @@ export function sweep(bytes: number): void {
 }
 
 /**
- * For a thread that has done a large piece of work and may now wait for long: gives the room of its garbage back, if it is
- * more than a little. Nobody else would: a thread that does nothing collects nothing. Takes about ten milliseconds.
+ * For a thread that has done a piece of work and may now wait for long: gives the room of its garbage back, if its heap has
+ * grown by more than a little. Nobody else would: a thread that does nothing collects nothing. Takes about ten milliseconds.
  */
 export function clean(): void {
-  if (getHeapStatistics().total_heap_size < 24 * 2 ** 20) return;
+  if (getHeapStatistics().total_heap_size < cleaned + 10 * 2 ** 20) return;
   collect ??= collector();
   collect({ type: 'major', flavor: 'last-resort' });
+  cleaned = getHeapStatistics().total_heap_size;
 }
 
 type Collect = (
