@@ -17,7 +17,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   image: ['errors', 'oci', 'sys', 'db', 'progress', 'content', 'layer', 'snapshot'],
   registry: ['errors', 'oci', 'sys', 'db', 'progress', 'content', 'layer', 'snapshot', 'image'],
   account: ['errors', 'sys'],
-  dockerfile: ['errors'],
+  dockerfile: ['errors', 'oci'],
   network: ['errors', 'db', 'sys'],
   volume: ['errors', 'db', 'sys'],
   container: ['errors', 'oci', 'sys', 'db', 'account', 'content', 'layer', 'snapshot', 'network', 'volume', 'stream'],

@@ -73,6 +73,22 @@ const number = fc.oneof(fc.integer(), fc.constantFrom(0, -1, 1, 2 ** 40, Number.
 const table = (value: fc.Arbitrary<unknown>) => fc.dictionary(word, value, { maxKeys: 3 });
 const maybe = (shape: Record<string, fc.Arbitrary<unknown>>) => fc.record(shape, { requiredKeys: [] });
 
+const name = 'x'.repeat(300);
+
+/** What once brought it down, or was answered with an internal error. */
+const found: readonly Record<string, unknown>[] = [
+  { WorkingDir: `/${name}` },
+  { Volumes: { [`/${name}`]: {} } },
+  { HostConfig: { Binds: [`/${name}:/x`] } },
+  { HostConfig: { Binds: [`/tmp:/${name}`] } },
+  { HostConfig: { Binds: ['/proc/nope/x:/x'] } },
+  { HostConfig: { Binds: ['/tmp:/etc/passwd/x'] } },
+  { HostConfig: { Binds: [`${name}:/x`] } },
+  { HostConfig: { Tmpfs: { [`/${name}`]: '' } } },
+  { HostConfig: { Mounts: [{ Type: 'bind', Source: `/${name}`, Target: '/x' }] } },
+  { HostConfig: { Devices: [{}] } },
+];
+
 /** Of the right types, so that they get past the decoder and into the engine. */
 const containers = maybe({
   Cmd: words,
@@ -152,7 +168,7 @@ test('no configuration of a container brings the engine down', { timeout: 280_00
       if (start && made < 40) await call('POST', `/containers/${Id}/start`);
       assert.equal((await call('DELETE', `/containers/${Id}?force=1&v=1`)).status, 204);
     }),
-    { numRuns: 250, interruptAfterTimeLimit: 120_000 },
+    { numRuns: 250, interruptAfterTimeLimit: 120_000, examples: found.map((config) => [config, true]) },
   );
   assert.equal((await call('GET', '/_ping')).status, 200);
   assert.doesNotMatch(engine.log(), /internal error/);

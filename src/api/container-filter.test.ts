@@ -7,7 +7,7 @@ import { createTestBackend } from './testing/backend.ts';
 
 async function keeps(pattern: string, name: string): Promise<boolean> {
   const backend = createTestBackend();
-  const { container } = await backend.containers.create({ name, config: {}, host: {}, image: null });
+  const { container } = await backend.containers.create({ name, config: {}, host: {}, image: async () => null });
   const query = createQuery(new URLSearchParams({ filters: JSON.stringify({ name: [pattern] }) }));
   const keep = await createContainerFilter(readFilters(query, ['name']), backend);
   return keep(container);

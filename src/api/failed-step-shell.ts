@@ -1,5 +1,5 @@
 import type { FailedStep, KeptRoot } from '../build/index.ts';
-import type { CreateContainer, MountSpec } from '../container/index.ts';
+import type { ContainerImage, CreateContainer, MountSpec } from '../container/index.ts';
 import { isKind } from '../errors/index.ts';
 import { hostPlatform } from '../oci/index.ts';
 import type { ApiBackend } from './types.ts';
@@ -56,7 +56,7 @@ export async function openFailedStep(
 
 function containerOf(
   { kept, args, env, cwd, user }: FailedStep & { readonly kept: KeptRoot },
-  image: NonNullable<CreateContainer['image']>,
+  image: ContainerImage,
   tty: boolean,
 ): CreateContainer {
   const shell = args[1] === '-c' ? args[0]! : '/bin/sh';
@@ -88,7 +88,7 @@ function containerOf(
       Ulimits: kept.ulimits,
       Mounts: [...kept.mounts.map(mountOf), ...secrets],
     },
-    image,
+    image: async () => image,
   };
 }
 

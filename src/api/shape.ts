@@ -37,6 +37,14 @@ function primitive<T>(expected: string, is: (value: unknown) => value is T): Sha
 export const text = primitive('string', (value): value is string => typeof value === 'string' && !value.includes('\0'));
 export const flag = primitive('bool', (value): value is boolean => typeof value === 'boolean');
 export const integer = primitive('integer', (value): value is number => Number.isSafeInteger(value));
+const unsignedBelow = (limit: number, name: string) =>
+  primitive(
+    name,
+    (value): value is number => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < limit,
+  );
+export const unsigned16 = unsignedBelow(2 ** 16, 'uint16');
+export const unsigned32 = unsignedBelow(2 ** 32, 'uint32');
+export const unsigned = unsignedBelow(2 ** 53, 'uint64');
 export const anything: Shape<unknown> = (value) => value ?? undefined;
 
 /** An integer that some clients send as a string of digits. */

@@ -5,11 +5,6 @@ import { StrataError } from '../errors/index.ts';
 export function assertSupportedHost(host: HostConfig): void {
   const given = host as HostConfig & Readonly<Record<string, unknown>>;
   const refuse = (message: string) => new StrataError('invalid_argument', message, { code: 'unsupported_option' });
-  if (listed(given['DeviceRequests'])) {
-    throw new StrataError('internal', 'could not select device driver "" with capabilities: [[gpu]]', {
-      code: 'unsupported_option',
-    });
-  }
   const runtime = given['Runtime'];
   if (typeof runtime === 'string' && !['', 'runc', 'crun', 'io.containerd.runc.v2'].includes(runtime)) {
     throw refuse(`unknown or invalid runtime name: ${runtime}`);
@@ -17,15 +12,4 @@ export function assertSupportedHost(host: HostConfig): void {
   if (given['Isolation'] && given['Isolation'] !== 'default') {
     throw refuse(`invalid isolation (${given['Isolation']}): linux only supports 'default'`);
   }
-  if (given['VolumeDriver'] && given['VolumeDriver'] !== 'local') {
-    throw refuse(
-      `error looking up volume plugin ${given['VolumeDriver']}: plugin "${given['VolumeDriver']}" not found`,
-    );
-  }
-  if (given['UsernsMode'] && given['UsernsMode'] !== 'host')
-    throw refuse(`invalid userns mode: ${given['UsernsMode']}`);
-}
-
-function listed(value: unknown): boolean {
-  return Array.isArray(value) && value.length > 0;
 }

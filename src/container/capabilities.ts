@@ -1,4 +1,5 @@
 import { StrataError } from '../errors/index.ts';
+import type { HostConfig } from './types.ts';
 
 /** Docker's default set. */
 const defaults = [
@@ -63,7 +64,7 @@ const known = [
   'CHECKPOINT_RESTORE',
 ];
 
-/** `CAP_…` names for a container; never more than `available`, the daemon's own. */
+/** `CAP_…` names for a container, of names that have been checked; never more than `available`, the daemon's own. */
 export function capabilitySet(options: {
   readonly privileged: boolean;
   readonly add: readonly string[];
@@ -79,14 +80,22 @@ export function capabilitySet(options: {
   return [...set].map((name) => `CAP_${name}`).filter((name) => options.available.has(name));
 }
 
-function normalise(text: string): string {
-  const name = text.toUpperCase().replace(/^CAP_/, '');
-  if (name !== 'ALL' && !known.includes(name)) {
-    throw new StrataError('invalid_argument', `invalid capability: ${JSON.stringify(text)}`, {
+/** Throws `invalid_argument`, in Docker's words, for a capability that the kernel does not have. */
+export function checkCapabilities(host: Pick<HostConfig, 'CapAdd' | 'CapDrop'>): void {
+  for (const field of ['CapAdd', 'CapDrop'] as const) {
+    const unknown = host[field]?.map(normalise).find((name) => name !== 'ALL' && !known.includes(name));
+    if (unknown === undefined) continue;
+    const shown = JSON.stringify(unknown.startsWith('CAP_') ? unknown : `CAP_${unknown}`);
+    throw new StrataError('invalid_argument', `invalid ${field}: unknown capability: ${shown}`, {
       code: 'invalid_capability',
     });
   }
-  return name;
+}
+
+/** Without `CAP_`, which `ALL` does not have. */
+function normalise(text: string): string {
+  const name = text.toUpperCase();
+  return name === 'CAP_ALL' ? name : name.replace(/^CAP_/, '');
 }
 
 /** The capabilities of a process from the `CapBnd` line of its status. */

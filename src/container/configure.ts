@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { StrataError } from '../errors/index.ts';
 import type { PortBinding } from '../network/index.ts';
 import type { RuntimeConfig } from '../oci/index.ts';
+import { cleanPath } from './bind-text.ts';
 import type { ContainerConfig, HostConfig } from './types.ts';
 
 const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -22,7 +23,7 @@ export function mergeConfig(
   // An own entry point leaves the image's command behind.
   const cmd = given.Cmd?.length ? given.Cmd : ownEntrypoint ? null : (image.Cmd ?? null);
   const user = given.User || image.User || '';
-  const workingDir = given.WorkingDir || image.WorkingDir || '';
+  const workingDir = given.WorkingDir ? cleanPath(given.WorkingDir) : (image.WorkingDir ?? '');
   const stopSignal = given.StopSignal ?? image.StopSignal;
   const health = given.Healthcheck?.Test?.length
     ? given.Healthcheck
@@ -69,7 +70,7 @@ function mergeEnv(base: readonly string[], given: readonly string[]): readonly s
 /** The command as run: entry point, then command; an error in Docker's words when there is neither. */
 export function commandOf(config: ContainerConfig): readonly string[] {
   const command = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
-  if (command.length === 0 || command[0] === '') {
+  if (command.length === 0) {
     throw new StrataError('invalid_argument', 'no command specified', {
       code: 'no_command',
       hint: 'give a command after the image, or set CMD or ENTRYPOINT in its Dockerfile',

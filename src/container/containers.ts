@@ -6,35 +6,42 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/index.ts';
 import { isKind, messageOf, StrataError } from '../errors/index.ts';
 import type { Networks } from '../network/index.ts';
-import type { Mount, Snapshots } from '../snapshot/index.ts';
+import { parseSignal } from '../oci/index.ts';
+import type { Mount, SnapshotName, Snapshots } from '../snapshot/index.ts';
 import { isErrno, treeSize, unmount } from '../sys/index.ts';
 import type { Volumes } from '../volume/index.ts';
 import { createAttachment } from './attach.ts';
 import { changedPaths } from './changes.ts';
+import { checkConfig } from './check-config.ts';
+import { checkHostConfig, checkStorage, checkUpdate } from './check-host.ts';
 import { commandOf, mergeConfig, portsToPublish } from './configure.ts';
 import { resizeTerminal } from './conmon.ts';
 import { createExecs } from './execs.ts';
 import { readExitCode, watchExits } from './exit-watch.ts';
 import { createHealth } from './health.ts';
+
 import { joinNetwork, renameOnNetworks, requestedNetworks } from './join-network.ts';
 import { launch } from './launch.ts';
-import { checkHostConfig, hostConfigWarnings, resourcesOf } from './limits.ts';
 import { checkLinks } from './links.ts';
 import { logSize } from './log-file.ts';
+import { checkLogConfig } from './log-options.ts';
 import { queryLogs } from './log-query.ts';
-import { collectMountPoints, type MountPoint } from './mount-points.ts';
+import { collectMountPoints } from './mount-points.ts';
 import { checkName, randomName } from './names.ts';
 import { createMembership } from './network-membership.ts';
 import { checkNetworkMode, settleNetworkMode, withHostnameOf } from './network-mode.ts';
+import { checkJoined, inheritedMounts } from './other-containers.ts';
+import { checkPathLength } from './path-length.ts';
 import { startTicks } from './process-start.ts';
 import { type ContainerRecord, freshState, hasProcess, isRunning, never, timestamp } from './record.ts';
 import { recoverContainers } from './recover.ts';
 import { endRemains } from './remains.ts';
+import { hostConfigWarnings, resourceWarnings } from './resource-warnings.ts';
+import { resourcesOf } from './resources.ts';
 import { createBackoff, shouldRestart } from './restart-policy.ts';
 import { withContainerRoot } from './root-view.ts';
 import { type RuntimeFacts, runRuntime } from './runtime.ts';
 import { settleHost } from './settle-host.ts';
-import { parseSignal } from './signals.ts';
 import { readStats } from './stats.ts';
 import { createContainerStore } from './store.ts';
 import { removeStubs } from './stubs.ts';
@@ -56,6 +63,8 @@ export interface ContainerOptions {
 
 /** How long a killed process may take to be gone. */
 const killedMs = 10_000;
+/** How long a process that a stop signal did not reach may still take to end by itself, as with Docker. */
+const unsentMs = 2000;
 
 /**
  * One file, since it is one state machine: created -> running <-> paused -> exited, with `restarting` between two runs.
@@ -93,30 +102,41 @@ export function createContainers(options: ContainerOptions): Containers {
 
   async function create(spec: CreateContainer): Promise<{ container: Container; warnings: string[] }> {
     const id = randomBytes(32).toString('hex');
-    const name = spec.name?.replace(/^\//, '') || randomName(store.isTaken);
+    const facts = options.runtime();
+    checkNetworkMode(spec.config, spec.host);
+    checkConfig(spec.config);
+    checkHostConfig(spec.host, facts);
+    portsToPublish(spec.config, spec.host);
+    checkJoined(spec.host, store);
+    const image = await spec.image();
+    const host = settleNetworkMode(settleHost(spec.host, facts), store);
+    const config = mergeConfig(spec.config, image?.config ?? {}, id, host.NetworkMode ?? '');
+    const [path = '', ...args] = commandOf(config);
+    checkLogConfig(host);
+    const name = spec.name?.replace(/^\/(?=.)/, '') ?? randomName(store.isTaken);
     checkName(name);
     store.refuseTaken(name);
-    checkHostConfig(spec.host);
-    checkNetworkMode(spec.config, spec.host);
-    const host = settleNetworkMode(settleHost(spec.host, options.runtime()), store);
+    checkStorage(host);
     checkLinks(host, store);
-    const config = mergeConfig(spec.config, spec.image?.config ?? {}, id, host.NetworkMode ?? '');
-    const [path = '', ...args] = commandOf(config);
-    portsToPublish(config, host);
-    if (config.StopSignal) parseSignal(config.StopSignal);
+    const inherited = inheritedMounts(host.VolumesFrom ?? [], store);
     const asked = requestedNetworks(host, spec.endpoints ?? {}, networks);
-    const points = await collectMountPoints(config, host, volumes, inheritedMounts(host.VolumesFrom ?? []));
-    const active = await snapshots.prepare(spec.image?.snapshot ?? null);
+    const active = await snapshots.prepare(image?.snapshot ?? null);
+    let anonymous: readonly string[] = [];
     try {
+      checkPathLength(active.diffDir, config.WorkingDir ?? '');
+      for (const volume of Object.keys(config.Volumes ?? {})) checkPathLength(active.diffDir, volume);
+      const points = await collectMountPoints(config, host, volumes, inherited);
+      anonymous = points.anonymous;
+      for (const { target } of points.populate) checkPathLength(active.diffDir, target);
       mkdirSync(folderOf(id), { mode: 0o710 });
       const logPath = join(folderOf(id), 'container.log');
       writeFileSync(logPath, '', { mode: 0o640 });
-      await populateVolumes(spec, points.populate);
+      if (image?.snapshot) await populateVolumes(image.snapshot, points.populate);
       const record: ContainerRecord = {
         id,
         name,
         created: timestamp(),
-        imageID: spec.image?.id ?? null,
+        imageID: image?.id ?? null,
         config,
         host,
         state: freshState,
@@ -135,28 +155,21 @@ export function createContainers(options: ContainerOptions): Containers {
       };
       store.insert(record);
       emit('create', record);
-      return { container: record, warnings: hostConfigWarnings(host, options.runtime()) };
+      return { container: record, warnings: hostConfigWarnings(host, facts) };
     } catch (error) {
       await snapshots.discard(active.key);
       rmSync(folderOf(id), { recursive: true, force: true });
-      await removeVolumes(points.anonymous);
+      await removeVolumes(anonymous);
       throw error;
     }
   }
 
-  function inheritedMounts(from: readonly string[]): MountPoint[] {
-    return from.flatMap((ref) => {
-      const [other = '', mode] = ref.split(':');
-      return store.get(other).mounts.map((point) => ({ ...point, RW: point.RW && mode !== 'ro' }));
-    });
-  }
-
   async function populateVolumes(
-    { image }: CreateContainer,
+    snapshot: SnapshotName,
     wanted: readonly { readonly name: string; readonly target: string }[],
   ): Promise<void> {
-    if (wanted.length === 0 || !image?.snapshot) return;
-    const mounted = await snapshots.mount(image.snapshot);
+    if (wanted.length === 0) return;
+    const mounted = await snapshots.mount(snapshot);
     try {
       for (const { name, target } of wanted) await volumes.populate(name, mounted.target, target);
     } finally {
@@ -352,14 +365,14 @@ export function createContainers(options: ContainerOptions): Containers {
   };
 
   /** Sends a signal; a process that has ended meanwhile is no error. */
-  async function send(record: ContainerRecord, signal: string): Promise<void> {
-    const { code, stderr } = await runtime('kill', record.id, signal);
+  async function send(record: ContainerRecord, signal: number): Promise<void> {
+    const { code, stderr } = await runtime('kill', record.id, String(signal));
     if (code === 0 || startTicks(record.state.pid) !== record.startTicks) return;
     throw new StrataError('internal', `cannot kill container: ${record.name}: ${stderr.trim()}`);
   }
 
   async function killAndWait(record: ContainerRecord): Promise<void> {
-    await send(record, 'KILL');
+    await send(record, 9);
     // Also what is frozen has to be told.
     if (record.state.status === 'paused') await runtime('resume', record.id);
     await store.until(record.id, isOver(record.id), { timeoutMs: killedMs });
@@ -382,11 +395,14 @@ export function createContainers(options: ContainerOptions): Containers {
     const record = store.get(id);
     if (!hasProcess(record))
       throw new StrataError('failed_precondition', `container ${name} is not running`, { code: 'not_running' });
-    emit('kill', record, { signal: String(signal.number) });
-    await send(record, signal.name);
+    emit('kill', record, { signal: String(signal) });
+    const sent = await send(record, signal).then(
+      () => true,
+      () => false,
+    );
     if (record.state.status === 'paused') await runtime('resume', id);
     const seconds = timeoutSeconds ?? config.StopTimeout ?? 10;
-    const limits = seconds < 0 ? {} : { timeoutMs: seconds * 1000 };
+    const limits = !sent ? { timeoutMs: unsentMs } : seconds < 0 ? {} : { timeoutMs: seconds * 1000 };
     if (!(await store.until(id, isOver(id), limits))) {
       emit('kill', record, { signal: '9' });
       await killAndWait(record);
@@ -404,16 +420,15 @@ export function createContainers(options: ContainerOptions): Containers {
       throw new StrataError('conflict', `cannot kill container: ${ref}: container ${id} is not running`, {
         code: 'not_running',
       });
-    const stopSignal = config.StopSignal ? parseSignal(config.StopSignal).number : undefined;
-    if (stopSignal === undefined || signal.number === 9 || signal.number === stopSignal)
-      store.change(id, { stopped: true });
-    emit('kill', record, { signal: String(signal.number) });
+    const stopSignal = config.StopSignal ? parseSignal(config.StopSignal) : undefined;
+    if (stopSignal === undefined || signal === 9 || signal === stopSignal) store.change(id, { stopped: true });
+    emit('kill', record, { signal: String(signal) });
     if (record.state.status === 'restarting') cancelRestart(id);
-    else if (signal.number === 9) await killAndWait(record);
-    else await send(record, signal.name);
+    else if (signal === 9) await killAndWait(record);
+    else await send(record, signal);
   }
 
-  function signalFor(ref: string, text: string): ReturnType<typeof parseSignal> {
+  function signalFor(ref: string, text: string): number {
     try {
       return parseSignal(text);
     } catch (cause) {
@@ -638,6 +653,7 @@ export function createContainers(options: ContainerOptions): Containers {
     },
     stats: async (ref) => await readStats(store.get(ref)),
     async update(ref, changes) {
+      checkUpdate(changes, options.runtime());
       const record = store.get(ref);
       const host = { ...record.host, ...changes };
       const swap = changes.MemorySwap || record.host.MemorySwap || 0;
@@ -646,7 +662,6 @@ export function createContainers(options: ContainerOptions): Containers {
           'conflict',
           'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time',
         );
-      checkHostConfig(host);
       if (hasProcess(record)) {
         const resources = join(bundleOf(record.id), 'resources.json');
         await writeFile(resources, JSON.stringify(resourcesOf(host, options.runtime())));
@@ -654,6 +669,7 @@ export function createContainers(options: ContainerOptions): Containers {
         if (code !== 0) throw new StrataError('internal', `Cannot update container ${record.id}: ${stderr.trim()}`);
       }
       emit('update', store.change(record.id, { host })!);
+      return resourceWarnings(changes, options.runtime());
     },
     ...createMembership({ store, networks, turns, folderOf }),
     async prune({ until: before = Number.POSITIVE_INFINITY, labels = () => true }) {

@@ -19,10 +19,10 @@ export interface DeviceNode {
 /** `--device`: single nodes, or every node of a folder; with `--privileged` all that the host has in /dev. */
 export function deviceNodes(host: HostConfig): readonly DeviceNode[] {
   if (host.Privileged) return nodesBelow('/dev', '/dev', 'rwm');
-  return (host.Devices ?? []).flatMap(({ PathOnHost, PathInContainer, CgroupPermissions }) => {
+  return (host.Devices ?? []).flatMap(({ PathOnHost = '', PathInContainer, CgroupPermissions }) => {
     const inside = PathInContainer || PathOnHost;
     const access = CgroupPermissions || 'rwm';
-    const found = statSync(PathOnHost, { throwIfNoEntry: false });
+    const found = PathOnHost === '' ? undefined : statSync(PathOnHost, { throwIfNoEntry: false });
     const nodes = found?.isDirectory() ? nodesBelow(PathOnHost, inside, access) : nodeOf(found, inside, access);
     if (nodes.length > 0) return nodes;
     throw new StrataError(
@@ -30,6 +30,32 @@ export function deviceNodes(host: HostConfig): readonly DeviceNode[] {
       `error gathering device information while adding custom device ${JSON.stringify(PathOnHost)}: ${found ? 'not a device node' : 'no such file or directory'}`,
       { code: 'no_such_device' },
     );
+  });
+}
+
+/** Throws for devices that a driver would have to choose (`--gpus`): there is none. */
+export function refuseDeviceRequests({ DeviceRequests: requests = [] }: HostConfig): void {
+  const [request] = requests;
+  if (!request) return;
+  const { Driver: driver = '', DeviceIDs: ids, Capabilities: capabilities } = request;
+  const sets = (capabilities ?? []).map((set) => `[${set.join(' ')}]`).join(' ');
+  const message =
+    driver === 'cdi'
+      ? `CDI device injection failed: unresolvable CDI devices ${(ids ?? []).join(', ')}`
+      : `could not select device driver ${JSON.stringify(driver)} with capabilities: [${sets}]`;
+  throw new StrataError('internal', message, { code: 'no_device_driver' });
+}
+
+/** `type major:minor access` of a `--device-cgroup-rule` in the runtime spec's words. */
+export function deviceRules({ DeviceCgroupRules: rules = [] }: HostConfig): readonly object[] {
+  return rules.map((rule) => {
+    const [, type, major, minor, access] = /^([acb]) (\d+|\*):(\d+|\*) ([rwm]{1,3})$/.exec(rule) ?? [];
+    if (type === undefined)
+      throw new StrataError('invalid_argument', `invalid device cgroup rule format: '${rule}'`, {
+        code: 'invalid_device_rule',
+      });
+    const number = (text = '*') => (text === '*' ? -1 : Number(text));
+    return { allow: true, type, major: number(major), minor: number(minor), access };
   });
 }
 

@@ -1,7 +1,8 @@
+export type { CgroupMode } from './cgroups.ts';
 export type { ContainerOptions } from './containers.ts';
 export { createContainers } from './containers.ts';
 export { containerMigrations } from './migrations.ts';
-export type { CgroupMode, RuntimeFacts } from './runtime.ts';
+export type { RuntimeFacts } from './runtime.ts';
 export { probeRuntime } from './runtime.ts';
 export { createStepExecutor } from './step.ts';
 export type {
@@ -9,6 +10,7 @@ export type {
   Container,
   ContainerConfig,
   ContainerEvent,
+  ContainerImage,
   ContainerState,
   ContainerStatus,
   Containers,

@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from 'node:net';
+import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { StrataError } from '../errors/index.ts';
 import {
   type EndpointSettings,
@@ -71,6 +71,10 @@ export function askedEndpoint(
   before = '',
 ): EndpointSettings {
   const asked = keptFields(given);
+  if (asked.wantedMacAddress && !isMacAddress(asked.wantedMacAddress))
+    throw new StrataError('invalid_argument', `${before}invalid MAC address ${asked.wantedMacAddress}`, {
+      code: 'invalid_endpoint',
+    });
   const problems = endpointProblems(network, asked);
   if (problems.length === 0) return asked;
   const text = problems.length === 1 ? problems[0]! : problems.map((one) => `* ${one}`).join('\n');
@@ -78,6 +82,8 @@ export function askedEndpoint(
     code: 'invalid_endpoint',
   });
 }
+
+const isMacAddress = (text: string) => /^[\da-f]{2}([:-][\da-f]{2}){5}$|^[\da-f]{4}(\.[\da-f]{4}){2}$/i.test(text);
 
 function keptFields(given: EndpointSettings): EndpointSettings {
   const { MacAddress, IPAddress: _, Gateway: _1, IPPrefixLen: _2, NetworkID: _3, EndpointID: _4, ...asked } = given;
@@ -103,6 +109,9 @@ function endpointProblems(
     ...(ip4 && subnets.length > 0 && !subnets.some(({ subnet }) => isInSubnet(ip4, subnet))
       ? [`no configured subnet or ip-range contain the IP address ${ip4}`]
       : []),
+    ...(asked.IPAMConfig?.LinkLocalIPs ?? [])
+      .filter((ip) => !isIP(ip))
+      .map((ip) => `invalid link-local IP address: ${ip}`),
     // No network has IPv6 subnets.
     ...(ip6 && name !== 'container' ? [unconfigured] : []),
   ];

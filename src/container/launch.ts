@@ -5,18 +5,23 @@ import { resolveUser } from '../account/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { Networks } from '../network/index.ts';
 import { isErrno, mkdirInRoot } from '../sys/index.ts';
+import { makeBindSources } from './bind-sources.ts';
+import { cleanPath } from './bind-text.ts';
 import { processEnvironment } from './configure.ts';
 import { startConmon } from './conmon.ts';
-import { deviceNodes } from './devices.ts';
+import { deviceNodes, deviceRules, refuseDeviceRequests } from './devices.ts';
+import { errnoText } from './errno-text.ts';
 import { containerFiles } from './injected-files.ts';
 import type { JoinedNetwork } from './join-network.ts';
-import { resourcesOf } from './limits.ts';
-import { specMounts } from './mount-points.ts';
+import { logSizeLimit } from './log-options.ts';
+import { type MountPoint, specMounts } from './mount-points.ts';
+import { procMountProblem } from './proc-mounts.ts';
 import { type ContainerRecord, hasProcess } from './record.ts';
+import { resourcesOf } from './resources.ts';
 import { type RuntimeFacts, runRuntime, which } from './runtime.ts';
 import { securityOf } from './security-options.ts';
 import { makeSpec, type SpecInput, type SpecMount } from './spec.ts';
-import { startFailure } from './start-failure.ts';
+import { mountFailure, startFailure } from './start-failure.ts';
 import type { ContainerStore } from './store.ts';
 import { makeStubs, type StubRecord, type StubTarget } from './stubs.ts';
 import type { HostConfig } from './types.ts';
@@ -41,6 +46,9 @@ export async function launch(record: ContainerRecord, joined: JoinedNetwork, par
   const { facts, bundle, root } = parts;
   const { id, config, host } = record;
   chmodSync(bundle, 0o711);
+  const logSizeMax = logSizeLimit(host);
+  makeBindSources(host);
+  refuseDeviceRequests(host);
   const folders = {
     own: parts.folderOf(id),
     shared: joined.shared === undefined ? undefined : parts.folderOf(joined.shared),
@@ -53,7 +61,7 @@ export async function launch(record: ContainerRecord, joined: JoinedNetwork, par
   );
   makeWorkingDir(root, config.WorkingDir || '/');
   // Where the user mounts something, Docker leaves a folder behind; where the engine does, nothing.
-  makeStubs(root, mountTargets(record));
+  makeMountTargets(root, record);
   const stubs = makeStubs(root, [
     ...runtimeFolders.map((path) => ({ path, kind: 'folder' as const })),
     ...injected.map(({ destination }) => ({ path: destination, kind: 'file' as const })),
@@ -63,7 +71,7 @@ export async function launch(record: ContainerRecord, joined: JoinedNetwork, par
   const mounts = [...injected, ...specMounts(record.mounts), ...initMount(host)];
   const spec = makeSpec(specInput(record, joined, mounts, parts), facts);
   await writeFile(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
-  const pid = await createProcess(record, joined, parts);
+  const pid = await createProcess(record, joined, { ...parts, logSizeMax });
   parts.created(pid, stubs);
   const started = await runRuntime(facts, ['start', id]);
   if (started.code !== 0) throw startFailure(started.stderr, record.path, false);
@@ -73,22 +81,35 @@ export async function launch(record: ContainerRecord, joined: JoinedNetwork, par
 const runtimeFolders = ['/proc', '/dev', '/sys'];
 
 /** Targets in the root itself: what lies below another mount is made there by the runtime. */
-function mountTargets({ mounts }: ContainerRecord): readonly StubTarget[] {
+function makeMountTargets(root: string, { mounts }: ContainerRecord): void {
   const above = [...runtimeFolders, ...mounts.map(({ Destination }) => Destination)];
-  return mounts
-    .filter(({ Destination }) => !above.some((other) => Destination.startsWith(`${other}/`)))
-    .map(({ Destination: path, Type, Source }) => {
-      const isFile = Type === 'bind' && statSync(Source, { throwIfNoEntry: false })?.isDirectory() === false;
-      return { path, kind: isFile ? 'file' : 'folder' };
-    });
+  for (const mount of mounts) {
+    if (mount.Destination === '/') throw mountFailure(mount, `mountpoint "/" is on the top of rootfs "/"`);
+    const unsafe = procMountProblem(mount);
+    if (unsafe !== undefined) throw mountFailure(mount, unsafe);
+    if (above.some((other) => mount.Destination.startsWith(`${other}/`))) continue;
+    try {
+      makeStubs(root, [mountTarget(mount)]);
+    } catch (cause) {
+      if (!isErrno(cause)) throw cause;
+      throw mountFailure(mount, `lookup mountpoint target: ${mount.Destination}: ${errnoText(cause)}`, cause);
+    }
+  }
+}
+
+function mountTarget({ Destination: path, Type, Source }: MountPoint): StubTarget {
+  const isFile = Type === 'bind' && statSync(Source, { throwIfNoEntry: false })?.isDirectory() === false;
+  return { path, kind: isFile ? 'file' : 'folder' };
 }
 
 function makeWorkingDir(root: string, cwd: string): void {
   try {
     mkdirInRoot(root, cwd, { mode: 0o755, uid: 0, gid: 0 });
   } catch (cause) {
-    if (!isErrno(cause, 'ENOTDIR', 'EEXIST', 'ELOOP')) throw cause;
-    throw new StrataError('invalid_argument', `Cannot mkdir: ${cwd} is not a directory`, { cause, exitCode: 127 });
+    if (!isErrno(cause)) throw cause;
+    const notFolder = ['ENOTDIR', 'EEXIST', 'ELOOP'].includes(cause.code ?? '');
+    const message = notFolder ? `Cannot mkdir: ${cwd} is not a directory` : `mkdir ${cwd}: ${errnoText(cause)}`;
+    throw new StrataError('invalid_argument', message, { cause, exitCode: 127 });
   }
 }
 
@@ -141,8 +162,9 @@ function specInput(
     sysctls: host.Sysctls ?? {},
     resources: resourcesOf(host, facts),
     hostCgroups: host.CgroupnsMode === 'host',
-    cgroupsPath: `${host.CgroupParent || '/strata'}/${id}`,
+    cgroupsPath: `${cleanPath(`/${host.CgroupParent || 'strata'}`)}/${id}`,
     devices: deviceNodes(host),
+    deviceRules: deviceRules(host),
     ...(host.OomScoreAdj && { oomScoreAdj: host.OomScoreAdj }),
   };
 }
@@ -156,7 +178,11 @@ function namespaceOf(mode: string | undefined, kind: 'pid' | 'ipc', store: Conta
   return { path: `/proc/${other.state.pid}/ns/${kind}` };
 }
 
-async function createProcess(record: ContainerRecord, joined: JoinedNetwork, parts: LaunchParts): Promise<number> {
+async function createProcess(
+  record: ContainerRecord,
+  joined: JoinedNetwork,
+  parts: LaunchParts & { readonly logSizeMax: number | undefined },
+): Promise<number> {
   const { id, config } = record;
   const openStdin = config.OpenStdin ?? false;
   try {
@@ -171,7 +197,7 @@ async function createProcess(record: ContainerRecord, joined: JoinedNetwork, par
       stdin: openStdin,
       leaveStdinOpen: openStdin && !config.StdinOnce,
       mounts: [parts.root, ...(joined.network.kind === 'path' ? [joined.network.path] : []), ...bindSources(record)],
-      ...logLimit(record.host),
+      ...(parts.logSizeMax !== undefined && { logSizeMax: parts.logSizeMax }),
     });
   } catch (error) {
     if (error instanceof StrataError && error.code === 'runtime_failed')
@@ -182,12 +208,4 @@ async function createProcess(record: ContainerRecord, joined: JoinedNetwork, par
 
 function bindSources({ mounts }: ContainerRecord): string[] {
   return mounts.flatMap(({ Type, Source }) => (Type === 'bind' ? [Source] : []));
-}
-
-/** `max-size=10m`; conmon keeps one file. */
-function logLimit(host: HostConfig): { logSizeMax?: number } {
-  const match = /^(\d+)([kmg]?)b?$/i.exec(host.LogConfig?.Config?.['max-size'] ?? '');
-  if (!match) return {};
-  const unit = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match[2]!.toLowerCase()]!;
-  return { logSizeMax: Number(match[1]) * unit };
 }

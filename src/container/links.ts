@@ -4,6 +4,19 @@ import { type ContainerRecord, hasProcess } from './record.ts';
 import type { ContainerStore } from './store.ts';
 import type { HostConfig } from './types.ts';
 
+/** `invalid_argument` for what is no link. */
+function checkLink(link: string): void {
+  const problem =
+    link === ''
+      ? 'empty string specified for links'
+      : link.split(':').length > 2
+        ? `bad format for links: ${link}`
+        : link.startsWith(':')
+          ? 'could not get container for : invalid name or ID supplied: ""'
+          : undefined;
+  if (problem !== undefined) throw new StrataError('invalid_argument', problem, { code: 'invalid_link' });
+}
+
 /** `container:alias`, or `container` alone. */
 function parseLink(link: string): { readonly target: string; readonly alias: string } {
   const [target = '', alias = target] = link.split(':', 2);
@@ -12,7 +25,9 @@ function parseLink(link: string): { readonly target: string; readonly alias: str
 
 /** `invalid_argument` in Docker's words when a link names a container that is not there. */
 export function checkLinks({ Links: links }: HostConfig, store: ContainerStore): void {
-  for (const { target } of (links ?? []).map(parseLink)) {
+  for (const link of links ?? []) {
+    checkLink(link);
+    const { target } = parseLink(link);
     try {
       store.get(target);
     } catch (cause) {

@@ -1,10 +1,10 @@
 /** The mounts that a user asked for: `-v`, `--mount`, `--tmpfs`, `--volumes-from`, and the image's VOLUMEs. */
-import { mkdirSync, statSync } from 'node:fs';
-import { isAbsolute, posix } from 'node:path';
 import { StrataError } from '../errors/index.ts';
 import type { Volumes } from '../volume/index.ts';
+import { type Bind, cleanPath, parseBind } from './bind-text.ts';
 import type { SpecMount } from './spec.ts';
-import type { Container, ContainerConfig, HostConfig } from './types.ts';
+import { tmpfsMountOptions, tmpfsText } from './tmpfs-options.ts';
+import type { Container, ContainerConfig, HostConfig, MountSpec } from './types.ts';
 
 export type MountPoint = Container['mounts'][number];
 
@@ -16,163 +16,140 @@ export interface MountPoints {
   readonly populate: readonly { readonly name: string; readonly target: string }[];
 }
 
+/** A place in the container, and what is to be there: known already, or a volume that is to be made. */
+type Wanted =
+  | { readonly at: string; readonly point: MountPoint }
+  | { readonly at: string; readonly volume: WantedVolume };
+
+interface WantedVolume {
+  readonly name?: string;
+  readonly rw: boolean;
+  readonly mode: string;
+  readonly noCopy: boolean;
+  readonly options?: MountSpec['VolumeOptions'];
+}
+
+/** Makes the volumes once all that is asked for is known to be right. */
 export async function collectMountPoints(
   config: ContainerConfig,
   host: HostConfig,
   volumes: Volumes,
   from: readonly MountPoint[],
 ): Promise<MountPoints> {
-  const points = new Map<string, MountPoint>();
+  const points: MountPoint[] = [];
   const anonymous: string[] = [];
   const populate: { name: string; target: string }[] = [];
-  const target = (text: string) => {
-    if (!text.startsWith('/'))
-      throw new StrataError(
-        'invalid_argument',
-        `invalid mount config: invalid mount path: '${text}' mount path must be absolute`,
-      );
-    const clean = posix.normalize(text).replace(/(.)\/$/, '$1');
-    if (clean === '/')
-      throw new StrataError(
-        'invalid_argument',
-        "invalid mount config: invalid specification: destination can't be '/'",
-      );
-    return clean;
-  };
-  const volumePoint = async (
-    name: string | undefined,
-    destination: string,
-    rw: boolean,
-    mode: string,
-    noCopy: boolean,
-  ) => {
-    const volume = await volumes.create(name === undefined ? { anonymous: true } : { name });
-    if (name === undefined) anonymous.push(volume.name);
-    if (!noCopy) populate.push({ name: volume.name, target: destination });
-    points.set(destination, {
-      Type: 'volume',
-      Name: volume.name,
-      Source: volume.mountpoint,
-      Destination: destination,
-      Driver: 'local',
-      Mode: mode,
-      RW: rw,
-      Propagation: '',
-    });
-  };
-
-  for (const point of from) points.set(point.Destination, point);
-  for (const bind of host.Binds ?? []) {
-    const { source, destination, mode } = splitBind(bind);
-    const at = target(destination);
-    const rw = !mode.split(',').includes('ro');
-    if (source === undefined || !isAbsolute(source))
-      await volumePoint(source, at, rw, mode || 'z', mode.includes('nocopy'));
-    else {
-      // The classic -v makes a missing folder; --mount does not.
-      mkdirMissing(source);
-      points.set(at, { Type: 'bind', Source: source, Destination: at, Mode: mode, RW: rw, Propagation: 'rprivate' });
+  try {
+    for (const wanted of wantedPoints(config, host, from)) {
+      if ('point' in wanted) {
+        points.push(wanted.point);
+        continue;
+      }
+      const point = await volumePoint(wanted.at, wanted.volume, volumes);
+      points.push(point);
+      if (wanted.volume.name === undefined) anonymous.push(point.Name);
+      if (!wanted.volume.noCopy) populate.push({ name: point.Name, target: point.Destination });
     }
+  } catch (error) {
+    for (const name of anonymous) await volumes.remove(name, { inUse: new Set(), force: true });
+    throw error;
   }
-  for (const mount of host.Mounts ?? []) {
-    const at = target(mount.Target);
-    const rw = !mount.ReadOnly;
-    if (mount.Type === 'bind') {
-      if (!mount.Source || !isAbsolute(mount.Source))
-        throw new StrataError(
-          'invalid_argument',
-          `invalid mount config for type "bind": invalid mount path: '${mount.Source ?? ''}' mount path must be absolute`,
-        );
-      if (mount.BindOptions?.CreateMountpoint) mkdirMissing(mount.Source);
-      if (!exists(mount.Source))
-        throw new StrataError(
-          'invalid_argument',
-          `invalid mount config for type "bind": bind source path does not exist: ${mount.Source}`,
-          { hint: 'make the folder first' },
-        );
-      points.set(at, {
-        Type: 'bind',
-        Source: mount.Source,
-        Destination: at,
-        Mode: '',
-        RW: rw,
-        Propagation: mount.BindOptions?.Propagation || 'rprivate',
-      });
-    } else if (mount.Type === 'volume')
-      await volumePoint(mount.Source || undefined, at, rw, 'z', mount.VolumeOptions?.NoCopy ?? false);
-    else if (mount.Type === 'tmpfs')
-      points.set(at, {
-        Type: 'tmpfs',
-        Source: tmpfsOptions(mount.TmpfsOptions),
-        Destination: at,
-        Mode: '',
-        RW: rw,
-        Propagation: '',
-      });
-    else
-      throw new StrataError(
-        'invalid_argument',
-        `invalid mount config: mount type ${JSON.stringify(mount.Type)} is not supported`,
-      );
+  return { mounts: points, anonymous, populate };
+}
+
+function wantedPoints(config: ContainerConfig, host: HostConfig, from: readonly MountPoint[]): Wanted[] {
+  const points = new Map<string, Wanted>(from.map((point) => [point.Destination, known(point)]));
+  const own = new Set<string>();
+  const add = (wanted: Wanted) => {
+    if (own.has(wanted.at)) throw duplicate(wanted.at);
+    own.add(wanted.at);
+    points.set(wanted.at, wanted);
+  };
+  const tmpfs = Object.entries(host.Tmpfs ?? {}).map(([path, options]) => [cleanPath(path), options] as const);
+  for (const bind of (host.Binds ?? []).map(parseBind)) {
+    if (tmpfs.some(([path]) => path === bind.target)) throw duplicate(bind.target);
+    add(boundPoint(bind, host.VolumeDriver));
   }
-  for (const [path, options] of Object.entries(host.Tmpfs ?? {})) {
-    const at = target(path);
-    points.set(at, { Type: 'tmpfs', Source: options, Destination: at, Mode: options, RW: true, Propagation: '' });
-  }
+  for (const mount of host.Mounts ?? []) add(mountedPoint(mount, cleanPath(mount.Target ?? '')));
+  for (const [path, options] of tmpfs) points.set(path, known(tmpfsPoint(path, options, options)));
   for (const path of Object.keys(config.Volumes ?? {})) {
-    const at = target(path);
-    if (!points.has(at)) await volumePoint(undefined, at, true, '', false);
+    // A relative path is one from the root.
+    const at = cleanPath(`/${path}`);
+    if (!points.has(at)) points.set(at, { at, volume: { rw: true, mode: '', noCopy: false } });
   }
-  return { mounts: [...points.values()], anonymous, populate };
+  return [...points.values()];
 }
 
-function splitBind(bind: string): {
-  readonly source: string | undefined;
-  readonly destination: string;
-  readonly mode: string;
-} {
-  const parts = bind.split(':');
-  if (parts.length > 3 || parts.some((part) => part === ''))
-    throw new StrataError('invalid_argument', `invalid volume specification: '${bind}'`, {
-      hint: 'SOURCE:DESTINATION[:ro]',
-    });
-  if (parts.length === 1) return { source: undefined, destination: parts[0]!, mode: '' };
-  const mode = parts[2] ?? '';
-  const known = [
-    'ro',
-    'rw',
-    'z',
-    'Z',
-    'nocopy',
-    'consistent',
-    'cached',
-    'delegated',
-    'private',
-    'rprivate',
-    'shared',
-    'rshared',
-    'slave',
-    'rslave',
-    '',
-  ];
-  if (!mode.split(',').every((word) => known.includes(word)))
-    throw new StrataError('invalid_argument', `invalid mode: ${mode}`);
-  return { source: parts[0]!, destination: parts[1]!, mode };
+const known = (point: MountPoint): Wanted => ({ at: point.Destination, point });
+
+function duplicate(target: string): StrataError {
+  return new StrataError('invalid_argument', `Duplicate mount point: ${target}`, { code: 'duplicate_mount' });
 }
 
-function mkdirMissing(path: string): void {
-  if (!exists(path)) mkdirSync(path, { recursive: true, mode: 0o755 });
+function boundPoint(bind: Bind, driver: string | undefined): Wanted {
+  const { source, target: at, mode, writable: rw, propagation, noCopy } = bind;
+  if (bind.type === 'bind') return known(bindPoint(source!, at, { mode, rw, propagation }));
+  const options = driver ? { DriverConfig: { Name: driver } } : undefined;
+  return {
+    at,
+    volume: {
+      ...(source !== undefined && { name: source }),
+      rw,
+      mode: mode || 'z',
+      noCopy,
+      ...(options && { options }),
+    },
+  };
 }
 
-function exists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+function mountedPoint(mount: MountSpec, at: string): Wanted {
+  const { Source: source = '', VolumeOptions: options } = mount;
+  const rw = !mount.ReadOnly;
+  if (mount.Type === 'bind')
+    return known(bindPoint(cleanPath(source), at, { mode: '', rw, propagation: mount.BindOptions?.Propagation ?? '' }));
+  if (mount.Type === 'tmpfs') return known({ ...tmpfsPoint(at, tmpfsText(mount), ''), RW: rw });
+  if (options?.Subpath) throw new StrataError('unsupported', 'subpaths of volumes are not supported');
+  const noCopy = options?.NoCopy ?? false;
+  return { at, volume: { ...(source && { name: source }), rw, mode: 'z', noCopy, ...(options && { options }) } };
 }
 
-function tmpfsOptions(options: { readonly SizeBytes?: number; readonly Mode?: number } | undefined): string {
-  return [
-    ...(options?.SizeBytes ? [`size=${options.SizeBytes}`] : []),
-    ...(options?.Mode ? [`mode=${options.Mode.toString(8)}`] : []),
-  ].join(',');
+function bindPoint(
+  source: string,
+  target: string,
+  { mode, rw, propagation }: { readonly mode: string; readonly rw: boolean; readonly propagation: string },
+): MountPoint {
+  return {
+    Type: 'bind',
+    Source: source,
+    Destination: target,
+    Mode: mode,
+    RW: rw,
+    Propagation: propagation || 'rprivate',
+  };
+}
+
+function tmpfsPoint(target: string, options: string, mode: string): MountPoint {
+  return { Type: 'tmpfs', Source: options, Destination: target, Mode: mode, RW: true, Propagation: '' };
+}
+
+async function volumePoint(at: string, wanted: WantedVolume, volumes: Volumes): Promise<MountPoint & { Name: string }> {
+  const { name, options = {} } = wanted;
+  const volume = await volumes.create({
+    ...(name === undefined ? { anonymous: true } : { name }),
+    ...(options.DriverConfig?.Name && { driver: options.DriverConfig.Name }),
+    ...(options.DriverConfig?.Options && { options: options.DriverConfig.Options }),
+    ...(options.Labels && { labels: options.Labels }),
+  });
+  return {
+    Type: 'volume',
+    Name: volume.name,
+    Source: volume.mountpoint,
+    Destination: at,
+    Driver: 'local',
+    Mode: wanted.mode,
+    RW: wanted.rw,
+    Propagation: '',
+  };
 }
 
 /** The points in the runtime spec's words, parents before children. */
@@ -180,19 +157,18 @@ export function specMounts(points: readonly MountPoint[]): readonly SpecMount[] 
   return points
     .toSorted((a, b) => a.Destination.split('/').length - b.Destination.split('/').length)
     .map((point): SpecMount => {
-      const access = point.RW ? 'rw' : 'ro';
       if (point.Type === 'tmpfs')
         return {
           destination: point.Destination,
           type: 'tmpfs',
           source: 'tmpfs',
-          options: ['nosuid', 'nodev', 'noexec', ...point.Source.split(',').filter(Boolean), access],
+          options: tmpfsMountOptions(point.Source),
         };
       return {
         destination: point.Destination,
         type: 'bind',
         source: point.Source,
-        options: ['rbind', access, point.Propagation || 'rprivate'],
+        options: ['rbind', point.RW ? 'rw' : 'ro', point.Propagation || 'rprivate'],
       };
     });
 }

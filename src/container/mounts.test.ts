@@ -162,12 +162,12 @@ test('a link to the outside in the image is not followed when a volume is filled
   const id = await host.create(['true']);
   await host.containers.withRoot(id, async (root) => symlinkSync(outside, join(root, 'link')));
   await host.containers.withRoot(id, async (root) => {
-    await host.parts.volumes.create({ name: 'v' });
-    await host.parts.volumes.populate('v', root, '/link');
+    await host.parts.volumes.create({ name: 'vv' });
+    await host.parts.volumes.populate('vv', root, '/link');
   });
-  assert.deepEqual(readdirSync(host.parts.volumes.get('v').mountpoint), []);
+  assert.deepEqual(readdirSync(host.parts.volumes.get('vv').mountpoint), []);
   await host.containers.remove(id);
-  await host.parts.volumes.remove('v', { inUse: new Set(), force: false });
+  await host.parts.volumes.remove('vv', { inUse: new Set(), force: false });
 });
 
 test('a running container shows what its process sees', async () => {

@@ -232,7 +232,7 @@ test('on a user’s network containers find each other by name and alias', async
     config: { Cmd: ['nc', '-ll', '-p', '80', '-e', 'echo', 'found'] },
     host: { NetworkMode: 'backend' },
     endpoints: { backend: { Aliases: ['store'] } },
-    image: { id: `sha256:${'1'.repeat(64)}` as never, snapshot: host.parts.image, config: {} },
+    image: async () => ({ id: `sha256:${'1'.repeat(64)}` as never, snapshot: host.parts.image, config: {} }),
   });
   await host.containers.start('db');
   await listens(id.container.id, 'tcp', 80);
@@ -274,7 +274,7 @@ test('a container may be on several networks, with an address of its choice', as
     config: { Cmd: ['sleep', '60'] },
     host: { NetworkMode: 'one' },
     endpoints: { one: { IPAMConfig: { IPv4Address: `10.223.${octet}.77` } }, two: {} },
-    image: { id: `sha256:${'1'.repeat(64)}` as never, snapshot: host.parts.image, config: {} },
+    image: async () => ({ id: `sha256:${'1'.repeat(64)}` as never, snapshot: host.parts.image, config: {} }),
   });
   await host.containers.start(container.id);
   const { networks: joined } = host.containers.get(container.id);
@@ -466,7 +466,7 @@ test('subnets and addresses of a network that cannot be are refused', async () =
       config: { Cmd: ['true'] },
       host: { NetworkMode: 'edges' },
       endpoints: { edges: { IPAMConfig: { IPv4Address: ip } } },
-      image: { id: `sha256:${'1'.repeat(64)}` as never, snapshot: host.parts.image, config: {} },
+      image: async () => ({ id: `sha256:${'1'.repeat(64)}` as never, snapshot: host.parts.image, config: {} }),
     });
     await assert.rejects(host.containers.start(container.id), { message: /networking: Address already in use$/ });
     await host.containers.remove(container.id);

@@ -1,15 +1,14 @@
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StrataError } from '../errors/index.ts';
-import { mountsBelow, mountTable, withoutMounts } from '../sys/index.ts';
+import { mountsBelow, withoutMounts } from '../sys/index.ts';
 import { parseCapabilityMask } from './capabilities.ts';
+import { type CgroupFacts, cgroupRoot, probeCgroups } from './cgroups.ts';
 import { createSeccompCompiler, type SeccompSection } from './seccomp.ts';
 
-export type CgroupMode = 'v2' | 'v1' | 'hybrid' | 'none';
-
 /** What this host runs containers with, found out once. */
-export interface RuntimeFacts {
+export interface RuntimeFacts extends CgroupFacts {
   readonly name: 'crun' | 'runc';
   readonly version: string;
   /** The program. */
@@ -19,11 +18,6 @@ export interface RuntimeFacts {
   /** The engine's folder for mounts and sockets. */
   readonly stateRoot: string;
   readonly conmon: string | undefined;
-  readonly cgroups: CgroupMode;
-  /** cgroup controllers that can be used: `memory`, `cpu`, `pids`… */
-  readonly controllers: ReadonlySet<string>;
-  /** Whether swap can be limited apart from memory. */
-  readonly swapLimit: boolean;
   readonly capabilities: ReadonlySet<string>;
   /** Whether the kernel has seccomp filters. */
   readonly seccomp: boolean;
@@ -43,9 +37,9 @@ export const hostEnvironment: Readonly<Record<string, string>> = { PATH: path };
 export function probeRuntime(stateRoot: string): RuntimeFacts {
   const crun = which('crun');
   const runc = which('runc');
-  const cgroups = cgroupMode();
+  const limits = probeCgroups();
   const real = crun ?? runc;
-  const hide = crun !== undefined && cgroups === 'hybrid';
+  const hide = crun !== undefined && limits.cgroups === 'hybrid';
   if (!real) {
     throw new StrataError(
       'failed_precondition',
@@ -64,9 +58,7 @@ export function probeRuntime(stateRoot: string): RuntimeFacts {
     hidden: hide ? [unified] : [],
     stateRoot,
     conmon: which('conmon'),
-    cgroups,
-    controllers: cgroupControllers(cgroups),
-    swapLimit: hasSwapLimit(cgroups),
+    ...limits,
     capabilities: parseCapabilityMask(status),
     seccomp: /^Seccomp:/m.test(status),
     compileSeccomp: crun ? createSeccompCompiler() : () => undefined,
@@ -74,7 +66,6 @@ export function probeRuntime(stateRoot: string): RuntimeFacts {
   };
 }
 
-const cgroupRoot = '/sys/fs/cgroup';
 const unified = `${cgroupRoot}/unified`;
 
 /** Starts the runtime where what it does not bear cannot be seen. */
@@ -103,28 +94,6 @@ export function spawnMonitor(
 
 /** Descriptors that conmon tells its pid through, and is told to begin. */
 const monitorEnvironment = { ...hostEnvironment, _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4' };
-
-function hasSwapLimit(mode: CgroupMode): boolean {
-  if (mode === 'v2') {
-    // The root group has no such file, every other one has.
-    const groups = readdirSync(cgroupRoot, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-    return groups.some(({ name }) => existsSync(join(cgroupRoot, name, 'memory.swap.max')));
-  }
-  return existsSync('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes');
-}
-
-function cgroupMode(): CgroupMode {
-  const mounts = mountTable();
-  if (mounts.some(({ target, type }) => target === '/sys/fs/cgroup' && type === 'cgroup2')) return 'v2';
-  if (!mounts.some(({ type }) => type === 'cgroup')) return 'none';
-  return mounts.some(({ target, type }) => target === '/sys/fs/cgroup/unified' && type === 'cgroup2') ? 'hybrid' : 'v1';
-}
-
-function cgroupControllers(mode: CgroupMode): ReadonlySet<string> {
-  if (mode === 'none') return new Set();
-  if (mode === 'v2') return new Set(readFileSync('/sys/fs/cgroup/cgroup.controllers', 'utf8').trim().split(/\s+/));
-  return new Set(readdirSync('/sys/fs/cgroup').flatMap((name) => name.split(',')));
-}
 
 function hardLimits(): ReadonlyMap<string, number> {
   const names: Readonly<Record<string, string>> = {

@@ -51,6 +51,8 @@ export interface SpecInput {
   readonly hostCgroups: boolean;
   readonly oomScoreAdj?: number;
   readonly devices: readonly DeviceNode[];
+  /** Rules about devices besides those of `devices`, in the runtime spec's words. */
+  readonly deviceRules?: readonly object[];
 }
 
 const maskedPaths = [
@@ -131,6 +133,7 @@ export function makeSpec(input: SpecInput, facts: RuntimeFacts): object {
           : [
               ...defaultDevices,
               ...input.devices.map(({ type, major, minor, access }) => ({ allow: true, type, major, minor, access })),
+              ...(input.deviceRules ?? []),
             ],
         ...input.resources,
       },

@@ -1,4 +1,5 @@
 import { StrataError } from '../errors/index.ts';
+import type { Container } from './types.ts';
 
 /** Why a process did not start, in runc's words, and the exit code that a shell would give. */
 export interface FailureReason {
@@ -16,7 +17,14 @@ export function failureReason(message: string, command: string): FailureReason {
       exitCode: 127,
     };
   const quoted = `exec: ${JSON.stringify(command)}`;
-  if (/executable file .* not found|stat `?.*`?: no such file or directory|^executable path is empty/i.test(said)) {
+  const isTooLong = /^open executable.*file name too long/i.test(said);
+  if (isTooLong && command.includes('/'))
+    return { text: `${quoted}: stat ${command}: file name too long`, exitCode: 128 };
+  if (
+    command === '' ||
+    isTooLong ||
+    /executable file .* not found|stat `?.*`?: no such file or directory|^executable path is empty/i.test(said)
+  ) {
     const why = command.includes('/')
       ? `stat ${command}: no such file or directory`
       : 'executable file not found in $PATH';
@@ -29,15 +37,32 @@ export function failureReason(message: string, command: string): FailureReason {
   return { text: said === '' ? 'the runtime failed without a message' : said, exitCode: 128 };
 }
 
+const createFailed =
+  'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init';
+const execFailed = 'OCI runtime exec failed: exec failed: unable to start container process';
+
 /** The error of a container, or of an exec in one, that did not start. */
 export function startFailure(message: string, command: string, exec: boolean): StrataError {
   const { text, exitCode } = failureReason(message, command);
-  const prefix = exec
-    ? 'OCI runtime exec failed: exec failed: unable to start container process'
-    : 'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init';
   const code = { 126: 'command_not_executable', 127: 'command_not_found' }[exitCode] ?? 'runtime_failed';
-  return new StrataError(code === 'runtime_failed' ? 'internal' : 'invalid_argument', `${prefix}: ${text}`, {
-    code,
-    exitCode: code === 'runtime_failed' && exec ? 126 : exitCode,
+  return new StrataError(
+    code === 'runtime_failed' ? 'internal' : 'invalid_argument',
+    `${exec ? execFailed : createFailed}: ${text}`,
+    { code, exitCode: code === 'runtime_failed' && exec ? 126 : exitCode },
+  );
+}
+
+/** The error of a container whose mount has no place in its root, in the runtime's words. */
+export function mountFailure(
+  { Type, Source, Destination: target }: Container['mounts'][number],
+  why: string,
+  cause?: unknown,
+): StrataError {
+  const source = JSON.stringify(Type === 'tmpfs' ? 'tmpfs' : Source);
+  const text = `error mounting ${source} to rootfs at ${JSON.stringify(target)}: create mountpoint for ${target} mount: ${why}`;
+  return new StrataError('invalid_argument', `${createFailed}: ${text}`, {
+    code: 'mount_failed',
+    exitCode: 128,
+    cause,
   });
 }

@@ -12,17 +12,28 @@ import type { Digest, RuntimeConfig } from '../oci/index.ts';
 import type { ActiveKey, SnapshotName } from '../snapshot/index.ts';
 
 export interface MountSpec {
-  readonly Type: 'bind' | 'volume' | 'tmpfs';
+  /** `bind`, `volume` or `tmpfs`. */
+  readonly Type?: string;
   readonly Source?: string;
-  readonly Target: string;
+  readonly Target?: string;
   readonly ReadOnly?: boolean;
   readonly BindOptions?: { readonly Propagation?: string; readonly CreateMountpoint?: boolean };
   readonly VolumeOptions?: {
     readonly NoCopy?: boolean;
+    readonly Subpath?: string;
     readonly Labels?: Readonly<Record<string, string>>;
     readonly DriverConfig?: { readonly Name?: string; readonly Options?: Readonly<Record<string, string>> };
   };
-  readonly TmpfsOptions?: { readonly SizeBytes?: number; readonly Mode?: number };
+  readonly TmpfsOptions?: {
+    readonly SizeBytes?: number;
+    readonly Mode?: number;
+    readonly Options?: readonly (readonly string[])[];
+  };
+}
+
+export interface DeviceRate {
+  readonly Path?: string;
+  readonly Rate?: number;
 }
 
 /** Docker's HostConfig, the part that Strata honours. */
@@ -49,11 +60,26 @@ export interface HostConfig {
   readonly Memory?: number;
   readonly MemorySwap?: number;
   readonly MemorySwappiness?: number;
+  readonly MemoryReservation?: number;
+  readonly OomKillDisable?: boolean;
   readonly NanoCpus?: number;
   readonly CpuShares?: number;
   readonly CpuQuota?: number;
   readonly CpuPeriod?: number;
+  readonly CpuRealtimePeriod?: number;
+  readonly CpuRealtimeRuntime?: number;
+  /** Of other systems, as are the IOMaximum fields: told so. */
+  readonly CpuPercent?: number;
+  readonly IOMaximumIOps?: number;
+  readonly IOMaximumBandwidth?: number;
   readonly CpusetCpus?: string;
+  readonly CpusetMems?: string;
+  readonly BlkioWeight?: number;
+  readonly BlkioWeightDevice?: readonly { readonly Path?: string; readonly Weight?: number }[];
+  readonly BlkioDeviceReadBps?: readonly DeviceRate[];
+  readonly BlkioDeviceWriteBps?: readonly DeviceRate[];
+  readonly BlkioDeviceReadIOps?: readonly DeviceRate[];
+  readonly BlkioDeviceWriteIOps?: readonly DeviceRate[];
   readonly PidsLimit?: number | null;
   readonly ShmSize?: number;
   readonly Ulimits?: readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[];
@@ -64,13 +90,24 @@ export interface HostConfig {
   readonly GroupAdd?: readonly string[];
   readonly OomScoreAdj?: number;
   readonly Devices?: readonly {
-    readonly PathOnHost: string;
-    readonly PathInContainer: string;
-    readonly CgroupPermissions: string;
+    readonly PathOnHost?: string;
+    readonly PathInContainer?: string;
+    readonly CgroupPermissions?: string;
   }[];
   readonly Sysctls?: Readonly<Record<string, string>>;
   readonly LogConfig?: { readonly Type: string; readonly Config?: Readonly<Record<string, string>> };
   readonly VolumesFrom?: readonly string[];
+  readonly VolumeDriver?: string;
+  readonly StorageOpt?: Readonly<Record<string, string>>;
+  readonly Annotations?: Readonly<Record<string, string>>;
+  /** `c 1:3 rwm`. */
+  readonly DeviceCgroupRules?: readonly string[];
+  /** `--gpus`. */
+  readonly DeviceRequests?: readonly {
+    readonly Driver?: string;
+    readonly DeviceIDs?: readonly string[];
+    readonly Capabilities?: readonly (readonly string[])[];
+  }[];
   readonly CgroupParent?: string;
   /** `private` (version 2 of cgroups has namespaces) or `host`. */
   readonly CgroupnsMode?: string;
@@ -151,11 +188,15 @@ export interface CreateContainer {
   readonly config: ContainerConfig;
   readonly host: HostConfig;
   readonly endpoints?: Readonly<Record<string, EndpointSettings>>;
-  readonly image: {
-    readonly id: Digest;
-    readonly snapshot: SnapshotName | null;
-    readonly config: RuntimeConfig;
-  } | null;
+  /** Asked for once the rest of the request has been found right: who errs in both hears of the request first. */
+  readonly image: () => Promise<ContainerImage | null>;
+}
+
+/** What a container has of its image. */
+export interface ContainerImage {
+  readonly id: Digest;
+  readonly snapshot: SnapshotName | null;
+  readonly config: RuntimeConfig;
 }
 
 export interface LogOptions {
@@ -271,7 +312,8 @@ export interface Containers {
     psArgs: string,
   ): Promise<{ readonly Titles: readonly string[]; readonly Processes: readonly (readonly string[])[] }>;
   stats(ref: string): Promise<Readonly<Record<string, unknown>>>;
-  update(ref: string, host: Partial<HostConfig>): Promise<void>;
+  /** Resolves with what this host cannot do of it. */
+  update(ref: string, host: Partial<HostConfig>): Promise<readonly string[]>;
   /** Attaches it to one more network, at once where it runs. */
   connectNetwork(ref: string, network: string, endpoint: EndpointSettings): Promise<void>;
   disconnectNetwork(ref: string, network: string): Promise<void>;

@@ -1,10 +1,10 @@
 /** Expansion of whole instructions: which values of which instruction are expanded, and how. */
 
 import { StrataError } from '../errors/index.ts';
+import { parseSignal } from '../oci/index.ts';
 import { type Expanded, expandWord, type Lookup } from './expand-word.ts';
 import { parsePorts } from './ports.ts';
 import { parseRunMounts } from './run-mounts.ts';
-import { parseSignal } from './signals.ts';
 import type { ArgDefinition, Instruction } from './types.ts';
 
 export interface ExpandInstructionOptions {

@@ -36,7 +36,6 @@ export type { RunCommand } from './run-script.ts';
 export { defaultShell, inlineScriptDirectory, runCommand, summarizeHeredoc, withShell } from './run-script.ts';
 export type { BuildArgs, GlobalScopeOptions, PlatformParts } from './scope.ts';
 export { globalScope, platformArgs, proxyArgs, targetStage } from './scope.ts';
-export { parseSignal } from './signals.ts';
 export type { StageDependency } from './stage-dependencies.ts';
 export {
   checkCopySource,

@@ -5,7 +5,7 @@ import { quote, quoteRune } from './go-text.ts';
 import { isImageName } from './image-name.ts';
 import { parsePorts } from './ports.ts';
 import { parseRunMounts } from './run-mounts.ts';
-import { parseSignal } from './signals.ts';
+
 import { suggestion, withSuggestion } from './suggest.ts';
 
 const messageOf = (work: () => unknown): string => {
@@ -78,19 +78,6 @@ test('ports become single entries with a protocol', () => {
       messageOf(() => parsePorts([spec])),
       message,
     );
-});
-
-test('signals have numbers, names and real-time names', () => {
-  assert.deepEqual(
-    ['9', 'SIGTERM', 'term', 'sigrtmin+3', 'RTMAX-14', 'RTMIN', '99'].map(parseSignal),
-    [9, 15, 15, 37, 50, 34, 99],
-  );
-  for (const text of ['', '0', 'FOO', 'RTMIN+16', 'RTMAX-15', 'RTMIN+0']) {
-    assert.equal(
-      messageOf(() => parseSignal(text)),
-      `invalid signal: ${text}`,
-    );
-  }
 });
 
 test('mounts have a type, their fields and the defaults of the type', () => {

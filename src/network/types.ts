@@ -19,7 +19,11 @@ export interface EndpointSettings {
   /** Other containers by names of this one's own: `container:alias`. */
   readonly Links?: readonly string[];
   /** Address that the user asked for. */
-  readonly IPAMConfig?: { readonly IPv4Address?: string; readonly IPv6Address?: string };
+  readonly IPAMConfig?: {
+    readonly IPv4Address?: string;
+    readonly IPv6Address?: string;
+    readonly LinkLocalIPs?: readonly string[];
+  };
   /** Hardware address that the user asked for; not one of Docker's fields. */
   readonly wantedMacAddress?: string;
 }

@@ -13,6 +13,8 @@ export interface Volume {
 export interface Volumes {
   create(options: {
     readonly name?: string;
+    /** There is none but `local`. */
+    readonly driver?: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly options?: Readonly<Record<string, string>>;
     readonly anonymous?: boolean;

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import type { Database, Migration } from '../db/index.ts';
 import { StrataError } from '../errors/index.ts';
 import { fdPath, openInRoot, treeSize } from '../sys/index.ts';
+import { checkDriver, checkName, checkOptions } from './checks.ts';
 import type { Volume, Volumes } from './types.ts';
 
 export const volumeMigrations: readonly Migration[] = [
@@ -14,7 +15,6 @@ export const volumeMigrations: readonly Migration[] = [
 ];
 
 const execFileAsync = promisify(execFile);
-const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/;
 
 /** Named folders that outlive their containers, each at `<root>/<name>/_data`. */
 export function createVolumes(options: { readonly db: Database; readonly root: string }): Volumes {
@@ -29,24 +29,16 @@ export function createVolumes(options: { readonly db: Database; readonly root: s
   const volumes: Volumes = {
     async create({
       name = randomBytes(32).toString('hex'),
+      driver = '',
       labels = {},
       options: driverOptions = {},
       anonymous = false,
     }) {
-      if (!namePattern.test(name)) {
-        throw new StrataError(
-          'invalid_argument',
-          `create ${name}: ${JSON.stringify(name)} includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
-          { code: 'invalid_volume_name' },
-        );
-      }
+      checkDriver(name, driver);
       const known = find(name);
       if (known) return known;
-      if (Object.keys(driverOptions).length > 0)
-        throw new StrataError(
-          'unsupported',
-          `driver options of volumes are not supported: ${Object.keys(driverOptions).join(', ')}`,
-        );
+      checkName(name, root);
+      checkOptions(name, driverOptions);
       const mountpoint = join(root, name, '_data');
       mkdirSync(join(root, name), { recursive: true, mode: 0o701 });
       mkdirSync(mountpoint, { recursive: true, mode: 0o755 });

@@ -62,8 +62,9 @@ export function addContainerLifecycleRoutes(app: FastifyInstance, { containers }
   });
 
   app.post<ById>('/containers/:id/update', async (request, reply) => {
-    await containers.update(request.params.id, (await readJson(request, updateRequest)) as Partial<HostConfig>);
-    sendJson(reply, { Warnings: null });
+    const changes = (await readJson(request, updateRequest)) as Partial<HostConfig>;
+    const warnings = await containers.update(request.params.id, changes);
+    sendJson(reply, { Warnings: warnings.length > 0 ? warnings : null });
   });
 
   app.post<ById>('/containers/:id/resize', async (request, reply) => {

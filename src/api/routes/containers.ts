@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Container, CreateContainer } from '../../container/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import type { Image } from '../../image/index.ts';
-import { parsePlatform, platformMatches } from '../../oci/index.ts';
+import { formatPlatform, parsePlatform, platformMatches } from '../../oci/index.ts';
 import { readJson } from '../body.ts';
 import { rootSize, shownImage } from '../container-facts.ts';
 import { containerFilters, createContainerFilter } from '../container-filter.ts';
@@ -64,20 +64,26 @@ export function addContainerRoutes(app: FastifyInstance, backend: Backend): void
   app.post('/containers/create', async (request, reply) => {
     const query = queryOf(request);
     const { HostConfig, NetworkingConfig, ...config } = await readJson(request, createRequest, { required: true });
-    if (Object.keys(config).length === 0 && !HostConfig) {
+    if (Object.keys(config).length === 0) {
       throw new StrataError('invalid_argument', 'config cannot be empty in order to create a container');
     }
     const host = (HostConfig ?? {}) as CreateContainer['host'];
     assertSupportedHost(host);
-    const image = config.Image ? await images.get(config.Image) : undefined;
-    if (image) assertPlatform(image, config.Image!, platformText(query.text('platform')));
+    const platform = platformText(query.text('platform'));
+    let image: Image | undefined;
+    const findImage = async () => {
+      if (!config.Image) return null;
+      image = await images.get(config.Image);
+      assertPlatform(image, config.Image, platform);
+      return { id: image.id, snapshot: image.snapshot, config: image.config.config ?? {} };
+    };
     const name = query.text('name');
     const endpoints = NetworkingConfig?.EndpointsConfig;
     const { container, warnings } = await containers.create({
       config,
       host,
-      image: image ? { id: image.id, snapshot: image.snapshot, config: image.config.config ?? {} } : null,
-      ...(name !== '' && { name: name.replace(/^\//, '') }),
+      image: findImage,
+      ...(name !== '' && { name: name.replace(/^\/(?=.)/, '') }),
       ...(endpoints && { endpoints: endpoints as NonNullable<CreateContainer['endpoints']> }),
     });
     if (image) images.touch(image.id);
@@ -118,10 +124,11 @@ async function sizes({ containers, images }: Backend, container: Container): Pro
 function assertPlatform(image: Image, name: string, platform: string): void {
   if (platform === '') return;
   const { os, architecture } = image.config;
-  if (platformMatches(parsePlatform(platform), image.config)) return;
+  const asked = parsePlatform(platform);
+  if (platformMatches(asked, image.config)) return;
   throw new StrataError(
     'not_found',
-    `image with reference ${name} was found but its platform (${os}/${architecture}) does not match the specified platform (${platform})`,
+    `image with reference ${name} was found but its platform (${os}/${architecture}) does not match the specified platform (${formatPlatform(asked)})`,
     { code: 'wrong_platform' },
   );
 }

@@ -41,15 +41,10 @@ export function addVolumeRoutes(app: FastifyInstance, backend: Backend): void {
     const given = await readJson(request, createRequest);
     if (given.ClusterVolumeSpec !== undefined)
       throw new StrataError('unavailable', 'This node is not a swarm manager.');
-    if (given.Driver && given.Driver !== 'local') {
-      throw new StrataError(
-        'not_found',
-        `create ${given.Name ?? ''}: error looking up volume plugin ${given.Driver}: plugin "${given.Driver}" not found`,
-      );
-    }
     const anonymous = !given.Name;
     const volume = await volumes.create({
       ...(given.Name && { name: given.Name }),
+      ...(given.Driver && { driver: given.Driver }),
       ...(given.Labels && { labels: given.Labels }),
       ...(given.DriverOpts && { options: given.DriverOpts }),
       ...(anonymous && { anonymous }),

@@ -1,5 +1,19 @@
 /** What clients send about containers: `ContainerConfig`, `HostConfig`, `NetworkingConfig` of the Engine API v1.51. */
-import { anything, flag, integer, list, looseInteger, map, object, type Shape, set, text, words } from '../shape.ts';
+import {
+  flag,
+  integer,
+  list,
+  looseInteger,
+  map,
+  object,
+  type Shape,
+  set,
+  text,
+  unsigned,
+  unsigned16,
+  unsigned32,
+  words,
+} from '../shape.ts';
 
 const healthcheck = object({
   Test: list(text),
@@ -66,11 +80,11 @@ const mount = object({
     Subpath: text,
     DriverConfig: object({ Name: text, Options: map(text) }),
   }),
-  TmpfsOptions: object({ SizeBytes: integer, Mode: integer, Options: list(list(text)) }),
+  TmpfsOptions: object({ SizeBytes: integer, Mode: unsigned32, Options: list(list(text)) }),
 });
 
 const ulimits = list(object({ Name: text, Soft: integer, Hard: integer }));
-const deviceRates = list(object({ Path: text, Rate: integer }));
+const deviceRates = list(object({ Path: text, Rate: unsigned }));
 
 /** `Resources`: the part of HostConfig that `update` may change too. */
 const resourceFields = {
@@ -78,12 +92,14 @@ const resourceFields = {
   Memory: integer,
   NanoCpus: integer,
   CgroupParent: text,
-  BlkioWeight: integer,
-  BlkioWeightDevice: list(object({ Path: text, Weight: integer })),
+  BlkioWeight: unsigned16,
+  BlkioWeightDevice: list(object({ Path: text, Weight: unsigned16 })),
   BlkioDeviceReadBps: deviceRates,
   BlkioDeviceWriteBps: deviceRates,
   BlkioDeviceReadIOps: deviceRates,
   BlkioDeviceWriteIOps: deviceRates,
+  CpuCount: integer,
+  CpuPercent: integer,
   CpuPeriod: integer,
   CpuQuota: integer,
   CpuRealtimePeriod: integer,
@@ -92,7 +108,17 @@ const resourceFields = {
   CpusetMems: text,
   Devices: list(object({ PathOnHost: text, PathInContainer: text, CgroupPermissions: text })),
   DeviceCgroupRules: list(text),
-  DeviceRequests: list(anything),
+  IOMaximumBandwidth: unsigned,
+  IOMaximumIOps: unsigned,
+  DeviceRequests: list(
+    object({
+      Driver: text,
+      Count: integer,
+      DeviceIDs: list(text),
+      Capabilities: list(list(text)),
+      Options: map(text),
+    }),
+  ),
   KernelMemory: integer,
   KernelMemoryTCP: integer,
   MemoryReservation: integer,

@@ -4,7 +4,15 @@
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import type { BuildRequest } from '../../build/index.ts';
-import type { Attachment, Container, CreateContainer, ExecConfig, ExecState, LogChunk } from '../../container/index.ts';
+import type {
+  Attachment,
+  Container,
+  ContainerImage,
+  CreateContainer,
+  ExecConfig,
+  ExecState,
+  LogChunk,
+} from '../../container/index.ts';
 import type { EngineEvent } from '../../engine/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import type { Image } from '../../image/index.ts';
@@ -69,7 +77,7 @@ export function createTestBackend(): TestBackend {
     containers: {
       async create(spec: CreateContainer) {
         seen.create.push(spec);
-        const container = newContainer(spec);
+        const container = newContainer(spec, await spec.image());
         containers.set(container.id, container);
         return { container, warnings: [] };
       },
@@ -91,7 +99,7 @@ export function createTestBackend(): TestBackend {
         containers.delete(backend.containers.get(ref).id);
       },
       async resize() {},
-      update: async () => {},
+      update: async () => [],
       kill: async () => {},
       rename: async () => {},
       prune: async () => ({ deleted: [], reclaimed: 0 }),
@@ -239,7 +247,7 @@ function busybox(): Image {
   };
 }
 
-function newContainer({ name, config, host, image }: CreateContainer): Container {
+function newContainer({ name, config, host }: CreateContainer, image: ContainerImage | null): Container {
   const id = randomBytes(32).toString('hex');
   return {
     id,

@@ -98,11 +98,11 @@ export async function startTestHost() {
         ...(more.name && { name: more.name }),
         config: { Image: 'busybox', ...(cmd.length > 0 && { Cmd: cmd }), ...more.config },
         host: more.host ?? {},
-        image: {
+        image: async () => ({
           id: `sha256:${'1'.repeat(64)}` as Digest,
           snapshot: parts.image,
           config: more.image ?? { Env: ['PATH=/usr/bin:/bin'] },
-        },
+        }),
       });
       return container.id;
     },

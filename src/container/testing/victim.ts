@@ -12,7 +12,7 @@ async function one(cmd: readonly string[], autoRemove: boolean): Promise<void> {
   const { container } = await parts.containers.create({
     config: { Cmd: cmd, Env: [mark] },
     host: { AutoRemove: autoRemove, PortBindings: { '80/tcp': [{ HostPort: '' }] } },
-    image: { id: `sha256:${'1'.repeat(64)}` as Digest, snapshot: parts.image, config: {} },
+    image: async () => ({ id: `sha256:${'1'.repeat(64)}` as Digest, snapshot: parts.image, config: {} }),
   });
   await parts.containers.start(container.id);
 }

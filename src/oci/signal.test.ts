@@ -1,0 +1,12 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseSignal } from './signal.ts';
+
+test('signals have numbers, names and real-time names', () => {
+  assert.deepEqual(
+    ['9', 'SIGTERM', 'term', 'sigrtmin+3', 'RTMAX-14', 'RTMIN', '99', 'CLD', '-1', '+5'].map(parseSignal),
+    [9, 15, 15, 37, 50, 34, 99, 17, -1, 5],
+  );
+  for (const text of ['', '0', 'FOO', 'RTMIN+16', 'RTMAX-15', 'RTMIN+0', ' 5', '0x3'])
+    assert.throws(() => parseSignal(text), { kind: 'invalid_argument', message: `invalid signal: ${text}` });
+});
