@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { createLayers } from '../layer/index.ts';
 import { dockerArchive, ociArchive, tarOf } from './testing/archive.ts';
 import { openTestStores, type TestStore, type TestStores } from './testing/store.ts';
@@ -51,6 +52,15 @@ test('large layers are unpacked while the archive comes, and once', async () => 
       assert.deepEqual(await store.holdings(), nothing);
     }
   }
+});
+
+test('a large file that only looks like a layer is no layer', async () => {
+  // Its unpacking fails while it still comes.
+  const other = gzipSync(randomBytes(20 * 2 ** 20 + 4711), { level: 0 });
+  const path = `blobs/sha256/${createHash('sha256').update(other).digest('hex')}`;
+  const layers = [await tarOf([{ path: 'f', type: 'file', content: 'x' }])];
+  await load(await ociArchive({ layers, names: ['app:1'], members: { [path]: other } }));
+  assert.deepEqual(await store.faults('app:1'), []);
 });
 
 test('a layer that is here, and one that comes twice, is not unpacked again', async () => {

@@ -137,6 +137,8 @@ class Queue implements AsyncIterable<Uint8Array> {
   }
 
   end(): void {
+    // A reader that went before gave the pieces back.
+    if (this.#state !== 'open') return;
     if (this.#used > 0) this.#unread.push(this.#piece.subarray(0, this.#used));
     this.#become('ended');
   }
