@@ -98,6 +98,36 @@ test('what a client sent of its folder is listed with its size, kept while a bui
   await again.release();
 });
 
+test('what a build begins to work with while others are pruned stays', async () => {
+  const mounts = join(host.top, 'data/build/cache-mounts');
+  // A folder that takes a while to count: so long the prune knows of no build.
+  await host.build(
+    host.context({ Dockerfile: 'FROM busybox\nRUN --mount=type=cache,target=/c touch /c/f\n' }),
+    cacheOnly,
+  );
+  for (let i = 0; i < 20_000; i++) writeFileSync(join(mounts, readdirSync(mounts)[0]!, String(i)), '');
+  const dir = host.context({
+    Dockerfile: `FROM busybox AS tool
+RUN echo tool > /tool
+FROM busybox
+ARG WAIT=true
+RUN --mount=type=cache,id=gate,target=/gate until $WAIT; do sleep 0.05; done
+COPY --from=tool / /copied/
+`,
+  });
+  const tool = await host.build(dir, { target: 'tool' });
+  await host.images.remove(tool.result.imageID!, { force: true, prune: true, uses: [] });
+  const pruning = host.builder.cache.prune({ all: true });
+  await sleep(15);
+  const building = host.build(dir, { buildArgs: { WAIT: 'test -e /gate/open' } });
+  await pruning;
+  const open = setInterval(() => {
+    for (const name of readdirSync(mounts)) writeFileSync(join(mounts, name, 'open'), '');
+  }, 20);
+  const { result } = await building.finally(() => clearInterval(open));
+  await host.withFiles(result, (root) => assert.equal(readFileSync(join(root, 'copied/tool'), 'utf8'), 'tool\n'));
+});
+
 test('two who remove what clients sent at once both succeed', async () => {
   const { dir, release } = await host.builder.sent.take('client folder');
   for (let i = 0; i < 200; i++) writeFileSync(join(dir, `${i}`), 'x');

@@ -152,11 +152,13 @@ export class CacheMounts {
     rmSync(folder, { recursive: true, force: true });
   }
 
-  async remove(id: string): Promise<void> {
+  /** False while a step has it. */
+  async remove(id: string): Promise<boolean> {
     const row = this.#db.get<CacheMountRow>('SELECT * FROM build_cache_mounts WHERE id = ?', id);
-    if (!row || this.#inUse.has(id)) return;
+    if (!row || this.#inUse.has(id)) return false;
     this.#db.run('DELETE FROM build_cache_mounts WHERE id = ?', id);
     this.#sizes.delete(id);
     await rm(join(this.#root, row.folder), { recursive: true, force: true });
+    return true;
   }
 }

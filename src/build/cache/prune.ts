@@ -12,7 +12,8 @@ type PruneOptions = Parameters<Builder['cache']['prune']>[0];
 interface Kept extends Holding {
   readonly record: CacheRecord;
   readonly usedAt: number;
-  readonly remove: () => Promise<void>;
+  /** False where a build has begun to work with it meanwhile. */
+  readonly remove: () => Promise<boolean>;
 }
 
 /** What the build cache holds, for `builder du`. */
@@ -43,8 +44,10 @@ export async function pruneCache(
     .sort((a, b) => a.usedAt - b.usedAt);
   const chosen = bound === undefined ? candidates : longestUnused(candidates, ledger, bound);
   let reclaimed = 0;
+  const gone: Kept[] = [];
   for (const one of chosen) {
-    await one.remove();
+    if (!(await one.remove())) continue;
+    gone.push(one);
     if (bound === undefined) reclaimed += ledger.release(one).freed;
   }
   if (bound !== undefined) reclaimed = new Ledger(all).total - ledger.total;
@@ -52,8 +55,8 @@ export async function pruneCache(
   if (options.all && bound === undefined && Object.keys(options.filters ?? {}).length === 0) shop.records.forgetNames();
   await dropSnapshots(plant);
   // Blobs of layers that went, and layers that only a removed container had.
-  if (chosen.length > 0) await plant.parts.images.collect();
-  return { deleted: chosen.map(({ record }) => record.id), reclaimed };
+  if (gone.length > 0) await plant.parts.images.collect();
+  return { deleted: gone.map(({ record }) => record.id), reclaimed };
 }
 
 /** Those that have to go so that `bound` bytes are left, each of which frees something; they have left the ledger. */
@@ -142,7 +145,13 @@ async function stepResults({ parts, shop }: Plant): Promise<Kept[]> {
     const holds = stack
       .filter(({ diffDir }) => !imageDirs.has(diffDir))
       .map(({ diffDir, measure }) => ({ name: diffDir, bytes: measure?.contentSize ?? 0 }));
-    return { record, usedAt: row.used_at, holds, remove: async () => shop.records.forget(row.id) };
+    const remove = async () => {
+      // Looked at in the same stroke: what was listed is a while ago.
+      const isFree = !shop.inUse().has(row.id);
+      if (isFree) shop.records.forget(row.id);
+      return isFree;
+    };
+    return { record, usedAt: row.used_at, holds, remove };
   });
 }
 
@@ -198,7 +207,10 @@ function downloads({ shop }: Plant): Promise<Kept[]> {
       },
       usedAt: row.used_at,
       holds: [{ name: row.file, bytes: size }],
-      remove: async () => shop.downloads.remove(row.url),
+      remove: async () => {
+        shop.downloads.remove(row.url);
+        return true;
+      },
     };
   });
   return Promise.all(listed);
@@ -225,16 +237,22 @@ async function sentFolders({ shop }: Plant): Promise<Kept[]> {
 }
 
 /** Removes snapshots that the cache made and that neither a record nor an image needs any more, leaves first. */
-async function dropSnapshots({ parts, shop }: Plant): Promise<void> {
+async function dropSnapshots({ parts, shop, held }: Plant): Promise<void> {
   const needed = new Set<SnapshotName>(await imageSnapshots(parts));
-  for (const name of shop.records.snapshots()) {
-    if (!parts.snapshots.stat(name)) continue;
-    for (const info of parts.snapshots.stack(name)) needed.add(info.name);
-  }
+  const addStacks = (to: Set<SnapshotName>, names: readonly SnapshotName[]) => {
+    for (const name of names) {
+      if (!parts.snapshots.stat(name)) continue;
+      for (const info of parts.snapshots.stack(name)) to.add(info.name);
+    }
+    return to;
+  };
+  addStacks(needed, shop.records.snapshots());
   const orphans = shop.records.orphans().filter((name) => !needed.has(name));
   const depth = (name: SnapshotName) => (parts.snapshots.stat(name) ? parts.snapshots.stack(name).length : 0);
   const deepest = orphans.map((name) => ({ name, depth: depth(name) })).sort((a, b) => b.depth - a.depth);
   for (const { name } of deepest) {
+    // What builds work with changes while others are removed.
+    if (addStacks(new Set(), [...held.snapshots(), ...shop.kept]).has(name)) continue;
     try {
       await parts.snapshots.remove(name);
       shop.records.forgetOrphan(name);

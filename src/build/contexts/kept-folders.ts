@@ -23,8 +23,8 @@ export interface KeptFolders {
   /** The folder of this key as the last build left it; another one, empty, while somebody else has it. */
   take(key: string): Promise<{ readonly dir: string; release(): Promise<void> }>;
   list(): Promise<readonly KeptFolder[]>;
-  /** Not while a build has it. */
-  remove(id: string): Promise<void>;
+  /** False while a build has it. */
+  remove(id: string): Promise<boolean>;
 }
 
 /** Folders below `root`, which nothing else uses. */
@@ -55,8 +55,8 @@ export function createKeptFolders(root: string): KeptFolders {
     return size;
   }
 
-  async function remove(name: string): Promise<void> {
-    if (taken.has(name)) return;
+  async function remove(name: string): Promise<boolean> {
+    if (taken.has(name)) return false;
     // A name of its own first: a build that asks for the folder while it goes begins a new one.
     const leaving = randomBytes(16).toString('hex');
     taken.add(leaving);
@@ -64,9 +64,11 @@ export function createKeptFolders(root: string): KeptFolders {
       renameSync(join(root, name), join(root, leaving));
       sizes.delete(name);
       await rm(join(root, leaving), { recursive: true, force: true });
+      return true;
     } catch (error) {
       // Somebody else has just removed it.
       if (!isErrno(error, 'ENOENT')) throw error;
+      return false;
     } finally {
       taken.delete(leaving);
     }
