@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { messageOf } from '../errors/index.ts';
 import {
   canonicalName,
@@ -22,6 +23,11 @@ import { tellTransfer } from './tell-transfer.ts';
 import type { BuildRequest } from './types.ts';
 import type { RootValue } from './value.ts';
 
+/** Results whose names are taken over in one go. */
+const slice = 200;
+/** Most images of one cache that are read: stages and platforms. */
+const mostImages = 200;
+
 /** Brings the layers of an image of the cache here, and lets `use` have them before anything can take them away. */
 type Fetch = (work: Work, use: (top: SnapshotName | null) => void) => Promise<void>;
 
@@ -40,7 +46,7 @@ export class CacheSources {
   }
 
   /** Takes the names of `results`, of which `fetch` brings the layers. */
-  add(results: readonly PortableResult[], fetch: Fetch): void {
+  async add(results: readonly PortableResult[], fetch: Fetch): Promise<void> {
     const { shop, parts } = this.#plant;
     let fetched: Promise<void> | undefined;
     const adopt = (top: SnapshotName | null) => adoptResults(shop.records, parts.snapshots, results, top);
@@ -52,9 +58,16 @@ export class CacheSources {
         this.#warn(error);
       }
     };
-    for (const result of results) {
-      shop.records.adoptName(result);
-      if (result.layers > 0) this.#sources.set(result.id, (work) => (fetched ??= bring(work)));
+    await this.#adoptNames(results);
+    for (const { id, layers } of results) if (layers > 0) this.#sources.set(id, (work) => (fetched ??= bring(work)));
+  }
+
+  async #adoptNames(results: readonly PortableResult[]): Promise<void> {
+    for (let at = 0; at < results.length; at += slice) {
+      // Nobody is to wait for a large cache.
+      await setImmediate();
+      this.#session.signal.throwIfAborted();
+      this.#plant.shop.records.adoptNames(results.slice(at, at + slice));
     }
   }
 
@@ -87,8 +100,8 @@ export class CacheSources {
     const { images } = this.#plant.parts;
     const reference = from['digest'] ?? from['tag'];
     const layout = { dir: from['src']!, ...(reference !== undefined && { reference }) };
-    for (const image of await readWholeLayout(layoutOf(this.#session, layout))) {
-      this.add(resultsIn(JSON.parse(Buffer.from(image.rawConfig).toString('utf8'))), (work, use) =>
+    for await (const image of readWholeLayout(layoutOf(this.#session, layout), mostImages)) {
+      await this.add(resultsIn(JSON.parse(Buffer.from(image.rawConfig).toString('utf8'))), (work, use) =>
         images.during(async () => use((await image.unpack(images, work.signal)).snapshot)),
       );
     }
@@ -111,7 +124,7 @@ export class CacheSources {
     try {
       for (const digest of await this.#manifests(ref, platforms, asking)) {
         const { config = {} } = await inspectRemote(registry, { ...repository, digest }, asking);
-        this.add(resultsIn(config), (work, use) =>
+        await this.add(resultsIn(config), (work, use) =>
           images.during(() =>
             withoutTrace(
               images,
@@ -137,6 +150,7 @@ export class CacheSources {
     const image = await parts.images.find(canonicalName(ref));
     if (!image) return false;
     const results = resultsIn(JSON.parse(Buffer.from(image.rawConfig).toString('utf8')));
+    await this.#adoptNames(results);
     adoptResults(shop.records, parts.snapshots, results, image.snapshot);
     return results.length > 0;
   }
@@ -151,7 +165,8 @@ export class CacheSources {
     const document = parseDocument(bytes, descriptor.mediaType, canonicalName(ref));
     if (document.kind === 'manifest') return [descriptor.digest];
     const { artifactType, manifests } = document.index;
-    if (artifactType === cacheType) return manifests.map(({ digest }) => digest);
-    return platforms.map((platform) => chooseManifest(document.index, platform).digest);
+    const chosen =
+      artifactType === cacheType ? manifests : platforms.map((platform) => chooseManifest(document.index, platform));
+    return [...new Set(chosen.map(({ digest }) => digest))].slice(0, mostImages);
   }
 }

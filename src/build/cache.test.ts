@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { chmodSync, createReadStream, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -311,6 +312,72 @@ COPY --from=make /m /m
     const warnings = gone.events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
     assert.deepEqual(warnings.length, 1, warnings.join('\n'));
     assert.match(warnings[0]!, /^cache source is not used: the OCI layout .* blob sha256:[0-9a-f]{64} is missing$/);
+  } finally {
+    await other.stop();
+  }
+});
+
+test('what is not to come from the cache does not come from one that was brought in, nor what follows from it', async () => {
+  const other = await startBuildHost();
+  try {
+    const dir = host.context({
+      Dockerfile: 'FROM busybox AS fresh\nRUN cat /proc/sys/kernel/random/uuid > /a\nFROM fresh\nRUN cp /a /b\n',
+    });
+    const dest = join(host.top, 'cache-renewed');
+    await host.build(dir, { cacheTo: [{ type: 'local', dest, mode: 'max' }] });
+    const stamps = ({ result }: Built) =>
+      other.withFiles(result, (root) => ['a', 'b'].map((name) => readFileSync(join(root, name), 'utf8')));
+    const cacheFrom = [{ type: 'local', src: dest }];
+    const renewed = await other.build(dir, { cacheFrom, noCacheFilter: ['fresh'] });
+    assert.deepEqual(reasons(renewed), ['no_cache', 'parent_changed']);
+    const [a, b] = await stamps(renewed);
+    assert.equal(a, b);
+    assert.deepEqual(await stamps(await other.build(dir)), [a, b], 'the next build goes on from it');
+  } finally {
+    await other.stop();
+  }
+});
+
+test('a cache tells nothing of other projects, and absurd numbers in one are refused', async () => {
+  const other = await startBuildHost();
+  try {
+    await host.build(host.context({ Dockerfile: 'FROM busybox\nARG TOKEN\nRUN : $TOKEN\n' }), {
+      buildArgs: { TOKEN: 'of-another-project' },
+    });
+    const dir = host.context({ Dockerfile: 'FROM busybox\nRUN true\n' });
+    const dest = join(host.top, 'cache-told');
+    await host.build(dir, {});
+    await host.build(dir, { noCache: true, cacheTo: [{ type: 'local', dest }] });
+    const blobs = join(dest, 'blobs/sha256');
+    const texts = readdirSync(blobs).map((name) => readFileSync(join(blobs, name), 'latin1'));
+    assert.ok(!texts.some((text) => text.includes('of-another-project')));
+
+    const rewrite = <T extends object>(descriptor: { digest: string; size: number }, change: (value: T) => void) => {
+      const value = JSON.parse(readFileSync(join(blobs, descriptor.digest.slice(7)), 'utf8')) as T;
+      change(value);
+      const bytes = Buffer.from(JSON.stringify(value));
+      descriptor.digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+      descriptor.size = bytes.length;
+      writeFileSync(join(blobs, descriptor.digest.slice(7)), bytes);
+    };
+    type Entry = { digest: string; size: number };
+    const top = JSON.parse(readFileSync(join(dest, 'index.json'), 'utf8')) as { manifests: Entry[] };
+    rewrite<{ manifests: Entry[] }>(top.manifests[0]!, ({ manifests }) =>
+      rewrite<{ config: Entry }>(manifests[0]!, ({ config }) =>
+        rewrite<Record<string, { created: number }[]>>(config, (image) => {
+          for (const result of image['strata.cache.v0']!) result.created = 9_000_000_000_000_000;
+        }),
+      ),
+    );
+    writeFileSync(join(dest, 'index.json'), JSON.stringify(top));
+    const { events, ran } = await other.build(dir, { cacheFrom: [{ type: 'local', src: dest }] });
+    assert.equal(ran.length, 1);
+    assert.ok(
+      events.some(
+        (event) => event.type === 'warning' && /cache that the image brings cannot be read/.test(event.message),
+      ),
+    );
+    assert.equal((await other.builder.cache.list()).length, 1);
   } finally {
     await other.stop();
   }

@@ -11,14 +11,18 @@ export interface PortableResult {
   readonly layers: number;
   readonly id: string;
   readonly type: 'regular' | 'source.local';
-  readonly description: string;
   readonly created: number;
   readonly keys: readonly string[];
   readonly step?: { readonly definition: string; readonly base: string; readonly content: string };
 }
 
-/** Most results that one image is believed to bring. */
+/** Most results that one image is believed to bring, and most keys of one. */
 const limit = 10_000;
+const mostKeys = 16;
+/** Characters of the ids of a step's inputs: a thousand stages that are copied from. */
+const mostBase = 65_000;
+/** Last moment that a date can be, in Unix milliseconds (ECMA-262). */
+const lastMoment = 8.64e15;
 
 /**
  * What the cache knows of the layers under `top`, and the names of the other results in `passed`, which led there: of
@@ -51,13 +55,12 @@ export function adoptResults(
   for (const result of results) {
     const layer = stack[result.layers - 1];
     if (layer) records.adopt(result, layer.name);
-    else if (result.layers === 0) records.adoptName(result);
   }
 }
 
 /** What an image's configuration (parsed) says that its layers are results of. Throws `data_loss` where it is damaged. */
-export function resultsIn(config: Readonly<Record<string, unknown>>): readonly PortableResult[] {
-  const list = config[cacheField];
+export function resultsIn(config: Readonly<Record<string, unknown>> | null): readonly PortableResult[] {
+  const list = config?.[cacheField];
   if (list === undefined) return [];
   if (!Array.isArray(list) || list.length > limit || !list.every(isResult)) {
     throw new StrataError('data_loss', 'the cache that the image brings cannot be read', { code: 'invalid_cache' });
@@ -67,15 +70,17 @@ export function resultsIn(config: Readonly<Record<string, unknown>>): readonly P
 
 function isResult(value: unknown): value is PortableResult {
   if (typeof value !== 'object' || value === null) return false;
-  const { layers, id, type, description, created, keys, step } = value as Record<string, unknown>;
+  const { layers, id, type, created, keys, step } = value as Record<string, unknown>;
+  const count = (number: unknown, most: number) =>
+    Number.isSafeInteger(number) && Number(number) >= 0 && Number(number) <= most;
   const hex = (text: unknown) => typeof text === 'string' && /^[0-9a-f]{64}$/.test(text);
   return (
-    Number.isSafeInteger(layers) &&
-    Number.isSafeInteger(created) &&
+    count(layers, limit) &&
+    count(created, lastMoment) &&
     hex(id) &&
     (type === 'regular' || type === 'source.local') &&
-    typeof description === 'string' &&
     Array.isArray(keys) &&
+    keys.length <= mostKeys &&
     keys.every(hex) &&
     (step === undefined || isStep(step))
   );
@@ -84,5 +89,5 @@ function isResult(value: unknown): value is PortableResult {
 function isStep(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const { definition, base, content } = value as Record<string, unknown>;
-  return [definition, base, content].every((field) => typeof field === 'string');
+  return [definition, base, content].every((field) => typeof field === 'string' && field.length <= mostBase);
 }

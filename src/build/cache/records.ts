@@ -3,6 +3,7 @@ import type { Database } from '../../db/index.ts';
 import type { SnapshotName, Snapshots } from '../../snapshot/index.ts';
 import type { CacheRecord } from '../types.ts';
 import type { AbsentRoot, RootValue } from '../value.ts';
+import { stepKey } from './keys.ts';
 import type { PortableResult } from './portable.ts';
 
 export interface StepRow {
@@ -24,6 +25,8 @@ export interface NewRecord {
   readonly type: CacheRecord['type'];
   readonly description: string;
   readonly parents: readonly string[];
+  /** The step ran because the cache was not wanted: nothing that was made of an earlier result follows from it. */
+  readonly renewed: boolean;
   /** Further keys under which the result is found. */
   readonly aliases: readonly string[];
   readonly step: Omit<StepRow, 'result'>;
@@ -45,9 +48,12 @@ export interface ResultRow {
 /** Rows of steps, and of keys of absent results, that are remembered; the oldest are forgotten. */
 const memory = 20_000;
 
+/** What is told of a result that another machine made: its own words are for those who may read its Dockerfile. */
+const adopted = 'from a cache that was brought in';
+
 /**
- * The build cache: keys of steps and the results that they led to. Only steps that ran here are ever recorded, so an
- * image that was pulled can give a build nothing that it did not ask for.
+ * The build cache: keys of steps and the results that they led to. Only what ran here, or came with a cache that a build
+ * named, is ever recorded: an image that was pulled can give a build nothing that it did not ask for.
  */
 export class Records {
   readonly #db: Database;
@@ -116,9 +122,13 @@ export class Records {
    * What was absent keeps its name, so that it still leads to what followed.
    */
   store(record: NewRecord, adopt?: RootValue): RootValue {
-    const id = adopt?.id ?? this.#absentOnly(record.step.key) ?? randomBytes(32).toString('hex');
+    const { renewed, aliases, step } = record;
+    const known = adopt?.id ?? (renewed ? undefined : this.#absentOnly(step.key));
+    const id = known ?? randomBytes(32).toString('hex');
     const now = this.#now();
     this.#db.transaction(() => {
+      if (renewed)
+        for (const key of [step.key, ...aliases]) this.#db.run('DELETE FROM build_absent WHERE key = ?', key);
       if (!adopt) {
         this.#db.run(
           `INSERT INTO build_results (id, snapshot, type, description, parents, created_at, used_at, uses)
@@ -194,11 +204,11 @@ export class Records {
   /** The results that are this very root, as they travel with it. */
   portable(snapshot: SnapshotName, layers: number): PortableResult[] {
     const rows = this.#db.all<ResultRow>('SELECT * FROM build_results WHERE snapshot = ?', snapshot);
-    return rows.flatMap(({ id, type, description, created_at }) => {
+    return rows.flatMap(({ id, type, created_at }) => {
       if (type !== 'regular' && type !== 'source.local') return [];
       const found = this.#db.all<{ key: string }>('SELECT key FROM build_keys WHERE result = ? ORDER BY key', id);
       const keys = found.map(({ key }) => key);
-      return [{ layers, id, type, description, created: created_at, keys, ...this.#briefStep(id) }];
+      return [{ layers, id, type, created: created_at, keys, ...this.#briefStep(id) }];
     });
   }
 
@@ -211,7 +221,7 @@ export class Records {
 
   /** Takes over a result that came with a layer which is here as `snapshot`. */
   adopt(result: PortableResult, snapshot: SnapshotName): void {
-    const { id, type, description, created, keys } = result;
+    const { id, type, created, keys } = result;
     this.#db.transaction(() => {
       const known = this.#db.get<ResultRow>('SELECT * FROM build_results WHERE id = ?', id);
       if (known && known.snapshot !== null && !this.#snapshots.stat(known.snapshot)) {
@@ -223,8 +233,8 @@ export class Records {
           id,
           snapshot,
           type,
-          description,
-          created,
+          adopted,
+          Math.min(created, this.#now()),
           this.#now(),
         );
       }
@@ -240,25 +250,28 @@ export class Records {
     return ids.flatMap((id) => {
       const keys = this.#db.all<{ key: string }>(sql, id).map(({ key }) => key);
       if (keys.length === 0) return [];
-      return [{ layers: 0, id, type: 'regular', description: '', created: 0, keys, ...this.#briefStep(id) }];
+      return [{ layers: 0, id, type: 'regular', created: 0, keys, ...this.#briefStep(id) }];
     });
   }
 
-  /** Takes over the name of a result whose layers did not come with it. */
-  adoptName(result: PortableResult): void {
+  /** Takes over the names of results whose layers did not come with them. */
+  adoptNames(results: readonly PortableResult[]): void {
     this.#db.transaction(() => {
-      for (const key of result.keys) {
-        this.#db.run('DELETE FROM build_absent WHERE key = ?', key);
-        this.#db.run('INSERT INTO build_absent (key, result) VALUES (?, ?)', key, result.id);
+      for (const result of results) {
+        for (const key of result.keys)
+          this.#db.run('INSERT OR REPLACE INTO build_absent (key, result) VALUES (?, ?)', key, result.id);
+        this.#adoptStep(result);
       }
       this.#db.run('DELETE FROM build_absent WHERE number <= (SELECT max(number) FROM build_absent) - ?', memory);
-      this.#adoptStep(result);
     });
   }
 
-  #adoptStep({ id, keys, step, description }: PortableResult): void {
-    if (!step || keys[0] === undefined) return;
-    this.#remember({ ...step, slot: '', key: keys[0], instruction: description, manifest: null, result: id });
+  #adoptStep({ id, step }: PortableResult): void {
+    if (!step) return;
+    const key = stepKey(step.definition, step.base, step.content);
+    // What is remembered of steps that ran here says more.
+    if (this.stepByKey(key)) return;
+    this.#remember({ ...step, slot: '', key, instruction: adopted, manifest: null, result: id });
   }
 
   /** Lets go of all that was adopted by name. */

@@ -84,15 +84,15 @@ export interface PackedImage {
   unpack(images: Unpacker, signal: AbortSignal): Promise<LayoutImage>;
 }
 
-/** Every image of the index that the reference means. */
-export async function readWholeLayout(layout: Layout): Promise<PackedImage[]> {
+/** The images of the index that the reference means, one after another, each once, and no more than `most`. */
+export async function* readWholeLayout(layout: Layout, most: number): AsyncGenerator<PackedImage> {
   const root = await readDocument(layout, await choose(layout));
-  const entries = root.kind === 'manifest' ? [] : root.index.manifests;
-  const below = await Promise.all(entries.map((one) => readDocument(layout, one)));
-  const documents = root.kind === 'manifest' ? [root] : below;
-  return Promise.all(
-    documents.flatMap((document) => (document.kind === 'manifest' ? [packed(layout, document.manifest)] : [])),
-  );
+  if (root.kind === 'manifest') return yield await packed(layout, root.manifest);
+  const entries = new Map(root.index.manifests.map((entry) => [entry.digest, entry]));
+  for (const entry of [...entries.values()].slice(0, most)) {
+    const document = await readDocument(layout, entry);
+    if (document.kind === 'manifest') yield await packed(layout, document.manifest);
+  }
 }
 
 async function packed(layout: Layout, manifest: Manifest): Promise<PackedImage> {

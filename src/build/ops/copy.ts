@@ -1,6 +1,6 @@
 import { StrataError } from '../../errors/index.ts';
 import type { ActiveSnapshot } from '../../snapshot/index.ts';
-import { digestOf } from '../cache/keys.ts';
+import { digestOf, stepKey } from '../cache/keys.ts';
 import type { CopyLook, Owner, Selection } from '../files/jobs.ts';
 import type { Op, Outcome, Work } from '../solver/vertex.ts';
 import { type RootValue, rootOf, type Value } from '../value.ts';
@@ -12,7 +12,6 @@ import {
   keepResult,
   recordResult,
   type StepIdentity,
-  stepKey,
   targetLayers,
   tellMiss,
   withActive,

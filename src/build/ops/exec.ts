@@ -3,13 +3,13 @@ import { type ResolvedUser, resolveUser } from '../../account/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { formatPlatform, hostPlatform, type Platform, platformMatches } from '../../oci/index.ts';
 import type { ActiveSnapshot } from '../../snapshot/index.ts';
-import { digestOf } from '../cache/keys.ts';
+import { digestOf, stepKey } from '../cache/keys.ts';
 import type { Op, Outcome, Work } from '../solver/vertex.ts';
 import { rootOf, type Value } from '../value.ts';
 import { ExecMounts } from './exec-mounts.ts';
 import type { ExecSecrets, ExecSpec } from './exec-spec.ts';
 import { FailedStep, type KeptRoot } from './failed-step.ts';
-import { baseOf, found, keepResult, type StepIdentity, stepKey, tellMiss, withMount } from './root-step.ts';
+import { baseOf, found, keepResult, type StepIdentity, tellMiss, withMount } from './root-step.ts';
 import type { Workshop } from './workshop.ts';
 
 export interface ExecOptions {

@@ -1,17 +1,8 @@
-import { digestOf } from '../cache/keys.ts';
+import { digestOf, stepKey } from '../cache/keys.ts';
 import type { Op, Outcome } from '../solver/vertex.ts';
 import { rootOf, type Value } from '../value.ts';
 import { resolveOwner } from './owner.ts';
-import {
-  baseOf,
-  found,
-  keepResult,
-  type StepIdentity,
-  stepKey,
-  targetLayers,
-  tellMiss,
-  withActive,
-} from './root-step.ts';
+import { baseOf, found, keepResult, type StepIdentity, targetLayers, tellMiss, withActive } from './root-step.ts';
 import type { Workshop } from './workshop.ts';
 
 export interface MkdirSpec {

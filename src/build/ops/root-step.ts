@@ -1,6 +1,6 @@
 import type { ActiveSnapshot, SnapshotName } from '../../snapshot/index.ts';
 import { explainMiss } from '../cache/explain.ts';
-import { digestOf } from '../cache/keys.ts';
+import { stepKey } from '../cache/keys.ts';
 import type { TargetLayers } from '../files/target-view.ts';
 import type { Outcome, Work } from '../solver/vertex.ts';
 import type { CacheRecord } from '../types.ts';
@@ -23,10 +23,6 @@ export interface StepIdentity {
 /** Result ids of the inputs. */
 export function baseOf(inputs: readonly Value[]): string {
   return inputs.map((input) => input.id ?? '').join(' ');
-}
-
-export function stepKey(definition: string, base: string, content: string): string {
-  return digestOf(['step', definition, base, content]);
 }
 
 export function found(result: RootValue | AbsentRoot): Outcome<Value> {
@@ -100,7 +96,7 @@ export function recordResult(
   const { base, content = '', manifest = null, aliases = [], parents } = made;
   const key = stepKey(definition, base, content);
   const row = { slot, definition, base, content, key, instruction, manifest };
-  return records.store({ snapshot, type, description, parents, aliases, step: row }, adopt);
+  return records.store({ snapshot, type, description, parents, aliases, renewed: step.noCache, step: row }, adopt);
 }
 
 /** Runs `use` on a new active snapshot and discards it when that fails. */
