@@ -27,7 +27,7 @@ interface Answer {
 function plain(text: string): string {
   return text
     .replaceAll(/[0-9a-f]{64}/g, 'ID')
-    .replaceAll(/(lstat|mkdir) \S*\/(x{300})/g, '$1 ROOT/$2')
+    .replaceAll(/(lstat|mkdir) \S+\/(x{300})/g, '$1 ROOT/$2')
     .replaceAll('x'.repeat(300), 'LONG')
     .replace(/^docker: /, '')
     .replace(/\n\nRun 'docker .*/s, '')
@@ -79,6 +79,50 @@ test('settings that cannot be', { skip }, async () => {
     ],
     ['run --rm --gpus all busybox', 125, 'could not select device driver "" with capabilities: [[gpu]]'],
   ]);
+});
+
+test('what is done with a container that is there', { skip }, async () => {
+  const make = ['run', '-d', '--name', 'strata-refused', '-m', '64m', '--cpus', '1', 'busybox', 'sleep', '300'];
+  const hosts = [undefined, ...(peer ? [peer] : [])];
+  for (const host of hosts) assert.equal((await ask(make, host)).code, 0);
+  try {
+    await compare([
+      // Why a process does not start is told on its standard output.
+      ['exec -w foo strata-refused true', 128, ''],
+      ['exec strata-refused nope', 127, ''],
+      ['exec -u nope strata-refused true', 1, 'unable to find user nope: no matching entries in passwd file'],
+      ['exec --detach-keys foo strata-refused true', 1, 'Invalid escape keys (foo) provided'],
+      [
+        'kill -s 99 strata-refused',
+        1,
+        'cannot kill container: strata-refused: the linux daemon does not support signal 99',
+      ],
+      ['update --memory-reservation 1m strata-refused', 1, 'Minimum memory reservation allowed is 6MB'],
+      [
+        'update --cpu-period 10000 strata-refused',
+        1,
+        'Cannot update container ID: Conflicting options: CPU Period cannot be updated as NanoCPUs has already been set',
+      ],
+      ['rm -l strata-refused', 1, 'Conflict, cannot remove the default link name of the container'],
+      ['network rm bridge', 1, 'bridge is a pre-defined network and cannot be removed\nexit status 1'],
+      ['network create -d foo strata-refused', 1, 'plugin "foo" not found'],
+      ['network create --ipam-driver foo strata-refused', 1, 'plugin "foo" not found'],
+      [
+        'volume create a',
+        1,
+        'create a: volume name is too short, names should be at least two alphanumeric characters',
+      ],
+      [
+        'volume create -o size=10m strata-refused',
+        1,
+        'create strata-refused: quota size requested but no quota support',
+      ],
+      ['cp strata-refused:/LONG /tmp/x', 1, 'lstat /LONG: file name too long'],
+      ['commit -c EXPOSE\tx strata-refused', 1, 'Invalid containerPort: x'],
+    ]);
+  } finally {
+    for (const host of hosts) await ask(['rm', '-f', 'strata-refused'], host);
+  }
 });
 
 test('mounts that cannot be', { skip }, async () => {

@@ -272,7 +272,7 @@ test('an exec that cannot start tells why in its stream', async () => {
     `POST /exec/${exec}/start HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`,
   );
   assert.match(text, /^HTTP\/1\.1 101 /);
-  assert.match(text, /\x02\0\0\0\0\0\0.exec: "nosuch": not found\r\n$/s);
+  assert.match(text, /\x01\0\0\0\0\0\0.exec: "nosuch": not found\r\n$/s);
 });
 
 test('a refused upgrade is an ordinary answer', async () => {

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
-import { expandWord, type Instruction, parseInstruction } from '../dockerfile/index.ts';
-import { StrataError } from '../errors/index.ts';
+import { expandWord, type Instruction, parseInstruction, parsePorts } from '../dockerfile/index.ts';
+import { messageOf, StrataError } from '../errors/index.ts';
 import type { RuntimeConfig } from '../oci/index.ts';
 
 const allowed = new Set([
@@ -52,7 +52,7 @@ function applyInstruction(config: RuntimeConfig, change: Instruction): RuntimeCo
     case 'expose':
       return {
         ...config,
-        ExposedPorts: { ...config.ExposedPorts, ...asSet(change.ports.map(expand).map(withProtocol)) },
+        ExposedPorts: { ...config.ExposedPorts, ...asSet(exposed(change.ports.map(expand))) },
       };
     case 'healthcheck':
       return { ...config, Healthcheck: healthcheck(change.health) };
@@ -96,8 +96,14 @@ function asSet(names: readonly string[]): Readonly<Record<string, Record<string,
   return Object.fromEntries(names.map((name) => [name, {}]));
 }
 
-function withProtocol(port: string): string {
-  return port.includes('/') ? port.toLowerCase() : `${port}/tcp`;
+/** In the words of the old builder, which reads these for Docker. */
+function exposed(ports: readonly string[]): readonly string[] {
+  try {
+    return parsePorts(ports);
+  } catch (cause) {
+    const message = messageOf(cause).replace(/^i/, 'I');
+    throw new StrataError('invalid_argument', message, { code: 'invalid_change', cause });
+  }
 }
 
 function joinPath(base: string, path: string): string {

@@ -22,7 +22,7 @@ export const containerFilters = [
 ];
 
 const states = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
-const healths = ['starting', 'healthy', 'unhealthy', 'none'];
+const healths = ['none', 'starting', 'healthy', 'unhealthy'];
 
 type Backend = Pick<ApiBackend, 'containers' | 'images' | 'networks'>;
 
@@ -33,6 +33,8 @@ export async function createContainerFilter(
 ): Promise<(container: Container) => boolean> {
   assertOneOf(filters, 'status', states, 'state');
   assertOneOf(filters, 'health', healths, 'health');
+  const task = filters.values('is-task').find((value) => !['true', 'false', '1', '0'].includes(value));
+  if (task !== undefined) throw badFilter(`invalid filter 'is-task=[${task}]'`);
   const names = filters.values('name').map(pattern);
   const ids = filters.values('id').map(pattern);
   const codes = filters.values('exited').map(exitCode);
@@ -91,7 +93,8 @@ function isQuick(text: string): boolean {
 }
 
 function exitCode(text: string): number {
-  if (!/^\d{1,3}$/.test(text)) throw badFilter(`invalid filter 'exited=${text}'`);
+  if (!/^\d{1,3}$/.test(text))
+    throw badFilter(`invalid filter 'exited=${text}': strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
   return Number(text);
 }
 

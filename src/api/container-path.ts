@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import type { Container } from '../container/index.ts';
 import { StrataError } from '../errors/index.ts';
-import { resolveInRoot, statInRoot } from '../sys/index.ts';
+import { errnoText, isErrno, resolveInRoot, statInRoot } from '../sys/index.ts';
 import type { ApiBackend } from './types.ts';
 
 /** A tree and a path in it, where what a client calls `path` is to be found. */
@@ -60,7 +60,7 @@ export interface PathStat {
 export function statPlace({ root, path }: Place): PathStat | undefined {
   const base = posix.basename(path);
   const follow = path.endsWith('/') || base === '.';
-  const stats = statInRoot(root, path, { follow });
+  const stats = told(path, () => statInRoot(root, path, { follow }));
   if (!stats || (follow && !stats.isDirectory())) return undefined;
   return {
     name: path === '/' ? '/' : base,
@@ -69,6 +69,16 @@ export function statPlace({ root, path }: Place): PathStat | undefined {
     mtime: stats.mtime.toISOString(),
     linkTarget: stats.isSymbolicLink() ? linkTarget(root, path) : '',
   };
+}
+
+/** What the kernel does not take as a path is the caller's mistake. */
+function told<T>(path: string, look: () => T): T {
+  try {
+    return look();
+  } catch (cause) {
+    if (!isErrno(cause, 'ENAMETOOLONG', 'ELOOP')) throw cause;
+    throw new StrataError('invalid_argument', `lstat ${path}: ${errnoText(cause)}`, { code: 'bad_path', cause });
+  }
 }
 
 /** Where a link leads in the end, as a path inside the container. */
@@ -99,14 +109,15 @@ export function goMode(mode: number): number {
 }
 
 /** Throws unless `path` is a folder; a link to one counts. */
-export function assertFolder({ root, path }: Place, container: Container, given: string): void {
-  const stats = statInRoot(root, path);
+export function assertFolder({ root, path }: Place, container: string, given: string): void {
+  const stats = told(path, () => statInRoot(root, path));
   if (!stats) throw notInContainer(container, given);
   if (!stats.isDirectory()) throw new StrataError('invalid_argument', 'extraction point is not a directory');
 }
 
-export function notInContainer(container: Container, path: string): StrataError {
-  return new StrataError('not_found', `Could not find the file ${path} in container ${container.id}`, {
+/** `container` is what the client called it. */
+export function notInContainer(container: string, path: string): StrataError {
+  return new StrataError('not_found', `Could not find the file ${path} in container ${container}`, {
     code: 'path_not_found',
   });
 }

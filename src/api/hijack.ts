@@ -71,7 +71,7 @@ export async function serveStart(
   } catch (error) {
     connection.input.resume();
     const data = Buffer.from(`${messageOf(error)}\r\n`);
-    connection.output.write(framer(options.tty)({ stream: 'stderr', data }));
+    connection.output.write(framer(options.tty)({ stream: 'stdout', data }));
     endOutput(connection.output);
   }
 }

@@ -1,9 +1,8 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { StrataError } from '../errors/index.ts';
-import { isErrno } from '../sys/index.ts';
+import { errnoText, isErrno } from '../sys/index.ts';
 import { cleanPath, parseBind } from './bind-text.ts';
-import { errnoText } from './errno-text.ts';
 import type { HostConfig } from './types.ts';
 
 /** Makes the folders of the host that are to be mounted and are not there: for `-v`, and for `--mount` where it asks for that. */

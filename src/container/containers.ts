@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/index.ts';
 import { isKind, messageOf, StrataError } from '../errors/index.ts';
 import type { Networks } from '../network/index.ts';
-import { parseSignal } from '../oci/index.ts';
+import { isSignal, parseSignal } from '../oci/index.ts';
 import type { Mount, SnapshotName, Snapshots } from '../snapshot/index.ts';
 import { isErrno, treeSize, unmount } from '../sys/index.ts';
 import type { Volumes } from '../volume/index.ts';
@@ -36,6 +36,7 @@ import { startTicks } from './process-start.ts';
 import { type ContainerRecord, freshState, hasProcess, isRunning, never, timestamp } from './record.ts';
 import { recoverContainers } from './recover.ts';
 import { endRemains } from './remains.ts';
+import { sharesProblem } from './resource-checks.ts';
 import { hostConfigWarnings, resourceWarnings } from './resource-warnings.ts';
 import { resourcesOf } from './resources.ts';
 import { createBackoff, shouldRestart } from './restart-policy.ts';
@@ -48,6 +49,7 @@ import { removeStubs } from './stubs.ts';
 import { listProcesses } from './top.ts';
 import { createTurns } from './turns.ts';
 import type { Attachment, Container, ContainerEvent, Containers, CreateContainer, LogChunk } from './types.ts';
+import { changesOf, checkAgainst } from './update-checks.ts';
 
 export interface ContainerOptions {
   readonly db: Database;
@@ -414,7 +416,9 @@ export function createContainers(options: ContainerOptions): Containers {
 
   async function kill(ref: string, text = 'SIGKILL'): Promise<void> {
     const signal = signalFor(ref, text);
-    const record = await started(ref);
+    const record = await started(ref).catch((cause: unknown) => {
+      throw unkillable(ref, cause);
+    });
     const { id, config } = record;
     if (!isRunning(record))
       throw new StrataError('conflict', `cannot kill container: ${ref}: container ${id} is not running`, {
@@ -429,14 +433,20 @@ export function createContainers(options: ContainerOptions): Containers {
   }
 
   function signalFor(ref: string, text: string): number {
+    let signal: number;
     try {
-      return parseSignal(text);
+      signal = parseSignal(text);
     } catch (cause) {
-      throw new StrataError('invalid_argument', `cannot kill container: ${ref}: ${messageOf(cause)}`, {
-        code: 'invalid_signal',
-        cause,
-      });
+      throw unkillable(ref, cause);
     }
+    if (isSignal(signal)) return signal;
+    const message = `the linux daemon does not support signal ${signal}`;
+    throw unkillable(ref, new StrataError('invalid_argument', message, { code: 'invalid_signal' }));
+  }
+
+  function unkillable(ref: string, cause: unknown): unknown {
+    if (!(cause instanceof StrataError)) return cause;
+    return new StrataError(cause.kind, `cannot kill container: ${ref}: ${cause.message}`, { code: cause.code, cause });
   }
 
   async function remove(
@@ -568,11 +578,25 @@ export function createContainers(options: ContainerOptions): Containers {
     failed: (id, error) => unheard('note the health of', id)(error),
   });
 
+  /** Throws unless a container may be called so, as a rename says it. */
+  function allocate(name: string): void {
+    try {
+      checkName(name, '/');
+      store.refuseTaken(name);
+    } catch (cause) {
+      if (!(cause instanceof StrataError)) throw cause;
+      throw new StrataError(cause.kind, `Error when allocating new name: ${cause.message}`, {
+        code: cause.code,
+        cause,
+      });
+    }
+  }
+
   async function freeze(ref: string, verb: 'pause' | 'unpause'): Promise<void> {
     const { id } = store.get(ref);
     await turns.run(id, async () => {
       const record = store.get(id);
-      if (!hasProcess(record)) throw new StrataError('conflict', `Container ${id} is not running`);
+      if (!hasProcess(record)) throw new StrataError('conflict', `container ${id} is not running`);
       if ((record.state.status === 'paused') === (verb === 'pause'))
         throw new StrataError('conflict', `Container ${id} is ${verb === 'pause' ? 'already' : 'not'} paused`);
       const { code, stderr } = await runtime(verb === 'pause' ? 'pause' : 'resume', id);
@@ -606,13 +630,12 @@ export function createContainers(options: ContainerOptions): Containers {
     async rename(ref, name) {
       const { id } = store.get(ref);
       const clean = name.replace(/^\//, '');
-      if (clean === '') throw new StrataError('invalid_argument', 'Neither old nor new names may be empty');
-      checkName(clean);
+      if (name === '') throw new StrataError('invalid_argument', 'Neither old nor new names may be empty');
       await turns.run(id, async () => {
         const record = store.get(id);
         if (clean === record.name)
           throw new StrataError('invalid_argument', 'Renaming a container with the same name as its current name');
-        store.refuseTaken(clean);
+        allocate(clean);
         const renamed = store.change(id, { name: clean })!;
         if (hasProcess(renamed)) store.change(id, { networks: await renameOnNetworks(renamed, networks) });
         emit('rename', store.get(id), { oldName: `/${record.name}` });
@@ -652,16 +675,15 @@ export function createContainers(options: ContainerOptions): Containers {
       return await listProcesses(record.state.pid, psArgs);
     },
     stats: async (ref) => await readStats(store.get(ref)),
-    async update(ref, changes) {
-      checkUpdate(changes, options.runtime());
+    async update(ref, given) {
+      checkUpdate(given, options.runtime());
+      const changes = changesOf(given);
       const record = store.get(ref);
       const host = { ...record.host, ...changes };
-      const swap = changes.MemorySwap || record.host.MemorySwap || 0;
-      if (swap > 0 && (changes.Memory ?? 0) > swap)
-        throw new StrataError(
-          'conflict',
-          'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time',
-        );
+      checkAgainst(record, changes);
+      const shares = hasProcess(record) ? sharesProblem(changes, options.runtime().cgroups) : undefined;
+      if (shares !== undefined)
+        throw new StrataError('invalid_argument', `Cannot update container ${record.id}: ${shares}`);
       if (hasProcess(record)) {
         const resources = join(bundleOf(record.id), 'resources.json');
         await writeFile(resources, JSON.stringify(resourcesOf(host, options.runtime())));

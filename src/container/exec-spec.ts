@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import { resolveUser } from '../account/index.ts';
 import { capabilitySet } from './capabilities.ts';
 import { processEnvironment } from './configure.ts';
@@ -5,7 +6,13 @@ import type { ContainerRecord } from './record.ts';
 import type { RuntimeFacts } from './runtime.ts';
 import { securityOf } from './security-options.ts';
 import { boundedLimit } from './spec.ts';
+import { relativeFolder } from './start-failure.ts';
 import type { ExecConfig } from './types.ts';
+
+/** Throws `invalid_argument` for a user whom the container does not know. */
+export function checkUser({ config }: ContainerRecord, user: string, root: string): void {
+  resolveUser(root, user || config.User || '', []);
+}
 
 /** The `process` of an exec (runtime spec config.md "Process"): as the container's own, but for what is asked for. */
 export function runtimeExecSpec(
@@ -22,12 +29,14 @@ export function runtimeExecSpec(
     available: facts.capabilities,
   });
   const held = user.uid === 0 ? capabilities : [];
+  const cwd = exec.WorkingDir || config.WorkingDir || '/';
+  if (!isAbsolute(cwd)) throw relativeFolder();
   return {
     terminal: exec.Tty ?? false,
     user: { uid: user.uid, gid: user.gid, additionalGids: [...new Set([user.gid, ...user.groups])], umask: 0o22 },
     args: exec.Cmd,
     env: processEnvironment(config, user.home, { env: exec.Env ?? [], tty: exec.Tty ?? false }),
-    cwd: exec.WorkingDir || config.WorkingDir || '/',
+    cwd,
     capabilities: { bounding: capabilities, effective: held, permitted: held },
     noNewPrivileges: securityOf(host.SecurityOpt ?? []).noNewPrivileges,
     rlimits: (host.Ulimits ?? []).map((limit) => boundedLimit(limit, facts)),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { messageOf, StrataError } from '../errors/index.ts';
 import { resizeTerminal } from './conmon.ts';
 import { type ExecProcess, type ExecSetting, startExec } from './exec-process.ts';
-import { runtimeExecSpec } from './exec-spec.ts';
+import { checkUser, runtimeExecSpec } from './exec-spec.ts';
 import { type ContainerRecord, hasProcess } from './record.ts';
 import type { RuntimeFacts } from './runtime.ts';
 import { startTerminalExec } from './terminal-exec.ts';
@@ -111,6 +111,7 @@ export function createExecs(options: ExecOptions): Execs {
       const record = await required(ref);
       if (!config.Cmd?.length)
         throw new StrataError('invalid_argument', 'No exec command specified', { code: 'no_command' });
+      checkUser(record, config.User ?? '', options.rootOf(record.id));
       const id = randomBytes(32).toString('hex');
       for (const [old, state] of states) {
         if (states.size < remembered) break;

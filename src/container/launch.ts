@@ -4,24 +4,24 @@ import { join } from 'node:path';
 import { resolveUser } from '../account/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { Networks } from '../network/index.ts';
-import { isErrno, mkdirInRoot } from '../sys/index.ts';
+import { errnoText, isErrno, mkdirInRoot } from '../sys/index.ts';
 import { makeBindSources } from './bind-sources.ts';
 import { cleanPath } from './bind-text.ts';
 import { processEnvironment } from './configure.ts';
 import { startConmon } from './conmon.ts';
 import { deviceNodes, deviceRules, refuseDeviceRequests } from './devices.ts';
-import { errnoText } from './errno-text.ts';
 import { containerFiles } from './injected-files.ts';
 import type { JoinedNetwork } from './join-network.ts';
 import { logSizeLimit } from './log-options.ts';
 import { type MountPoint, specMounts } from './mount-points.ts';
 import { procMountProblem } from './proc-mounts.ts';
 import { type ContainerRecord, hasProcess } from './record.ts';
+import { sharesProblem } from './resource-checks.ts';
 import { resourcesOf } from './resources.ts';
 import { type RuntimeFacts, runRuntime, which } from './runtime.ts';
 import { securityOf } from './security-options.ts';
 import { makeSpec, type SpecInput, type SpecMount } from './spec.ts';
-import { mountFailure, startFailure } from './start-failure.ts';
+import { limitFailure, mountFailure, startFailure } from './start-failure.ts';
 import type { ContainerStore } from './store.ts';
 import { makeStubs, type StubRecord, type StubTarget } from './stubs.ts';
 import type { HostConfig } from './types.ts';
@@ -49,6 +49,8 @@ export async function launch(record: ContainerRecord, joined: JoinedNetwork, par
   const logSizeMax = logSizeLimit(host);
   makeBindSources(host);
   refuseDeviceRequests(host);
+  const shares = sharesProblem(host, facts.cgroups);
+  if (shares !== undefined) throw limitFailure(shares);
   const folders = {
     own: parts.folderOf(id),
     shared: joined.shared === undefined ? undefined : parts.folderOf(joined.shared),

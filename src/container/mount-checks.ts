@@ -2,8 +2,7 @@
 import { statSync } from 'node:fs';
 import { isAbsolute, posix } from 'node:path';
 import { StrataError } from '../errors/index.ts';
-import { isErrno } from '../sys/index.ts';
-import { errnoText } from './errno-text.ts';
+import { errnoText, isErrno } from '../sys/index.ts';
 import type { HostConfig, MountSpec } from './types.ts';
 
 export const propagations = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'];

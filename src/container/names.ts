@@ -70,12 +70,12 @@ const stones = [
   'zircon',
 ];
 
-/** `invalid_argument` for what cannot be a name. */
-export function checkName(name: string): void {
+/** `invalid_argument` for what cannot be a name, shown with `before`. */
+export function checkName(name: string, before = ''): void {
   if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) return;
   throw new StrataError(
     'invalid_argument',
-    `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+    `Invalid container name (${before}${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
     { code: 'invalid_name' },
   );
 }

@@ -56,7 +56,7 @@ test('a running container joins a network: an interface, names, an address of it
   assert.match(await inside(one, 'ip route | grep default'), /dev eth0/);
   assert.deepEqual(Object.keys(endpoints(one)), ['front']);
   await assert.rejects(containers.disconnectNetwork(one, 'back'), {
-    message: `container ${one} is not connected to the network back`,
+    message: `container ${one} is not connected to network back`,
   });
   for (const id of [one, two]) await containers.remove(id, { force: true });
 });

@@ -57,7 +57,7 @@ export function createMembership({
       await turns.run(id, async () => {
         const record = store.get(id);
         if (!record.networks[name])
-          throw new StrataError('permission_denied', `container ${id} is not connected to the network ${name}`, {
+          throw new StrataError('permission_denied', `container ${id} is not connected to network ${name}`, {
             code: 'not_connected',
           });
         if (name === 'host')

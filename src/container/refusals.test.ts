@@ -163,6 +163,53 @@ test('a tmpfs is read-only where its options say so', async () => {
   await host.containers.remove(id);
 });
 
+test('an update changes what it names, and is refused where the container has limits that it does not go with', async () => {
+  const { containers } = host;
+  const id = await host.create(['true'], { host: { Memory: 2 ** 26, NanoCpus: 1e9 } });
+  const before = containers.get(id).host;
+  // The docker client sends every field.
+  const nothing = { Memory: 0, MemorySwap: 0, NanoCpus: 0, CpusetCpus: '', RestartPolicy: { Name: '' } };
+  await containers.update(id, { ...nothing, CpuShares: 512 });
+  assert.deepEqual(containers.get(id).host, { ...before, CpuShares: 512 });
+  const refused = (words: string) => ({ kind: 'conflict', message: `Cannot update container ${id}: ${words}` });
+  const smaller =
+    'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time';
+  await assert.rejects(containers.update(id, { ...nothing, Memory: 2 ** 30 }), refused(smaller));
+  await assert.rejects(
+    containers.update(id, { CpuPeriod: 10_000 }),
+    refused('Conflicting options: CPU Period cannot be updated as NanoCPUs has already been set'),
+  );
+  await containers.remove(id);
+  const passing = await host.create(['true'], { host: { AutoRemove: true } });
+  await assert.rejects(containers.update(passing, { RestartPolicy: { Name: 'always' } }), {
+    message: `Cannot update container ${passing}: Restart policy cannot be updated because AutoRemove is enabled for the container`,
+  });
+  await containers.remove(passing);
+});
+
+test('a kill and a rename are refused in Docker’s words', async () => {
+  const { containers } = host;
+  const id = await host.create(['true'], { name: 'first' });
+  const other = await host.create(['true'], { name: 'second' });
+  const start = 'Error when allocating new name: ';
+  for (const [work, message] of [
+    [containers.kill('nope'), 'cannot kill container: nope: No such container: nope'],
+    [containers.kill('first', 'foo'), 'cannot kill container: first: invalid signal: foo'],
+    [containers.kill('first', '99'), 'cannot kill container: first: the linux daemon does not support signal 99'],
+    [
+      containers.rename('first', 'a b'),
+      `${start}Invalid container name (/a b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+    ],
+    [containers.rename('first', '/'), `${start}Invalid container name (/), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`],
+    [
+      containers.rename('first', 'second'),
+      `${start}Conflict. The container name "/second" is already in use by container "${other}". You have to remove (or rename) that container to be able to reuse that name.`,
+    ],
+  ] as const)
+    await assert.rejects(work, { message });
+  for (const one of [id, other]) await containers.remove(one);
+});
+
 test('a refused container leaves nothing in the store', () => {
   assert.deepEqual(host.containers.list(), []);
   assert.deepEqual(readdirSync(join(host.top, 'data', 'containers')), []);

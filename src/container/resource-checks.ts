@@ -1,6 +1,6 @@
 /** Checks of the limits that a container asks for, in Docker's words and order. */
 import { availableParallelism } from 'node:os';
-import type { CgroupFacts } from './cgroups.ts';
+import type { CgroupFacts, CgroupMode } from './cgroups.ts';
 import { cpusetProblem } from './cpu-set.ts';
 
 import type { HostConfig } from './types.ts';
@@ -45,6 +45,13 @@ function processorProblem(host: HostConfig): string | undefined {
     return 'CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)';
   if (quota > 0 && quota < 1000) return 'CPU cfs quota can not be less than 1ms (i.e. 1000)';
   return undefined;
+}
+
+/** What runc says of CPU shares that version 1 of cgroups does not have. */
+export function sharesProblem({ CpuShares: shares = 0 }: Partial<HostConfig>, mode: CgroupMode): string | undefined {
+  if (mode === 'v2' || shares === 0) return undefined;
+  if (shares < 2) return 'the minimum allowed cpu-shares is 2';
+  return shares > 262_144 ? 'the maximum allowed cpu-shares is 262144' : undefined;
 }
 
 function cpusetsProblem(host: HostConfig, { cpus, memoryNodes }: LimitFacts): string | undefined {

@@ -14,7 +14,7 @@ export function failureReason(message: string, command: string): FailureReason {
   if (chdir)
     return {
       text: `chdir to cwd (${JSON.stringify(chdir[1])}) set in config.json failed: ${chdir[2]!.toLowerCase()}`,
-      exitCode: 127,
+      exitCode: /name too long/i.test(chdir[2]!) ? 128 : 127,
     };
   const quoted = `exec: ${JSON.stringify(command)}`;
   const isTooLong = /^open executable.*file name too long/i.test(said);
@@ -48,8 +48,22 @@ export function startFailure(message: string, command: string, exec: boolean): S
   return new StrataError(
     code === 'runtime_failed' ? 'internal' : 'invalid_argument',
     `${exec ? execFailed : createFailed}: ${text}`,
-    { code, exitCode: code === 'runtime_failed' && exec ? 126 : exitCode },
+    { code, exitCode },
   );
+}
+
+/** The error of an exec whose working directory is no absolute path. */
+export function relativeFolder(): StrataError {
+  return new StrataError('invalid_argument', 'OCI runtime exec failed: exec failed: Cwd must be an absolute path', {
+    code: 'invalid_cwd',
+    exitCode: 128,
+  });
+}
+
+/** The error of a container with a limit that the kernel does not have, in the runtime's words. */
+export function limitFailure(why: string): StrataError {
+  const text = `error setting cgroup config for procHooks process: ${why}`;
+  return new StrataError('invalid_argument', `${createFailed}: ${text}`, { code: 'limit_failed', exitCode: 128 });
 }
 
 /** The error of a container whose mount has no place in its root, in the runtime's words. */

@@ -252,10 +252,15 @@ test('an exec that cannot start says why, and keeps the exit code', async () => 
       assert.equal(exec.inspect(one.id).exitCode, exitCode);
     }
   }
-  const unknown = await exec.create(id, { Cmd: ['true'], User: 'nobody-here' });
-  await assert.rejects(exec.start(unknown.id, { detach: false, tty: false }), {
+  await assert.rejects(exec.create(id, { Cmd: ['true'], User: 'nobody-here' }), {
+    kind: 'invalid_argument',
     message: 'unable to find user nobody-here: no matching entries in passwd file',
   });
+  const relative = await exec.create(id, { Cmd: ['true'], WorkingDir: 'foo' });
+  await assert.rejects(exec.start(relative.id, { detach: false, tty: false }), {
+    message: 'OCI runtime exec failed: exec failed: Cwd must be an absolute path',
+  });
+  assert.equal(exec.inspect(relative.id).exitCode, 128);
   const left = readdirSync(join(host.stateRoot, 'execs'), { recursive: true });
   assert.deepEqual(left, []);
   await host.containers.remove(id, { force: true });

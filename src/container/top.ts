@@ -9,7 +9,7 @@ export async function listProcesses(
 ): Promise<{ readonly Titles: readonly string[]; readonly Processes: readonly (readonly string[])[] }> {
   const args = psArgs.trim() === '' ? ['-ef'] : psArgs.trim().split(/\s+/);
   const { code, stdout, stderr } = await runProgram('/usr/bin/ps', args);
-  if (code !== 0) throw new StrataError('invalid_argument', `ps: ${stderr.trim()}`);
+  if (code !== 0) throw new StrataError('invalid_argument', `ps: ${stderr.trim().split('\n', 1)[0]}`);
   const [header = '', ...lines] = stdout.trimEnd().split('\n');
   const titles = header.trim().split(/\s+/);
   const column = titles.indexOf('PID');

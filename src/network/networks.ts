@@ -62,10 +62,7 @@ export function createNetworks(options: NetworkOptions): Networks {
       checkName(name);
       if (predefined.includes(name) || store.byName(name))
         throw new StrataError('conflict', `network with name ${name} already exists`);
-      if (driver !== 'bridge')
-        throw new StrataError('unsupported', `network driver ${JSON.stringify(driver)} is not supported`, {
-          hint: 'bridge is',
-        });
+      checkDriver(driver);
       const ipv4 = (subnets ?? []).filter(({ subnet }) => !subnet.includes(':'));
       const wanted = ipv4[0] ?? subnets?.[0];
       if (ipv4.length > 1)
@@ -193,6 +190,20 @@ export function createNetworks(options: NetworkOptions): Networks {
   }
 
   return networks;
+}
+
+/** Drivers of Docker's that are there, but not here. */
+const foreign = ['overlay', 'macvlan', 'ipvlan'];
+
+function checkDriver(driver: string): void {
+  if (driver === 'bridge') return;
+  if (driver === 'host' || driver === 'null')
+    throw new StrataError('permission_denied', `only one instance of "${driver}" network is allowed`);
+  if (foreign.includes(driver))
+    throw new StrataError('unsupported', `network driver ${JSON.stringify(driver)} is not supported`, {
+      hint: 'bridge is',
+    });
+  throw new StrataError('not_found', `plugin ${JSON.stringify(driver)} not found`, { code: 'plugin_not_found' });
 }
 
 function checkName(name: string): void {

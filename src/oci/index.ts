@@ -12,7 +12,7 @@ export {
   repositoryName,
   withDefaultTag,
 } from './reference.ts';
-export { parseSignal } from './signal.ts';
+export { isSignal, parseSignal } from './signal.ts';
 export type {
   Descriptor,
   Healthcheck,

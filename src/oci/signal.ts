@@ -27,3 +27,8 @@ export function parseSignal(text: string): number {
   if (realtime?.[1] === 'MAX-' && offset <= 14) return 64 - offset;
   throw invalid;
 }
+
+/** Whether Linux has a signal of this number: the C library keeps 32 and 33 for itself. */
+export function isSignal(number: number): boolean {
+  return (number >= 1 && number <= 31) || (number >= 34 && number <= 64);
+}

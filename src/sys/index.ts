@@ -14,6 +14,7 @@ export {
 export type { ByteString } from './byte-string.ts';
 export { bytesOf, pathOf, textOf } from './byte-string.ts';
 export { isErrno, systemError } from './errno.ts';
+export { errnoText } from './errno-text.ts';
 export { copyData, fsyncDir, link, setTimes, syncfs } from './file.ts';
 export type { FinalOptions, NewFolder, ResolveOptions, Root } from './in-root.ts';
 export {

@@ -54,5 +54,12 @@ export function checkOptions(name: string, options: Readonly<Record<string, stri
         : undefined;
   if (problem !== undefined)
     throw new StrataError('invalid_argument', `create ${name}: ${problem}`, { code: 'invalid_volume_option' });
+  const { size } = options;
+  if (size !== undefined) {
+    const why = isSize(size) ? 'quota size requested but no quota support' : `invalid size: '${size}'`;
+    throw new StrataError('invalid_argument', `create ${name}: ${why}`, { code: 'invalid_volume_option' });
+  }
   throw new StrataError('unsupported', `driver options of volumes are not supported: ${names.join(', ')}`);
 }
+
+const isSize = (text: string) => /^\d+(\.\d+)? ?([kmgtp]i?b?|b)?$/i.test(text);

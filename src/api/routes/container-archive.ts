@@ -21,7 +21,7 @@ export function addContainerArchiveRoutes(app: FastifyInstance, { containers, la
   app.head<ById>('/containers/:id/archive', async (request, reply) => {
     const { container, path } = asked(request);
     const stat = await withPlace(containers, container, path, async (place) => statPlace(place));
-    if (!stat) throw notInContainer(container, path);
+    if (!stat) throw notInContainer(request.params.id, path);
     reply.header(statHeader, encodeStat(stat));
     sendEmpty(reply, 200);
   });
@@ -30,7 +30,7 @@ export function addContainerArchiveRoutes(app: FastifyInstance, { containers, la
     const { container, path } = asked(request);
     await withPlace(containers, container, path, async (place) => {
       const stat = statPlace(place);
-      if (!stat) throw notInContainer(container, path);
+      if (!stat) throw notInContainer(request.params.id, path);
       const stream = openStream(reply, 'application/x-tar', { [statHeader]: encodeStat(stat) });
       const name = stat.name === '/' ? '/' : posix.basename(place.path);
       await pipeOut(stream, archiveTree(place.root, followed(place.path), { name }));
@@ -42,7 +42,7 @@ export function addContainerArchiveRoutes(app: FastifyInstance, { containers, la
     const { container, path } = asked(request);
     const query = queryOf(request);
     await withPlace(containers, container, path, async (place) => {
-      assertFolder(place, container, path);
+      assertFolder(place, request.params.id, path);
       if (place.readonly) {
         throw new StrataError('permission_denied', 'container rootfs or mounted volume is marked read-only', {
           code: 'read_only',

@@ -57,7 +57,7 @@ export function addContainerLifecycleRoutes(app: FastifyInstance, { containers }
   app.post<ById>('/containers/:id/rename', async (request, reply) => {
     const name = queryOf(request).text('name');
     if (name === '') throw new StrataError('invalid_argument', 'Neither old nor new names may be empty');
-    await containers.rename(request.params.id, name.replace(/^\//, ''));
+    await containers.rename(request.params.id, name);
     sendEmpty(reply);
   });
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Container, LogOptions } from '../../container/index.ts';
 import { StrataError } from '../../errors/index.ts';
+import { checkDetachKeys } from '../detach-keys.ts';
 import { serveAttachment } from '../hijack.ts';
 import { stampedLines } from '../log-lines.ts';
 import { framer, multiplexedStream, rawStream } from '../multiplex.ts';
@@ -66,6 +67,7 @@ export function addContainerStreamRoutes(app: FastifyInstance, { containers }: B
 
   app.post<ById>('/containers/:id/attach', async (request, reply) => {
     const query = queryOf(request);
+    checkDetachKeys(query.text('detachKeys'), 'detach');
     const container = attachable(request.params.id);
     const stdin = takesInput(container, query);
     const attachment = await attach(container, query, stdin);

@@ -92,6 +92,8 @@ export function addContainerRoutes(app: FastifyInstance, backend: Backend): void
 
   app.delete<ById>('/containers/:id', async (request, reply) => {
     const query = queryOf(request);
+    if (query.flag('link'))
+      throw new StrataError('conflict', 'Conflict, cannot remove the default link name of the container');
     await containers.remove(request.params.id, { force: query.flag('force'), volumes: query.flag('v') });
     sendEmpty(reply);
   });

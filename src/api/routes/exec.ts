@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { ExecConfig, ExecState } from '../../container/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { readJson } from '../body.ts';
+import { checkDetachKeys } from '../detach-keys.ts';
 import { serveStart } from '../hijack.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
 import { execRequest, execStartRequest } from '../shapes/container.ts';
@@ -17,6 +18,7 @@ export function addExecRoutes(app: FastifyInstance, { containers }: Backend): vo
   app.post<ById>('/containers/:id/exec', async (request, reply) => {
     const { ConsoleSize: _size, ...config } = await readJson(request, execRequest);
     if ((config.Cmd ?? []).length === 0) throw new StrataError('invalid_argument', 'No exec command specified');
+    checkDetachKeys(config.DetachKeys ?? '', 'escape');
     const { id } = await exec.create(request.params.id, config as ExecConfig);
     sendJson(reply, { Id: id }, 201);
   });

@@ -44,6 +44,9 @@ export function addNetworkRoutes(app: FastifyInstance, backend: Backend): void {
     }
     if (given.ConfigOnly || given.Ingress)
       throw new StrataError('unsupported', 'config-only and ingress networks are not supported');
+    const { Driver: addresses = '' } = given.IPAM ?? {};
+    if (addresses !== '' && addresses !== 'default')
+      throw new StrataError('not_found', `plugin ${JSON.stringify(addresses)} not found`, { code: 'plugin_not_found' });
     const subnets = (given.IPAM?.Config ?? []).flatMap(({ Subnet, Gateway }) =>
       Subnet ? [{ subnet: Subnet, ...(Gateway && { gateway: Gateway }) }] : [],
     );
@@ -62,6 +65,10 @@ export function addNetworkRoutes(app: FastifyInstance, backend: Backend): void {
 
   app.delete<ById>('/networks/:id', async (request, reply) => {
     const network = networks.get(request.params.id);
+    if (predefined.has(network.name))
+      throw new StrataError('permission_denied', `${network.name} is a pre-defined network and cannot be removed`, {
+        code: 'predefined_network',
+      });
     const users = containers.list().filter((container) => container.state.pid > 0 && container.networks[network.name]);
     if (users.length > 0) {
       const names = users.map((user) => `name:"${user.name}" id:"${user.id.slice(0, 12)}"`).join(', ');

@@ -3,6 +3,7 @@ import { StrataError } from '../../errors/index.ts';
 import type { Volume } from '../../volume/index.ts';
 import { readJson } from '../body.ts';
 import { type Filters, readFilters } from '../filters.ts';
+import { noSwarm } from '../no-swarm.ts';
 import { publishVolume } from '../publish.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
 import { queryOf } from '../server.ts';
@@ -39,8 +40,7 @@ export function addVolumeRoutes(app: FastifyInstance, backend: Backend): void {
 
   app.post('/volumes/create', async (request, reply) => {
     const given = await readJson(request, createRequest);
-    if (given.ClusterVolumeSpec !== undefined)
-      throw new StrataError('unavailable', 'This node is not a swarm manager.');
+    if (given.ClusterVolumeSpec !== undefined) throw noSwarm();
     const anonymous = !given.Name;
     const volume = await volumes.create({
       ...(given.Name && { name: given.Name }),
