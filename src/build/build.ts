@@ -71,12 +71,12 @@ class Build {
   readonly #plant: Plant;
   readonly #request: BuildRequest;
   readonly #session: Session;
-  readonly #keepResult: boolean;
+  readonly #keepResult: AbortSignal | undefined;
   readonly #given: Readonly<Record<string, string>>;
   readonly #kept: KeptRoot[] = [];
   readonly #held: ReturnType<Plant['held']['open']>;
 
-  constructor(plant: Plant, request: BuildRequest, session: Session, { keepResult = false }: BuildOptions) {
+  constructor(plant: Plant, request: BuildRequest, session: Session, { keepResult }: BuildOptions) {
     this.#keepResult = keepResult;
     this.#plant = plant;
     this.#request = request;
@@ -103,25 +103,29 @@ class Build {
     await this.#tellWarnings(file, platforms[0]!);
     const sources = new CacheSources(this.#plant, this.#session);
     await sources.read(this.#request, platforms);
-    // For a cache of all stages they are targets as well; they run anyway.
+    // A cache of all stages takes their layers where they can be had.
     const all = this.#request.cacheTo?.some(({ mode }) => mode === 'max') ? plans.flatMap(({ stages }) => stages) : [];
     const passed = new Set<string>();
-    const values = await solve([...plans.map(({ stage }) => stage.vertex), ...all.map(({ vertex }) => vertex)], {
-      progress: this.#session.progress,
-      signal: this.#session.signal,
-      slots: this.#plant.slots,
-      flights: this.#plant.flights,
-      now: this.#session.now,
-      onResult: (value) => {
-        this.#held.add(value);
-        if (value.kind !== 'tree') passed.add(value.id);
+    const values = await solve(
+      plans.map(({ stage }) => stage.vertex),
+      {
+        progress: this.#session.progress,
+        signal: this.#session.signal,
+        slots: this.#plant.slots,
+        flights: this.#plant.flights,
+        now: this.#session.now,
+        onResult: (value) => {
+          this.#held.add(value);
+          if (value.kind !== 'tree') passed.add(value.id);
+        },
+        isAbsent: (value) => value.kind === 'absent',
+        bring: async (value, work) => {
+          const brought = value.kind === 'absent' ? await sources.bring(value.id, work) : undefined;
+          return brought && found(brought);
+        },
       },
-      isAbsent: (value) => value.kind === 'absent',
-      bring: async (value, work) => {
-        const brought = value.kind === 'absent' ? await sources.bring(value.id, work) : undefined;
-        return brought && found(brought);
-      },
-    });
+      all.map(({ vertex }) => vertex),
+    );
     const built = plans.map(
       ({ stage }, index): BuiltStage => ({ stage, root: rootOf(values[index]), platform: platforms[index]! }),
     );
@@ -140,10 +144,12 @@ class Build {
       epoch: this.#epoch(),
     });
     const { labels = {} } = this.#request;
+    const until = this.#keepResult;
+    const kept = until && this.#plant.results.keep({ built, labels, epoch: this.#epoch() }, until);
     return {
       ...result,
       ...(cached && { metadata: { ...cached, ...result.metadata } }),
-      ...(this.#keepResult && { kept: this.#plant.results.keep({ built, labels, epoch: this.#epoch() }) }),
+      ...(kept !== undefined && { kept }),
     };
   }
 
@@ -154,12 +160,10 @@ class Build {
   }
 
   async #load(): Promise<{ context: OpenContext; file: ReadDockerfile }> {
-    const { shop } = this.#plant;
     const context = await this.#openMain();
     this.#session.onEnd(context.close);
     const name =
       this.#request.dockerfile && 'path' in this.#request.dockerfile ? this.#request.dockerfile.path : 'Dockerfile';
-    void shop;
     const event = {
       kind: 'internal',
       name: `[internal] load build definition from ${name.split('/').at(-1)}`,

@@ -100,7 +100,6 @@ export function createBuilder(parts: BuilderParts): Builder & { close(): Promise
   };
   return {
     build: (request, options) => parts.images.during(() => runBuild(plant, request, options)),
-    letGo: (kept) => plant.results.letGo(kept),
     sent: shop.sent,
     cache: {
       list: () => listCache(plant),

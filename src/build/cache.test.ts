@@ -244,7 +244,8 @@ RUN wc -l < /out > /lines
     assert.deepEqual(same.ran, []);
     assert.equal(same.result.imageID, first.result.imageID);
     const onward = join(host.top, 'cache-onward');
-    await other.build(dir, { cacheTo: [{ type: 'local', dest: onward }] });
+    const handed = await other.build(dir, { cacheTo: [{ type: 'local', dest: onward, mode: 'max' }] });
+    assert.deepEqual(handed.ran, [], 'nothing runs for the cache alone');
 
     writeFileSync(join(dir, 'f'), 'one\ntwo\n');
     const changed = await other.build(dir);

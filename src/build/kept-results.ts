@@ -14,24 +14,25 @@ export interface KeptResult {
 /** Results that other builds have as a named context: a target of buildx's bake, a service of Compose. */
 export class KeptResults {
   readonly #held: Held;
-  readonly #results = new Map<string, KeptResult & { readonly release: () => void }>();
+  readonly #results = new Map<string, KeptResult>();
 
   constructor(held: Held) {
     this.#held = held;
   }
 
-  /** The name of the result, which nothing removes until it is let go. */
-  keep(result: KeptResult): string {
+  /** The name of the result, which nothing removes before `until` ends; undefined if it has ended already. */
+  keep(result: KeptResult, until: AbortSignal): string | undefined {
+    if (until.aborted) return undefined;
     const id = randomBytes(16).toString('hex');
     const { add, release } = this.#held.open();
     for (const { root } of result.built) add(root);
-    this.#results.set(id, { ...result, release });
+    this.#results.set(id, result);
+    const letGo = () => {
+      this.#results.delete(id);
+      release();
+    };
+    until.addEventListener('abort', letGo, { once: true });
     return id;
-  }
-
-  letGo(id: string): void {
-    this.#results.get(id)?.release();
-    this.#results.delete(id);
   }
 
   find(id: string, platform: Platform): Omit<KeptResult, 'built'> & { readonly built: BuiltStage } {

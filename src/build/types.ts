@@ -121,8 +121,8 @@ export interface ClientBlobs {
 export interface BuildOptions {
   readonly progress: Progress<BuildEvent>;
   readonly signal: AbortSignal;
-  /** Other builds can have what this one makes as a named context, until {@link Builder.letGo}. */
-  readonly keepResult?: boolean;
+  /** Until this ends, other builds can have what this one makes as a named context. */
+  readonly keepResult?: AbortSignal;
   /** What the client would log in to a registry with; asked where the request's `auth` has nothing for it. */
   readonly credentialsOf?: (domain: string) => Promise<Credentials | undefined>;
   /** The folder of a layout (of `cacheFrom`, `cacheTo`, a named context, an output) that is no folder of this machine. */
@@ -132,8 +132,6 @@ export interface BuildOptions {
 export interface Builder {
   /** Rejects with a StrataError; `location` is set where a line of the Dockerfile is to blame. */
   build(request: BuildRequest, options: BuildOptions): Promise<BuildResult>;
-  /** Ends what `keepResult` began; builds that began with the result go on. */
-  letGo(kept: string): void;
   /** What clients have sent of their folders, for the next build of the same; it counts as cache. */
   readonly sent: Pick<KeptFolders, 'take'>;
   cache: {

@@ -35,7 +35,12 @@ export async function runJob(
   parts: JobParts,
   session: ClientSession,
   asked: Asked,
-  to: { readonly progress: (event: BuildEvent) => void; readonly signal: AbortSignal },
+  to: {
+    readonly progress: (event: BuildEvent) => void;
+    readonly signal: AbortSignal;
+    /** Until then the client may give the result to other builds. */
+    readonly keepResult: AbortSignal;
+  },
 ): Promise<BuildResult> {
   const { signal } = to;
   const folder = join(parts.workRoot, randomBytes(8).toString('hex'));
@@ -59,7 +64,7 @@ export async function runJob(
       const places = destinationsOf(asked).map(({ output, toClient }, i) => {
         if (!toClient) return { toClient, output };
         // Blob by blob into a store that the client serves; anything else is sent when it is whole.
-        if (output.type === 'oci' && output.attributes['tar'] === 'false')
+        if (output.type === 'oci' && /^(?:0|f|false)$/i.test(output.attributes['tar'] ?? ''))
           return { toClient: false, output: { ...output, dest: resultStore } };
         return { toClient, output: { ...output, dest: join(folder, `output${i}`) } };
       });
@@ -71,7 +76,7 @@ export async function runJob(
       };
       const credentialsOf = (domain: string) => session.credentials(hostOf(domain), signal);
       const blobsOf = (name: string) => (storeName.test(name) ? clientBlobs(session, name, signal) : undefined);
-      const result = await parts.builder.build(request, { ...to, blobsOf, credentialsOf, keepResult: true });
+      const result = await parts.builder.build(request, { ...to, blobsOf, credentialsOf });
       parts.onBuilt(result);
       for (const [exporter, { toClient, output }] of places.entries()) {
         if (!toClient || wanted.call !== undefined) continue;

@@ -18,6 +18,8 @@ export class Job {
   /** Settles with what the client's `LLBBridge.Return` says. */
   readonly returned = Promise.withResolvers<void>();
   readonly stop = new AbortController();
+  /** Aborted when nobody works with the job any more: its client waits for the builds that begin with its result. */
+  readonly closed = new AbortController();
   result: BuildResult | undefined;
   /** Why the frontend run failed, whole: the client gives back a part of it. */
   failure: unknown;
@@ -52,6 +54,7 @@ export class Job {
 
   end(): void {
     this.#ended = true;
+    this.closed.abort();
     for (const wake of this.#wake) wake();
   }
 

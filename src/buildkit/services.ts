@@ -15,7 +15,7 @@ import { LLBBridge } from './wire/gateway_pb.ts';
 import { WorkerRecordSchema } from './wire/worker_pb.ts';
 
 export interface ServiceParts extends JobParts {
-  readonly builder: Pick<Builder, 'build' | 'cache' | 'letGo' | 'sent'>;
+  readonly builder: Pick<Builder, 'build' | 'cache' | 'sent'>;
   readonly version: string;
 }
 
@@ -66,6 +66,7 @@ export function addServices(router: ConnectRouter, parts: ServiceParts, sessions
       {
         progress: (event) => job.push(event),
         signal: job.stop.signal,
+        keepResult: job.closed.signal,
       },
     );
     job.result = result;
@@ -87,8 +88,6 @@ export function addServices(router: ConnectRouter, parts: ServiceParts, sessions
           return { exporterResponse: responseOf(job.result) };
         } finally {
           context.signal.removeEventListener('abort', stop);
-          // The client keeps the job open until the builds that begin with its result are done.
-          if (job.result?.kept !== undefined) parts.builder.letGo(job.result.kept);
           jobs.remove(job);
         }
       }),

@@ -5,6 +5,7 @@ import type { Work } from '../solver/vertex.ts';
 import { tellTransfer } from '../tell-transfer.ts';
 import type { BuildResult } from '../types.ts';
 import { annotationsOf } from './annotations.ts';
+import { booleanOf } from './boolean-of.ts';
 import type { Exporting } from './export.ts';
 import { makeManifests, type Published, wantsManifest } from './manifests.ts';
 import { namingOf } from './names.ts';
@@ -16,7 +17,7 @@ export async function exportImage(exporting: Exporting): Promise<BuildResult> {
   annotationsOf(request, output, built.length > 1);
   const { names, canonical, byDigest } = namingOf(request, output);
   const targets = byDigest ? canonical : names;
-  const pushes = output.type === 'registry' || output.attributes['push'] === 'true';
+  const pushes = output.type === 'registry' || booleanOf(output, 'push');
   if (pushes && targets.length === 0) {
     throw new StrataError('invalid_argument', 'tag is needed when pushing to registry', { hint: 'name it with --tag' });
   }

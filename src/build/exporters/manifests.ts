@@ -2,6 +2,7 @@ import { StrataError } from '../../errors/index.ts';
 import type { Image } from '../../image/index.ts';
 import { type Compression, type Descriptor, type Manifest, mediaTypes, sha256 } from '../../oci/index.ts';
 import { type Annotations, annotationsOf } from './annotations.ts';
+import { booleanOf } from './boolean-of.ts';
 import type { Exporting } from './export.ts';
 
 /** What an image is outside of the store: a manifest, or an index of one manifest for each platform. */
@@ -27,7 +28,7 @@ export async function makeManifests(
     const { platform } = built[i]!;
     const made = await plant.parts.images.materialize(image.id, {
       compression: compressionOf(output.attributes['compression']),
-      force: output.attributes['force-compression'] === 'true',
+      force: booleanOf(output, 'force-compression'),
       annotations: annotations.manifest(platform),
       signal,
     });

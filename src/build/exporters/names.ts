@@ -1,6 +1,7 @@
 import { messageOf, StrataError } from '../../errors/index.ts';
 import { canonicalName, parseReference, type Reference, withDefaultTag } from '../../oci/index.ts';
 import type { BuildRequest, OutputSpec } from '../types.ts';
+import { booleanOf } from './boolean-of.ts';
 
 /** How what an output makes is called. */
 export interface Naming {
@@ -18,7 +19,8 @@ export interface Naming {
  */
 export function namingOf(request: BuildRequest, output?: OutputSpec): Naming {
   const attributes = output?.attributes ?? {};
-  const byDigest = attributes['push-by-digest'] === 'true';
+  const isOn = (name: string) => output !== undefined && booleanOf(output, name);
+  const byDigest = isOn('push-by-digest');
   const typed = [...(request.tags ?? []), ...(attributes['name']?.split(',') ?? [])].filter((name) => name !== '');
   const references = distinct(typed.map(readName));
   if (byDigest) {
@@ -32,7 +34,7 @@ export function namingOf(request: BuildRequest, output?: OutputSpec): Naming {
   }
   const prefix = attributes['dangling-name-prefix'] ?? '';
   const unnamed = references.length === 0 && prefix !== '' ? [readName(prefix)] : [];
-  const named = attributes['name-canonical'] === 'true' ? references : unnamed;
+  const named = isOn('name-canonical') ? references : unnamed;
   return { names: distinct(references.map(withDefaultTag)), canonical: distinct(named.map(withoutTag)), byDigest };
 }
 

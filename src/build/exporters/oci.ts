@@ -1,6 +1,7 @@
 import { canonicalName, type Descriptor, parseReference } from '../../oci/index.ts';
 import type { BuildResult } from '../types.ts';
 import { annotationsOf } from './annotations.ts';
+import { booleanOf } from './boolean-of.ts';
 import { destinationOf, type Exporting } from './export.ts';
 import { imageResult } from './image.ts';
 import { sendLayout, writeLayoutArchive, writeLayoutFolder } from './layout.ts';
@@ -28,7 +29,7 @@ export async function exportOci(exporting: Exporting): Promise<BuildResult> {
         const layout = { entries, documents: [{ descriptor: root, bytes }], blobs };
         const client = session.blobsOf(dest);
         if (client) await sendLayout(content, layout, client, work.signal);
-        else if (output.attributes['tar'] === 'false') await writeLayoutFolder(content, layout, dest, work.signal);
+        else if (!booleanOf(output, 'tar', true)) await writeLayoutFolder(content, layout, dest, work.signal);
         else await writeLayoutArchive(content, layout, dest, work.signal);
         return imageResult(stored, names, published);
       },

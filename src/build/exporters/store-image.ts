@@ -6,6 +6,7 @@ import type { Plant } from '../builder.ts';
 import { cacheField, exportResults } from '../cache/portable.ts';
 import { finishConfig, type LayerFact } from '../image-config.ts';
 import type { BuildRequest } from '../types.ts';
+import { booleanOf } from './boolean-of.ts';
 import type { Exporting } from './export.ts';
 import { rewriteTimes } from './rewrite-times.ts';
 
@@ -41,7 +42,7 @@ async function storeImage(
   const { snapshots, images } = plant.parts;
   let snapshot: SnapshotName | null = root.snapshot;
   const layers = await measuredLayers(plant, snapshot);
-  if (snapshot !== null && epoch !== undefined && output.attributes['rewrite-timestamp'] === 'true') {
+  if (snapshot !== null && epoch !== undefined && booleanOf(output, 'rewrite-timestamp')) {
     const known = stage.draft.history.filter((entry) => !entry.empty_layer && entry.created_by?.endsWith('# buildkit'));
     snapshot = await rewriteTimes(plant.parts, snapshot, Math.min(known.length, layers.length), epoch, signal);
   }

@@ -7,6 +7,7 @@ import { formatPlatform } from '../../oci/index.ts';
 import type { BuiltStage } from '../build.ts';
 import { withMount } from '../ops/root-step.ts';
 import type { BuildResult } from '../types.ts';
+import { booleanOf } from './boolean-of.ts';
 import { destinationOf, type Exporting } from './export.ts';
 
 /** Copies the files of the last stage into a folder; several platforms go to folders of their own. */
@@ -40,9 +41,7 @@ export async function exportLocal(exporting: Exporting): Promise<BuildResult> {
 
 /** The folder of a platform; empty where none is wanted. */
 function folderOf({ built, output }: Exporting, { platform }: BuiltStage): string {
-  const split = output.attributes['platform-split'];
-  const own = split === 'true' || (split !== 'false' && built.length > 1);
-  return own ? formatPlatform(platform).replaceAll('/', '_') : '';
+  return booleanOf(output, 'platform-split', built.length > 1) ? formatPlatform(platform).replaceAll('/', '_') : '';
 }
 
 async function ownerOf(path: string): Promise<{ uid: number; gid: number }> {

@@ -102,6 +102,19 @@ test('a target is made even where its result is known by name', async () => {
   assert.deepEqual(await solve([target], bench().solving), ['target(base())']);
 });
 
+test('what is only offered is brought, but does not run', async () => {
+  const kept = toy('kept', [], undefined, { stored: 'absent kept' });
+  const named = toy('named', [], undefined, { stored: 'absent named' });
+  const { solving, of } = bench();
+  const bring = async (result: string) => (result === 'absent kept' ? { result: 'brought' } : undefined);
+  const target = toy('target', [toy('hit', [named], undefined, { stored: 'hit' })]);
+  const results = await solve([target], { ...solving, bring }, [kept, named, target]);
+  assert.deepEqual(results, ['target(hit)', 'brought', 'absent named', 'target(hit)']);
+  assert.deepEqual([kept.calls, named.calls, target.calls], [0, 0, 1]);
+  for (const id of ['kept', 'named', 'target'])
+    assert.deepEqual(of(id).filter((type) => type === 'completed').length, 1, id);
+});
+
 test('a failure of what was known by name ends the build, and nothing is left without an end', async () => {
   const stage = toy('stage', [], async () => Promise.reject(new StrataError('failed_precondition', 'broken')), {
     stored: 'absent stage',

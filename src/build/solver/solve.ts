@@ -19,10 +19,15 @@ export interface Solving<Result> {
 }
 
 /**
- * Brings the vertices that `target` needs to their results, in parallel as far as the graph and the slots allow. The
- * first failure aborts everything else that still runs and is what this rejects with. No target's result is absent.
+ * Brings the vertices that `targets` need to their results, in parallel as far as the graph and the slots allow. The
+ * first failure aborts everything else that still runs and is what this rejects with. No target's result is absent;
+ * those of `more` may be where nothing but running the vertex would bring them. Results of `more` come after the others.
  */
-export async function solve<Result>(targets: readonly Vertex<Result>[], solving: Solving<Result>): Promise<Result[]> {
+export async function solve<Result>(
+  targets: readonly Vertex<Result>[],
+  solving: Solving<Result>,
+  more: readonly Vertex<Result>[] = [],
+): Promise<Result[]> {
   const stop = new AbortController();
   const signal = AbortSignal.any([solving.signal, stop.signal]);
   let failure: { error: unknown } | undefined;
@@ -30,15 +35,16 @@ export async function solve<Result>(targets: readonly Vertex<Result>[], solving:
     failure ??= { error };
     stop.abort(new StrataError('cancelled', 'cancelled', { cause: error }));
   });
-  solver.declare(targets);
-  const results = await Promise.allSettled(targets.map((target) => solver.made(target)));
+  solver.declare([...targets, ...more]);
+  const results = await Promise.allSettled([
+    ...targets.map((target) => solver.made(target)),
+    ...more.map((vertex) => solver.offer(vertex)),
+  ]);
   await solver.settled();
   solving.signal.throwIfAborted();
   if (failure) throw failure.error;
-  return results.map((result) => {
-    if (result.status === 'rejected') throw result.reason;
-    return result.value;
-  });
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+  return Promise.all([...targets, ...more].map((vertex) => solver.result(vertex)));
 }
 
 /** What is known of one vertex while it is solved. */
@@ -49,7 +55,10 @@ interface Node<Result> {
   startedAt?: number;
   /** From the cache or made; may be absent. */
   named?: Promise<Outcome<Result>>;
+  brought?: Promise<Outcome<Result> | undefined>;
   made?: Promise<Result>;
+  /** Of a vertex that is done. */
+  result?: Result;
   /** Found by name alone, and neither made nor passed by. */
   absent?: Outcome<Result>;
 }
@@ -85,6 +94,21 @@ class Solver<Result> {
     if (!this.#isAbsent(result)) return result;
     node.made ??= this.#guard(node, () => this.#make(node)).then((outcome) => outcome.result);
     return node.made;
+  }
+
+  /** Brings a result if that can be done without running the vertex for nobody but the caller. */
+  async offer(vertex: Vertex<Result>): Promise<void> {
+    const node = this.#nodes.get(vertex)!;
+    const { result } = await this.#named(node);
+    if (this.#isAbsent(result)) await this.#guard(node, () => this.#bring(node));
+    node.wanted--;
+    this.#passBy(node);
+  }
+
+  /** What was found or made in the end, when all is settled. */
+  async result(vertex: Vertex<Result>): Promise<Result> {
+    const node = this.#nodes.get(vertex)!;
+    return node.result ?? (await this.#named(node)).result;
   }
 
   /** Waits for all that was begun. */
@@ -134,12 +158,9 @@ class Solver<Result> {
   /** Runs the op on what its inputs hold, unless that leads to a stored result after all. */
   async #make(node: Node<Result>): Promise<Outcome<Result>> {
     const { op, inputs } = node.vertex;
-    const { signal, slots, flights, bring } = this.#solving;
-    if (node.absent && bring) {
-      this.#tellStarted(node);
-      const brought = await bring(node.absent.result, this.#work(node));
-      if (brought) return this.#complete(node, brought, true);
-    }
+    const { signal, slots, flights } = this.#solving;
+    const brought = node.absent && (await this.#bring(node));
+    if (brought) return brought;
     const given = await Promise.all(inputs.map((input) => this.#named(this.#nodes.get(input)!)));
     const results = await Promise.all(inputs.map((input) => this.made(input)));
     const work = this.#work(node);
@@ -159,6 +180,18 @@ class Solver<Result> {
     return this.#complete(node, outcome, false);
   }
 
+  /** What an absent result stands for, from where it is kept. */
+  #bring(node: Node<Result>): Promise<Outcome<Result> | undefined> {
+    node.brought ??= (async () => {
+      const { bring } = this.#solving;
+      if (!bring || !node.absent) return undefined;
+      this.#tellStarted(node);
+      const outcome = await bring(node.absent.result, this.#work(node));
+      return outcome && this.#complete(node, outcome, true);
+    })();
+    return node.brought;
+  }
+
   #work({ vertex }: Node<Result>): Work {
     const { progress, signal } = this.#solving;
     const emit = (event: WorkEvent) => progress({ ...event, id: vertex.event.id } as BuildEvent);
@@ -172,6 +205,7 @@ class Solver<Result> {
 
   #complete(node: Node<Result>, outcome: Outcome<Result>, cached: boolean): Outcome<Result> {
     delete node.absent;
+    node.result = outcome.result;
     this.#solving.onResult?.(outcome.result);
     this.#tellCompleted(node, outcome, cached, this.#solving.now());
     this.#release(node);
@@ -208,7 +242,7 @@ class Solver<Result> {
   }
 
   /** Tells and passes on how work on a vertex failed. */
-  async #guard(node: Node<Result>, action: () => Promise<Outcome<Result>>): Promise<Outcome<Result>> {
+  async #guard<T>(node: Node<Result>, action: () => Promise<T>): Promise<T> {
     const { progress, signal, now } = this.#solving;
     const { id } = node.vertex.event;
     try {
