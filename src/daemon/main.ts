@@ -8,6 +8,7 @@ import { formatError, StrataError, toStrataError } from '../errors/index.ts';
 import { type Proxies, proxiesOf } from '../registry/index.ts';
 import { returnFreedMemory } from '../sys/index.ts';
 import { prepareRoot, toRootError } from './roots.ts';
+import { settleWhenIdle } from './settle-when-idle.ts';
 
 export interface DaemonFlags {
   readonly config: EngineConfig;
@@ -162,6 +163,7 @@ async function serve(flags: DaemonFlags, beside: ServedBeside): Promise<void> {
     throw error;
   }
   log(`listening on unix://${flags.socketPath}`);
+  settleWhenIdle();
   process.on('SIGTERM', () => stop.resolve());
   process.on('SIGINT', () => stop.resolve());
   await stop.promise;

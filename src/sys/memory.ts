@@ -79,8 +79,22 @@ export function clean(): void {
   cleaned = getHeapStatistics().total_heap_size;
 }
 
+/**
+ * For a process that has worked and now waits: collects this thread's garbage, and gives back what lies free between pieces
+ * in use, of all threads. Takes some ten milliseconds.
+ */
+export function settle(): void {
+  collect ??= collector();
+  collect({ type: 'major' });
+  try {
+    native('malloc_trim', 'int', ['size_t'])(0);
+  } catch {
+    // musl: it has no such function.
+  }
+}
+
 type Collect = (
-  options: { readonly type: 'minor' } | { readonly type: 'major'; readonly flavor: 'last-resort' },
+  options: { readonly type: 'minor' } | { readonly type: 'major'; readonly flavor?: 'last-resort' },
 ) => void;
 
 function collector(): Collect {
