@@ -15,6 +15,7 @@ import { Held } from './cache/held.ts';
 import { listCache, pruneCache } from './cache/prune.ts';
 import { Records } from './cache/records.ts';
 import { createKeptFolders } from './contexts/kept-folders.ts';
+import { WithoutTrace } from './exporters/without-trace.ts';
 import { createFiles } from './files/pool.ts';
 import { KeptResults } from './kept-results.ts';
 import { endOldSteps } from './ops/old-steps.ts';
@@ -53,6 +54,7 @@ export interface Plant {
   readonly flights: Flights<Outcome<Value>>;
   readonly held: Held;
   readonly results: KeptResults;
+  readonly withoutTrace: WithoutTrace;
 }
 
 /** The builder. Its tables are those of `buildMigrations`. */
@@ -97,6 +99,7 @@ export function createBuilder(parts: BuilderParts): Builder & { close(): Promise
     flights: new Flights(),
     held,
     results: new KeptResults(held),
+    withoutTrace: new WithoutTrace(parts.images),
   };
   return {
     build: (request, options) => parts.images.during(() => runBuild(plant, request, options)),

@@ -15,7 +15,6 @@ import type { CacheOptions } from './cache/options.ts';
 import { adoptResults, type PortableResult, resultsIn } from './cache/portable.ts';
 import { layoutOf, readWholeLayout } from './contexts/oci-layout.ts';
 import { cacheType } from './exporters/export-cache.ts';
-import { withoutTrace } from './exporters/without-trace.ts';
 import { authFor } from './resolve-base.ts';
 import type { Session } from './session.ts';
 import type { Work } from './solver/vertex.ts';
@@ -126,8 +125,7 @@ export class CacheSources {
         const { config = {} } = await inspectRemote(registry, { ...repository, digest }, asking);
         await this.add(resultsIn(config), (work, use) =>
           images.during(() =>
-            withoutTrace(
-              images,
+            this.#plant.withoutTrace.use(
               async () => {
                 const progress = tellTransfer(this.#session, work);
                 const options = { signal: work.signal, progress, ...(auth && { auth }) };

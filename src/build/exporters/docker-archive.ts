@@ -8,7 +8,6 @@ import { destinationOf, type Exporting } from './export.ts';
 import { imageResult } from './image.ts';
 import { namingOf } from './names.ts';
 import { storeImages } from './store-image.ts';
-import { withoutTrace } from './without-trace.ts';
 
 /** Writes an archive for `docker load`. The store keeps nothing of it, apart from what it had. */
 export async function exportDockerArchive(exporting: Exporting): Promise<BuildResult> {
@@ -19,7 +18,7 @@ export async function exportDockerArchive(exporting: Exporting): Promise<BuildRe
   return session.step({ kind: 'export', name: 'exporting to docker image format' }, async (work) => {
     const restore = await rememberNames(plant.parts, names);
     const make = () => storeImages(exporting, names, work.signal);
-    return withoutTrace(images, make, async (stored) => {
+    return plant.withoutTrace.use(make, async (stored) => {
       try {
         const subjects = names.length > 0 ? names.map(canonicalName) : [stored.main.id];
         const archive = await images.save(subjects, { format: 'docker', signal: work.signal });

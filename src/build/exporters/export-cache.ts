@@ -19,7 +19,6 @@ import type { BuildRequest, BuildResult } from '../types.ts';
 import type { RootValue } from '../value.ts';
 import { pushOptions } from './image.ts';
 import { sendLayout, writeLayoutFolder } from './layout.ts';
-import { withoutTrace } from './without-trace.ts';
 
 const none: ReadonlySet<string> = new Set();
 
@@ -49,8 +48,7 @@ export async function exportCaches(
       const root = await session.step(
         { kind: 'export', name: `exporting cache to ${to['dest'] ?? to['ref']}` },
         (work) =>
-          withoutTrace(
-            plant.parts.images,
+          plant.withoutTrace.use(
             async () => ({
               images: await Promise.all(
                 chosen.map((root, index) => cacheImage(plant, root, index === 0 ? roots.passed : none)),

@@ -8,18 +8,16 @@ import { sendLayout, writeLayoutArchive, writeLayoutFolder } from './layout.ts';
 import { makeManifests } from './manifests.ts';
 import { namingOf } from './names.ts';
 import { storeImages } from './store-image.ts';
-import { withoutTrace } from './without-trace.ts';
 
 /** Writes an OCI image layout: a tar, or with `tar=false` a folder. The store keeps nothing of it. */
 export async function exportOci(exporting: Exporting): Promise<BuildResult> {
   const { plant, session, request, output, built } = exporting;
-  const { content, images } = plant.parts;
+  const { content } = plant.parts;
   const dest = destinationOf(output);
   const { names } = namingOf(request, output);
   annotationsOf(request, output, built.length > 1);
   return session.step({ kind: 'export', name: 'exporting to oci image format' }, (work) =>
-    withoutTrace(
-      images,
+    plant.withoutTrace.use(
       () => storeImages(exporting, [], work.signal),
       async (stored) => {
         const published = await makeManifests(exporting, stored.images, work.signal);
