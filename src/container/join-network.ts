@@ -28,10 +28,11 @@ export interface JoinedNetwork {
  */
 export function requestedNetworks(
   host: HostConfig,
-  endpoints: Readonly<Record<string, EndpointSettings>>,
+  given: Readonly<Record<string, EndpointSettings>>,
   networks: Networks,
 ): Record<string, EndpointSettings> {
-  const mode = host.NetworkMode || 'default';
+  const mode = plainMode(host.NetworkMode);
+  const endpoints = Object.fromEntries(Object.entries(given).map(([ref, settings]) => [plainMode(ref), settings]));
   const asked = (ref: string, settings: EndpointSettings) => {
     const network = knownNetwork(networks, ref);
     return network ? askedEndpoint(network, settings, `invalid config for network ${ref}: `) : keptFields(settings);
@@ -42,9 +43,9 @@ export function requestedNetworks(
       askedEndpoint({ name: 'container', subnets: [] }, settings, `invalid config for network ${ref}: `);
     return {};
   }
-  const first = mode === 'default' ? 'bridge' : nameOf(mode);
+  const first = nameOf(mode);
   const out: Record<string, EndpointSettings> = {
-    [first]: asked(mode === 'default' ? 'bridge' : mode, endpoints[mode] ?? endpoints[first] ?? {}),
+    [first]: asked(mode, endpoints[mode] ?? endpoints[first] ?? {}),
   };
   for (const [ref, settings] of Object.entries(endpoints)) {
     if (ref === mode) continue;
@@ -52,6 +53,11 @@ export function requestedNetworks(
     if (name !== first || ref !== name) out[name] = asked(ref, settings);
   }
   return out;
+}
+
+/** Clients call the default network by that word, too. */
+function plainMode(mode = ''): string {
+  return mode === '' || mode === 'default' ? 'bridge' : mode;
 }
 
 function knownNetwork(networks: Networks, ref: string): Pick<Network, 'name' | 'subnets'> | undefined {

@@ -473,3 +473,22 @@ test('subnets and addresses of a network that cannot be are refused', async () =
   }
   await networks.remove('edges');
 });
+
+test('a container has the hardware address that it asks for, also on the default network by either of its names', async () => {
+  for (const name of ['default', 'bridge']) {
+    const { container } = await host.containers.create({
+      config: { Cmd: ['cat', '/sys/class/net/eth0/address'] },
+      host: {},
+      endpoints: { [name]: { MacAddress: '02:42:ac:11:00:99' } },
+      image: async () => ({ id: `sha256:${'1'.repeat(64)}` as never, snapshot: host.parts.image, config: {} }),
+    });
+    assert.deepEqual(Object.keys(container.networks), ['bridge']);
+    await host.containers.start(container.id);
+    await host.containers.wait(container.id);
+    let out = '';
+    for await (const { data } of host.containers.logs(container.id, { stdout: true, stderr: true, follow: false }))
+      out += Buffer.from(data).toString();
+    assert.equal(out, '02:42:ac:11:00:99\n');
+    await host.containers.remove(container.id);
+  }
+});

@@ -132,6 +132,7 @@ export function createNetworks(options: NetworkOptions): Networks {
         attached.length === 1 &&
         first!.network.name === 'bridge' &&
         first!.ip === undefined &&
+        first!.mac === undefined &&
         Object.keys(asked.ports).length === 0;
       if (isPlain && asked.reusable) {
         const { path, endpoint } = await pool.take();

@@ -6,11 +6,12 @@ import { formatPlatform, parsePlatform, platformMatches } from '../../oci/index.
 import { readJson } from '../body.ts';
 import { rootSize, shownImage } from '../container-facts.ts';
 import { containerFilters, createContainerFilter } from '../container-filter.ts';
+import { withContainerMac } from '../container-mac.ts';
 import { readFilters } from '../filters.ts';
 import { graphData } from '../graph-data.ts';
 import { platformText } from '../platform-text.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
-import { queryOf } from '../server.ts';
+import { queryOf, versionOf } from '../server.ts';
 import { createRequest } from '../shapes/container.ts';
 import { parseMoment } from '../time.ts';
 import type { ApiBackend } from '../types.ts';
@@ -78,16 +79,19 @@ export function addContainerRoutes(app: FastifyInstance, backend: Backend): void
       return { id: image.id, snapshot: image.snapshot, config: image.config.config ?? {} };
     };
     const name = query.text('name');
-    const endpoints = NetworkingConfig?.EndpointsConfig;
+    const { endpoints, warnings: early } = withContainerMac(
+      NetworkingConfig?.EndpointsConfig as CreateContainer['endpoints'],
+      { mac: config.MacAddress ?? '', mode: host.NetworkMode || 'default', version: versionOf(request) },
+    );
     const { container, warnings } = await containers.create({
       config,
       host,
       image: findImage,
       ...(name !== '' && { name: name.replace(/^\/(?=.)/, '') }),
-      ...(endpoints && { endpoints: endpoints as NonNullable<CreateContainer['endpoints']> }),
+      ...(endpoints && { endpoints }),
     });
     if (image) images.touch(image.id);
-    sendJson(reply, { Id: container.id, Warnings: warnings }, 201);
+    sendJson(reply, { Id: container.id, Warnings: [...early, ...warnings] }, 201);
   });
 
   app.delete<ById>('/containers/:id', async (request, reply) => {

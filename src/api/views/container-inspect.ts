@@ -272,7 +272,10 @@ export function endpointViews(
         endpoint,
         up,
         networks.find((network) => network.name === name || network.id === name),
-        namesIn(name, endpoint, container),
+        {
+          names: namesIn(name, endpoint, container),
+          wanted: container.state.status === 'created' ? (endpoint.wantedMacAddress ?? '') : '',
+        },
       ),
     ]),
   );
@@ -291,14 +294,14 @@ function endpointView(
   endpoint: EndpointSettings,
   up: boolean,
   network: Network | undefined,
-  names: readonly string[] | null,
+  { names, wanted }: { readonly names: readonly string[] | null; readonly wanted: string },
 ): EndpointView {
   const given = endpoint as EndpointSettings & Readonly<Record<string, unknown>>;
   return {
     IPAMConfig: given['IPAMConfig'] ?? null,
     Links: given['Links'] ?? null,
     Aliases: given.Aliases?.length ? given.Aliases : null,
-    MacAddress: up ? (given.MacAddress ?? '') : '',
+    MacAddress: up ? (given.MacAddress ?? '') : wanted,
     DriverOpts: given['DriverOpts'] ?? null,
     GwPriority: given['GwPriority'] ?? 0,
     NetworkID: given.NetworkID ?? network?.id ?? '',
