@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Descriptor, Index, Manifest } from '../oci/index.ts';
@@ -237,4 +237,28 @@ test('an image is for the platform that was asked for, whatever its base was mad
   const { result } = await host.build(dir, { platforms: ['linux/riscv64'] });
   const { os, architecture, variant } = (await host.images.get(result.imageID!)).config;
   assert.deepEqual([os, architecture, variant], ['linux', 'riscv64', undefined]);
+});
+
+test('builds at once that write the same image each have it, and the store keeps none', async () => {
+  const dir = host.context({ Dockerfile: 'FROM busybox\nLABEL same=yes\nRUN echo same > /same\n' });
+  const before = (await host.images.list()).length;
+  const outputs = (i: number) => [{ type: 'oci' as const, dest: join(host.top, `same${i}.tar`), attributes: {} }];
+  await Promise.all([1, 2, 3, 4].map((i) => host.build(dir, { outputs: outputs(i) })));
+  for (const i of [1, 2, 3, 4]) assert.ok(existsSync(join(host.top, `same${i}.tar`)));
+  assert.equal((await host.images.list()).length, before);
+});
+
+test('a switch of an output is read as Go reads it', async () => {
+  const dir = host.context({ Dockerfile: 'FROM busybox\n' });
+  const outputs = (text: string) => [{ type: 'image' as const, attributes: { name: 'a/b:1', 'push-by-digest': text } }];
+  for (const text of ['', '1', 't', 'True'])
+    await assert.rejects(
+      host.build(dir, { outputs: outputs(text) }),
+      /can't push tagged ref docker\.io\/a\/b:1 by digest/,
+    );
+  await assert.rejects(
+    host.build(dir, { outputs: outputs('maybe') }),
+    /non-bool value specified for push-by-digest: strconv\.ParseBool: parsing "maybe": invalid syntax/,
+  );
+  await host.build(dir, { outputs: outputs('0') });
 });
