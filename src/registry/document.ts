@@ -29,14 +29,14 @@ export const acceptedTypes: readonly string[] = [
  */
 export function parseDocument(bytes: Uint8Array, contentType: string, name: string): Document {
   const wrong = (why: string) =>
-    new StrataError('data_loss', `the registry's manifest for ${name} is invalid: ${why}`, {
+    new StrataError('data_loss', `the manifest of ${name} is invalid: ${why}`, {
       code: 'invalid_manifest',
     });
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(bytes).toString('utf8'));
   } catch (cause) {
-    throw new StrataError('data_loss', `the registry's manifest for ${name} is no JSON`, {
+    throw new StrataError('data_loss', `the manifest of ${name} is no JSON`, {
       code: 'invalid_manifest',
       cause,
     });
