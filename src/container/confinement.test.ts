@@ -235,3 +235,24 @@ test('a container cannot see the engine’s own files', async () => {
   assert.ok(!readFileSync('/proc/self/mountinfo', 'utf8').includes('/dev/init'));
   mkdirSync(join(host.top, 'unused'));
 });
+
+test('an update of a running container also takes limits away', async () => {
+  const { facts } = host.parts;
+  if (!facts.controllers.has('pids')) return;
+  const id = await host.create(['sleep', '60'], { host: { PidsLimit: 50 } });
+  await host.containers.start(id);
+  const most = async () => {
+    const { id: exec } = await host.containers.exec.create(id, {
+      Cmd: ['sh', '-c', 'cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null'],
+    });
+    let out = '';
+    for await (const { data } of (await host.containers.exec.start(exec, { detach: false, tty: false }))!.output)
+      out += Buffer.from(data).toString();
+    return out.trim();
+  };
+  assert.equal(await most(), '50');
+  await host.containers.update(id, { PidsLimit: -1 });
+  assert.ok(Number(await most()) > 4_000_000);
+  assert.equal(host.containers.get(id).host.PidsLimit, 0);
+  await host.containers.remove(id, { force: true });
+});

@@ -49,7 +49,7 @@ import { removeStubs } from './stubs.ts';
 import { listProcesses } from './top.ts';
 import { createTurns } from './turns.ts';
 import type { Attachment, Container, ContainerEvent, Containers, CreateContainer, LogChunk } from './types.ts';
-import { changesOf, checkAgainst } from './update-checks.ts';
+import { changesOf, checkAgainst, runningLimits } from './update-checks.ts';
 
 export interface ContainerOptions {
   readonly db: Database;
@@ -686,7 +686,7 @@ export function createContainers(options: ContainerOptions): Containers {
         throw new StrataError('invalid_argument', `Cannot update container ${record.id}: ${shares}`);
       if (hasProcess(record)) {
         const resources = join(bundleOf(record.id), 'resources.json');
-        await writeFile(resources, JSON.stringify(resourcesOf(host, options.runtime())));
+        await writeFile(resources, JSON.stringify(resourcesOf(runningLimits(host, changes), options.runtime())));
         const { code, stderr } = await runtime('update', '--resources', resources, record.id);
         if (code !== 0) throw new StrataError('internal', `Cannot update container ${record.id}: ${stderr.trim()}`);
       }

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { StrataError } from '../errors/index.ts';
 import type { ContainerRecord } from './record.ts';
 import type { HostConfig } from './types.ts';
@@ -6,7 +7,25 @@ import type { HostConfig } from './types.ts';
 export function changesOf(given: Partial<HostConfig>): Partial<HostConfig> {
   const asked = ([name, value]: [string, unknown]) =>
     name === 'RestartPolicy' ? Boolean(given.RestartPolicy?.Name) : Array.isArray(value) ? value.length > 0 : value;
-  return Object.fromEntries(Object.entries(given).filter(asked));
+  const changes: Partial<HostConfig> = Object.fromEntries(Object.entries(given).filter(asked));
+  // Less than nothing is no limit.
+  return (changes.PidsLimit ?? 0) < 0 ? { ...changes, PidsLimit: 0 } : changes;
+}
+
+/** PID_MAX_LIMIT of linux/threads.h. */
+const mostProcesses = 4_194_304;
+
+/**
+ * The limits that a running container is to have. crun cannot write "none" over a limit that there is: the most that
+ * the host can give is the same.
+ */
+export function runningLimits(host: HostConfig, changes: Partial<HostConfig>): HostConfig {
+  const processors = (host.CpuPeriod || 100_000) * availableParallelism();
+  return {
+    ...host,
+    ...((changes.CpuQuota ?? 0) < 0 && { CpuQuota: processors }),
+    ...(changes.PidsLimit === 0 && { PidsLimit: mostProcesses }),
+  };
 }
 
 /** `conflict`, in Docker's words, where new limits do not go with those that a container has already. */
