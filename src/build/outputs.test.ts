@@ -248,6 +248,12 @@ test('builds at once that write the same image each have it, and the store keeps
   assert.equal((await host.images.list()).length, before);
 });
 
+test('a folder that cannot be made ends the build', { timeout: 20_000 }, async () => {
+  const dir = host.context({ Dockerfile: 'FROM busybox\n' });
+  const outputs = [{ type: 'local' as const, dest: '/proc/nowhere/out', attributes: {} }];
+  await assert.rejects(host.build(dir, { outputs }), /ENOENT.*\/proc\/nowhere/);
+});
+
 test('a switch of an output is read as Go reads it', async () => {
   const dir = host.context({ Dockerfile: 'FROM busybox\n' });
   const outputs = (text: string) => [{ type: 'image' as const, attributes: { name: 'a/b:1', 'push-by-digest': text } }];

@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { chmod, chown, copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, copyFile, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -7,6 +7,7 @@ import type { ContentStore } from '../../content/index.ts';
 import { type NewTarEntry, writeTar } from '../../layer/index.ts';
 import { type Descriptor, type Index, mediaTypes } from '../../oci/index.ts';
 import type { ClientBlobs } from '../types.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** What an OCI image layout is to hold (image-spec v1.1, image-layout.md). */
 export interface Layout {
@@ -96,16 +97,6 @@ export async function sendLayout(
 ): Promise<void> {
   for (const blob of distinct(layout.blobs)) await to.write(blob, await content.fetch(blob, { signal }));
   for (const { descriptor, bytes } of layout.documents) await to.write(descriptor, Readable.from([bytes]));
-}
-
-/** The daemon is root; what it makes belongs to whom the place belongs to. */
-async function makeFolder(path: string): Promise<void> {
-  if (await stat(path).catch(() => undefined)) return;
-  const parent = dirname(path);
-  await makeFolder(parent);
-  await mkdir(path);
-  const { uid, gid } = await stat(parent);
-  await chown(path, uid, gid);
 }
 
 async function finish(path: string, write: (unfinished: string) => Promise<void>): Promise<void> {

@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type NewTarEntry, readTar, writeTar } from '../../layer/index.ts';
@@ -9,6 +9,7 @@ import { withMount } from '../ops/root-step.ts';
 import type { BuildResult } from '../types.ts';
 import { booleanOf } from './boolean-of.ts';
 import { destinationOf, type Exporting } from './export.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** Copies the files of the last stage into a folder; several platforms go to folders of their own. */
 export async function exportLocal(exporting: Exporting): Promise<BuildResult> {
@@ -19,7 +20,7 @@ export async function exportLocal(exporting: Exporting): Promise<BuildResult> {
     const owner = await ownerOf(dest);
     for (const stage of built) {
       const folder = join(dest, folderOf(exporting, stage));
-      await mkdir(folder, { recursive: true });
+      await makeFolder(folder);
       await withMount(plant.shop, stage.root.snapshot, (root) =>
         plant.shop.files.run(
           {
