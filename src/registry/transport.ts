@@ -65,7 +65,8 @@ export function createTransport(parts: {
         headers: { 'user-agent': userAgent, ...headers },
         body: (payload ?? null) as Readable | null,
         ...(signal && { signal }),
-        highWaterMark: 1 << 20,
+        // What piles up here is copied into one; the kernel holds what comes meanwhile.
+        highWaterMark: 128 * 1024,
       });
       return toReply(data, method, url, signal);
     } catch (error) {
