@@ -1,11 +1,13 @@
 /** Registries by the command line and by the docker client, through a real daemon. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { execute, startEngine, type TestEngine } from '../harness/engine.ts';
+import { startEngine, type TestEngine } from '../harness/engine.ts';
 import { startRegistry, type TestRegistry } from './fixtures/docker-registry.ts';
 
 const users = { alice: 's3cret', bob: 'pa:ss' };
@@ -80,18 +82,36 @@ https://docs.docker.com/go/credential-store/
   assert.match((await strata(['pull', name], fails)).stderr, /no basic auth credentials/);
 });
 
+/** What a command shows on a terminal of its own, where each prompt is answered when it is there. */
+async function onTerminal(command: string, answers: Readonly<Record<string, string>>): Promise<string> {
+  const host = `unix://${engine.socket}`;
+  const child = spawn('script', ['-qec', command, '/dev/null'], {
+    env: { ...process.env, ...env(), DOCKER_HOST: host, STRATA_HOST: host },
+    stdio: ['pipe', 'pipe', 'inherit'],
+    timeout: 60_000,
+  });
+  let shown = '';
+  const waiting = new Map(Object.entries(answers));
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    shown += text;
+    for (const [prompt, answer] of waiting) {
+      if (!shown.includes(prompt)) continue;
+      waiting.delete(prompt);
+      child.stdin.write(`${answer}\n`);
+    }
+  });
+  const [code] = await once(child, 'close');
+  assert.equal(code, 0, shown);
+  return shown;
+}
+
 test('on a terminal login asks, and shows no password; without one it says so', async () => {
-  const line = (client: string) => ['-qec', `${client} login ${basic.host}`, '/dev/null'];
   const main = join(import.meta.dirname, '../../src/cli/main.ts');
   const own = `${process.execPath} --disable-warning=ExperimentalWarning -- ${main}`;
   const shown: string[] = [];
   for (const client of ['docker', own]) {
-    const { stdout } = await execute('script', line(client), {
-      input: 'alice\ns3cret\n',
-      env: { ...process.env, ...env(), DOCKER_HOST: `unix://${engine.socket}`, STRATA_HOST: `unix://${engine.socket}` },
-    });
-    // What the terminal echoes before the client has turned that off is the terminal's.
-    shown.push(stdout.slice(stdout.indexOf('Username:')).replaceAll('\r', ''));
+    const text = await onTerminal(`${client} login ${basic.host}`, { 'Username:': 'alice', 'Password:': 's3cret' });
+    shown.push(text.slice(text.indexOf('Username:')).replaceAll('\r', ''));
     assert.deepEqual(Object.keys(configFile().auths), [basic.host]);
     await strata(['logout', basic.host]);
   }

@@ -95,8 +95,9 @@ async function ask(session: Session, question: string): Promise<string> {
 
 /** A terminal in raw mode echoes nothing. */
 async function askHidden({ stdin, stdout }: Session, question: string): Promise<string> {
-  stdout.write(question);
+  // Before anybody is asked: a quick answer would be shown.
   stdin.setRawMode?.(true);
+  stdout.write(question);
   try {
     return await new Promise((resolve, reject) => {
       let text = '';
