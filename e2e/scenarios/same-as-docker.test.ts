@@ -45,9 +45,9 @@ before(async () => {
     ...['run', '-d', '--name', 'web', '--label', 'a=1', '--label', 'b.c=d', '-v', 'things:/data', '--tmpfs', '/t'],
     ...[
       '-p',
-      '127.0.0.1:47381:80',
+      '127.0.0.1:27381:80',
       '-p',
-      '127.0.0.1:47382:53/udp',
+      '127.0.0.1:27382:53/udp',
       '--expose',
       '99',
       '-e',
@@ -559,10 +559,10 @@ agree(
   ps --filter volume=/data
   ps --filter network=lan
   ps --filter publish=80
-  ps --filter publish=47381
-  ps --filter publish=47380-47389
-  ps --filter publish=47382
-  ps --filter publish=47382/udp
+  ps --filter publish=27381
+  ps --filter publish=27380-27389
+  ps --filter publish=27382
+  ps --filter publish=27382/udp
   ps --filter publish=5-3
   ps --filter publish=nosuch
   ps --filter expose=99/tcp
