@@ -1,6 +1,6 @@
-import { accessSync, constants, mkdirSync, statfsSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { accessSync, constants, statfsSync, statSync } from 'node:fs';
 import { diskFullText, messageOf, StrataError } from '../errors/index.ts';
+import { makeFolders } from '../sys/index.ts';
 
 /** Least free bytes that the engine starts with: its database and its state take this much at once. */
 const leastFree = 1024 * 1024;
@@ -18,7 +18,7 @@ export interface Root {
 /** Makes the folder unless it is there, and says in plain words why the engine cannot work in it. */
 export function prepareRoot(root: Root): void {
   try {
-    makeFolder(root.path, root.mode);
+    makeFolders(root.path, root.mode);
     if (!statSync(root.path).isDirectory()) throw new Error('it is not a directory');
     accessSync(root.path, constants.W_OK | constants.X_OK);
   } catch (cause) {
@@ -32,14 +32,6 @@ export function prepareRoot(root: Root): void {
 export function toRootError(error: unknown, root: Root): unknown {
   const full = diskFullText(error);
   return full === undefined ? error : unusable(root, full, error);
-}
-
-/** One folder after the other: the recursive mode of mkdir never ends in a folder like /proc, which takes no folders. */
-function makeFolder(path: string, mode: number): void {
-  if (statSync(path, { throwIfNoEntry: false })) return;
-  const parent = dirname(path);
-  if (parent !== path) makeFolder(parent, 0o755);
-  mkdirSync(path, { mode });
 }
 
 function reasonOf(error: unknown): string {

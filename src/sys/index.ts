@@ -29,6 +29,7 @@ export {
   statInRoot,
 } from './in-root.ts';
 export type { SysPath } from './libc.ts';
+export { makeFolders } from './make-folders.ts';
 export { clean, lend, release, releaseBuffer, returnFreedMemory, settle, sweep } from './memory.ts';
 export type { MountFlag } from './mount.ts';
 export { isMountPoint, makePrivate, mount, unmount } from './mount.ts';
