@@ -37,9 +37,10 @@ export async function pushIndex(
       made.push({ bytes: one.manifestBytes, mediaType: one.manifest.mediaType, digest: one.manifest.digest });
     }
     await blobs.sent();
+    const root = sha256(bytes);
     for (const { digest, ...document } of made)
-      await parts.client.putManifest({ ...repository, digest }, document, request);
-    const target = byDigest ? { ...repository, digest: sha256(bytes) } : ref;
+      if (digest !== root) await parts.client.putManifest({ ...repository, digest }, document, request);
+    const target = byDigest ? { ...repository, digest: root } : ref;
     const digest = await parts.client.putManifest(target, { bytes, mediaType }, request);
     parts.sources.note(sent, ref);
     progress?.({ status: `${ref.tag ?? digest}: digest: ${digest} size: ${bytes.length}` });

@@ -35,16 +35,15 @@ export async function push(
   given: Reference,
   options: PushOptions,
 ): Promise<Awaited<ReturnType<Transfers['push']>>> {
+  const ref = withDefaultTag(given);
   const { progress } = options;
-  const isNamed = options.image === undefined;
-  const ref = isNamed ? withDefaultTag(given) : given;
-  const image = await (isNamed ? findImage(parts, ref, options.platform) : parts.images.get(options.image));
+  const image = await findImage(parts, ref, options.platform);
   const ids = image.config.rootfs.diff_ids.map((diffID) => diffID.slice(7, 19));
   // Docker tells the topmost layer first.
   for (const id of ids.toReversed()) progress?.({ id, status: 'Preparing' });
   const blobs = new BlobPush(parts, ref, options);
   // Asked while the blobs are looked for; most of the time the answer is here first.
-  const pushed = isNamed ? parts.client.headForPush(ref, requestOf(options)) : Promise.resolve(undefined);
+  const pushed = parts.client.headForPush(ref, requestOf(options));
   pushed.catch(() => {});
   try {
     const { manifest, manifestBytes, config, layers } = await parts.images.materialize(image.id, {
@@ -62,9 +61,9 @@ export async function push(
       for (const [i, layer] of layers.entries()) blobs.send(layer, ids[i]);
       blobs.send(config);
       await blobs.sent();
-      await parts.client.putManifest(isNamed ? ref : { ...ref, digest }, document, requestOf(options));
+      await parts.client.putManifest(ref, document, requestOf(options));
     }
-    if (isNamed) parts.recent.note(name);
+    parts.recent.note(name);
     if (!known || !image.repoDigests.includes(name)) {
       parts.sources.note(
         [...layers, config].map((blob) => blob.digest),
@@ -72,7 +71,7 @@ export async function push(
       );
       await parts.images.addRepoDigest(image.id, name);
     }
-    progress?.({ status: `${ref.tag ?? digest}: digest: ${digest} size: ${manifestBytes.length}` });
+    progress?.({ status: `${ref.tag}: digest: ${digest} size: ${manifestBytes.length}` });
     return { digest, size: manifestBytes.length };
   } catch (error) {
     throw pushError(await blobs.giveUp(error), ref);

@@ -119,19 +119,20 @@ export interface Transfers {
     options: {
       readonly auth?: Credentials;
       readonly platform?: Platform;
-      /** This image instead, under nothing but its digest: `ref` is a repository without a tag. */
-      readonly image?: Digest;
       readonly signal?: AbortSignal;
       readonly progress?: Progress<TransferEvent>;
     },
   ): Promise<{ readonly digest: Digest; readonly size: number }>;
-  /** Pushes images of the store by their digests, and the index (whose entries are their manifests) under the name. */
+  /**
+   * Pushes images of the store by their digests, and under the name the index whose entries are their manifests, or the
+   * manifest of the only one.
+   */
   pushIndex(
     ref: Reference,
     index: { readonly images: readonly Digest[]; readonly bytes: Uint8Array; readonly mediaType?: string },
     options: {
       readonly auth?: Credentials;
-      /** The index goes under nothing but its digest, too: `ref` is a repository without a tag. */
+      /** Nothing takes a name: `ref` is a repository without a tag. */
       readonly byDigest?: boolean;
       readonly signal?: AbortSignal;
       readonly progress?: Progress<TransferEvent>;

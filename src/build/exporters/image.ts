@@ -74,12 +74,10 @@ async function push(exporting: Exporting, name: Reference, published: Published,
   const event = { kind: 'export', name: `pushing ${canonicalName(name)}` } as const;
   await session.step(event, async (work) => {
     const options = await pushOptions(exporting, name, work);
-    const [first, ...others] = published.images;
-    if (others.length === 0)
-      return void (await transfers.push(name, { ...options, ...(byDigest && { image: first!.id }) }));
+    if (published.images.length === 1 && !byDigest) return void (await transfers.push(name, options));
     const { digest, repository } = await transfers.pushIndex(
       name,
-      { images: published.images.map(({ id }) => id), bytes: published.bytes },
+      { images: published.images.map(({ id }) => id), bytes: published.bytes, mediaType: published.root.mediaType },
       { ...options, byDigest },
     );
     if (byDigest) return;
