@@ -1,4 +1,5 @@
 import { StrataError } from '../errors/index.ts';
+import { parseBool } from '../oci/index.ts';
 import type { Query } from './query.ts';
 
 /** Filters of one request: name -> wanted values. */
@@ -76,8 +77,8 @@ function valuesOf(value: unknown): readonly string[] {
 function parseFlag(name: string, values: readonly string[]): boolean | undefined {
   if (values.length === 0) return undefined;
   const flags = values.map((value) => {
-    if (['1', 'true', 'True', 'TRUE', 't', 'T'].includes(value)) return true;
-    if (['0', 'false', 'False', 'FALSE', 'f', 'F'].includes(value)) return false;
+    const flag = parseBool(value);
+    if (flag !== undefined) return flag;
     throw badFilter(`invalid filter '${name}=[${values.join(' ')}]'`);
   });
   if (flags.some((flag) => flag !== flags[0])) throw badFilter(`invalid filter '${name}=[${values.join(' ')}]'`);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Builder, BuildRequest, BuildResult } from '../build/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { Layers } from '../layer/index.ts';
+import { parseBool } from '../oci/index.ts';
 import type { BuildEvent } from '../progress/index.ts';
 import { type Asked, destinationsOf, requestOf } from './attributes.ts';
 import { borrow } from './borrowed.ts';
@@ -64,7 +65,7 @@ export async function runJob(
       const places = destinationsOf(asked).map(({ output, toClient }, i) => {
         if (!toClient) return { toClient, output };
         // Blob by blob into a store that the client serves; anything else is sent when it is whole.
-        if (output.type === 'oci' && /^(?:0|f|false)$/i.test(output.attributes['tar'] ?? ''))
+        if (output.type === 'oci' && parseBool(output.attributes['tar'] ?? '') === false)
           return { toClient: false, output: { ...output, dest: resultStore } };
         return { toClient, output: { ...output, dest: join(folder, `output${i}`) } };
       });

@@ -1,5 +1,6 @@
 /** Options of the logging drivers, in Docker's words where one is none. */
 import { StrataError } from '../errors/index.ts';
+import { noBool, parseBool } from '../oci/index.ts';
 import type { HostConfig } from './types.ts';
 
 type Options = Readonly<Record<string, string>>;
@@ -58,20 +59,15 @@ function startProblem(options: Options, size: number | string | undefined, isLoc
   if (isLocal && files !== undefined && files < 0) return 'max file count cannot be less than 0';
   if (!isLocal && files !== undefined && files < 1) return 'max-file cannot be less than 1';
   if (compress === undefined) return undefined;
-  const packed = truths[compress];
+  const packed = parseBool(compress);
   if (packed === undefined) {
-    const why = `strconv.ParseBool: parsing ${JSON.stringify(compress)}: invalid syntax`;
+    const why = noBool(compress);
     return isLocal ? `error reading compress log option: ${why}` : why;
   }
   if (packed && !isLocal && ((files ?? 1) === 1 || size === undefined))
     return 'compress cannot be true when max-file is less than 2 or max-size is not set';
   return undefined;
 }
-
-const truths: Readonly<Record<string, boolean>> = {
-  ...{ 1: true, t: true, T: true, true: true, TRUE: true, True: true },
-  ...{ 0: false, f: false, F: false, false: false, FALSE: false, False: false },
-};
 
 /** Bytes of `10m`, `1.5 kB` or `1GiB`, a kilobyte being `kilo` of them; what is wrong with it otherwise. */
 function parseSize(text: string, kilo: 1000 | 1024): number | string {

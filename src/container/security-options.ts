@@ -1,4 +1,5 @@
 import { StrataError } from '../errors/index.ts';
+import { parseBool } from '../oci/index.ts';
 import { parseProfile, type SeccompProfile } from './seccomp.ts';
 import { defaultProfile } from './seccomp-profile.ts';
 
@@ -12,12 +13,6 @@ export interface SecurityOptions {
   readonly warnings: readonly string[];
 }
 
-/** As Go's strconv.ParseBool reads them. */
-const truths: ReadonlyMap<string, boolean> = new Map([
-  ...['1', 't', 'T', 'true', 'TRUE', 'True'].map((word) => [word, true] as const),
-  ...['0', 'f', 'F', 'false', 'FALSE', 'False'].map((word) => [word, false] as const),
-]);
-
 /** `--security-opt`: `seccomp=unconfined|builtin|{profile}`, `no-new-privileges[=bool]`, `apparmor=…`, `label=…`. */
 export function securityOf(options: readonly string[]): SecurityOptions {
   let seccomp: SeccompProfile | undefined = defaultProfile;
@@ -28,10 +23,10 @@ export function securityOf(options: readonly string[]): SecurityOptions {
     const at = option.search(/[=:]/);
     const [key, value] = at < 0 ? [option, ''] : [option.slice(0, at), option.slice(at + 1)];
     if (option === 'no-new-privileges') noNewPrivileges = true;
-    else if (key === 'no-new-privileges' && truths.has(value)) noNewPrivileges = truths.get(value)!;
+    else if (key === 'no-new-privileges' && parseBool(value) !== undefined) noNewPrivileges = parseBool(value)!;
     else if (key === 'seccomp') seccomp = seccompOf(value);
     else if (key === 'systempaths' && value === 'unconfined') unmasked = true;
-    else if (key === 'apparmor' || key === 'label' || (key === 'writable-cgroups' && truths.has(value)))
+    else if (key === 'apparmor' || key === 'label' || (key === 'writable-cgroups' && parseBool(value) !== undefined))
       warnings.push(...(value === 'disable' || value === 'unconfined' ? [] : [`security option ${key} has no effect`]));
     else
       throw new StrataError(

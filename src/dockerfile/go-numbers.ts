@@ -24,13 +24,6 @@ export function parseUint32(text: string, base: 8 | 10): number | undefined {
   return value <= 0xffffffff ? value : undefined;
 }
 
-/** Go's booleans (`1`, `t`, `TRUE`, ...); undefined for anything else. */
-export function parseBool(text: string): boolean | undefined {
-  if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(text)) return true;
-  if (['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(text)) return false;
-  return undefined;
-}
-
 const unitNanoseconds: Readonly<Record<string, bigint>> = {
   ns: 1n,
   us: 1_000n,

@@ -1,6 +1,6 @@
 import { StrataError } from '../errors/index.ts';
+import { parseBool } from '../oci/index.ts';
 import { csvFields } from './csv-fields.ts';
-import { parseBool } from './go-numbers.ts';
 import { withSuggestion } from './suggest.ts';
 import type { RunDevice } from './types.ts';
 

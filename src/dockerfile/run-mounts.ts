@@ -1,8 +1,9 @@
 /** The values of `RUN --mount`. */
 
 import { StrataError } from '../errors/index.ts';
+import { parseBool } from '../oci/index.ts';
 import { csvFields } from './csv-fields.ts';
-import { parseBool, parseBytes, parseUint32 } from './go-numbers.ts';
+import { parseBytes, parseUint32 } from './go-numbers.ts';
 import { quote } from './go-text.ts';
 import { withSuggestion } from './suggest.ts';
 import type { RunMount } from './types.ts';

@@ -1,5 +1,6 @@
 export type { ChainID, DiffID, Digest } from './digest.ts';
 export { algorithm, chainID, chainIDs, encoded, isDigest, parseDigest, sha256 } from './digest.ts';
+export { noBool, parseBool } from './go-bool.ts';
 export type { Compression } from './media-types.ts';
 export { isIndexType, isManifestType, layerCompression, mediaTypes } from './media-types.ts';
 export { formatPlatform, hostPlatform, parsePlatform, platformMatches } from './platform.ts';

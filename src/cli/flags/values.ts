@@ -1,12 +1,10 @@
 /** Values of options as Go's flag packages read them, errors in their words. */
-
-const yes = ['1', 't', 'T', 'TRUE', 'true', 'True'];
-const no = ['0', 'f', 'F', 'FALSE', 'false', 'False'];
+import { noBool, parseBool as parse } from '../../oci/index.ts';
 
 export function parseBool(text: string): boolean {
-  if (yes.includes(text)) return true;
-  if (no.includes(text)) return false;
-  throw new Error(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
+  const value = parse(text);
+  if (value !== undefined) return value;
+  throw new Error(noBool(text));
 }
 
 export function parseInteger(text: string): number {

@@ -1,7 +1,7 @@
 /** The `# check=` directive: which rules run and whether findings fail the build. */
 
 import { StrataError } from '../../errors/index.ts';
-import { parseBool } from '../go-numbers.ts';
+import { parseBool } from '../../oci/index.ts';
 import { quote, trimSpace } from '../go-text.ts';
 import type { Rule } from './rules.ts';
 
