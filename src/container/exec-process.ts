@@ -1,13 +1,10 @@
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { StrataError } from '../errors/index.ts';
 import { drained } from '../stream/index.ts';
 import { createFirstWords } from './first-words.ts';
+import { type PipedProcess, spawnPiped } from './piped-process.ts';
 import { type ContainerRecord, timestamp } from './record.ts';
-import { type RuntimeFacts, spawnRuntime } from './runtime.ts';
+import type { RuntimeFacts } from './runtime.ts';
 import { startFailure } from './start-failure.ts';
 import type { Attachment, LogChunk } from './types.ts';
 
@@ -21,7 +18,10 @@ export interface ExecSetting {
   /** Whether the process has an input. */
   readonly input: boolean;
   /** The runtime spec's process. */
-  readonly spec: object;
+  readonly spec: {
+    readonly user: { readonly uid: number; readonly [name: string]: unknown };
+    readonly [name: string]: unknown;
+  };
 }
 
 export interface ExecProcess {
@@ -43,20 +43,14 @@ export async function startExec(setting: ExecSetting): Promise<ExecProcess> {
     string,
   ];
   writeFileSync(spec, JSON.stringify(setting.spec), { mode: 0o600 });
-  const child = spawnRuntime(facts, ['--log', log, 'exec', '--process', spec, '--pid-file', pidFile, record.id], {
-    stdio: [setting.input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
-    detached: true,
+  const runtime = spawnPiped(facts, ['--log', log, 'exec', '--process', spec, '--pid-file', pidFile, record.id], {
+    input: setting.input,
+    uid: setting.spec.user.uid,
   });
+  const { closed } = runtime;
   const complaint = () => (existsSync(log) ? readFileSync(log, 'utf8') : '');
-  const output = createOutput(child, complaint);
-  const closed = once(child, 'close') as Promise<[number | null, string | null]>;
-  closed.catch(() => undefined);
-  const failed = new Promise<never>((_, reject) => {
-    child.once('error', (cause) =>
-      reject(new StrataError('failed_precondition', `cannot run ${facts.command}: ${cause.message}`, { cause })),
-    );
-  });
-  await Promise.race([begun(folder, pidFile), closed, failed]);
+  const output = createOutput(runtime, complaint);
+  await Promise.race([begun(folder, pidFile), closed]);
   const pid = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8')) : 0;
   if (pid === 0) {
     await closed;
@@ -66,7 +60,7 @@ export async function startExec(setting: ExecSetting): Promise<ExecProcess> {
     ([code]) => code ?? 137,
     () => 137,
   );
-  return { pid, exit, done: exit, attachment: attachmentOf(child, output), kill: () => killQuietly(pid) };
+  return { pid, exit, done: exit, attachment: attachmentOf(runtime, output), kill: () => killQuietly(pid) };
 }
 
 /** Resolves when the runtime has written the pid: the process is there, or about to be replaced by its program. */
@@ -94,8 +88,8 @@ interface Output {
 const mostWaiting = 1024 * 1024;
 
 /** Both streams in the order in which they came. */
-function createOutput(child: ChildProcess, complaint: () => string): Output {
-  const streams = [child.stdout!, child.stderr!];
+function createOutput({ stdout, stderr, closed }: PipedProcess, complaint: () => string): Output {
+  const streams = [stdout, stderr];
   let queue: LogChunk[] = [];
   let waiting = 0;
   let ended = false;
@@ -109,13 +103,14 @@ function createOutput(child: ChildProcess, complaint: () => string): Output {
     wake?.();
   };
   const words = createFirstWords({ stdout: push('stdout'), stderr: push('stderr') }, complaint);
-  (child.stdout as Readable).on('data', words.stdout);
-  (child.stderr as Readable).on('data', words.stderr);
-  child.once('close', () => {
+  stdout.on('data', words.stdout);
+  stderr.on('data', words.stderr);
+  const end = () => {
     words.end(complaint());
     ended = true;
     wake?.();
-  });
+  };
+  void closed.then(end, end);
   async function* chunks(): AsyncGenerator<LogChunk> {
     while (!stopped) {
       const batch = queue;
@@ -142,20 +137,18 @@ function createOutput(child: ChildProcess, complaint: () => string): Output {
   };
 }
 
-function attachmentOf(child: ChildProcess, output: Output): Attachment {
-  child.stdin?.on('error', () => {});
+function attachmentOf({ stdin }: PipedProcess, output: Output): Attachment {
   return {
     output: output.chunks,
     async write(data) {
-      const { stdin } = child;
       if (stdin?.writable && !stdin.write(data)) await drained(stdin);
     },
     async closeInput() {
-      child.stdin?.end();
+      stdin?.end();
     },
     detach() {
       output.stop();
-      child.stdin?.end();
+      stdin?.end();
     },
   };
 }

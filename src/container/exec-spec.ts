@@ -2,6 +2,7 @@ import { isAbsolute } from 'node:path';
 import { resolveUser } from '../account/index.ts';
 import { capabilitySet } from './capabilities.ts';
 import { processEnvironment } from './configure.ts';
+import type { ExecSetting } from './exec-process.ts';
 import type { ContainerRecord } from './record.ts';
 import type { RuntimeFacts } from './runtime.ts';
 import { securityOf } from './security-options.ts';
@@ -20,7 +21,7 @@ export function runtimeExecSpec(
   exec: ExecConfig,
   root: string,
   facts: RuntimeFacts,
-): object {
+): ExecSetting['spec'] {
   const user = resolveUser(root, exec.User || config.User || '', exec.User ? [] : (host.GroupAdd ?? []));
   const capabilities = capabilitySet({
     privileged: exec.Privileged || host.Privileged || false,

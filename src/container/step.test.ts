@@ -64,6 +64,17 @@ test('a step ends with the exit code of its process, its output in two streams',
   assert.deepEqual(await run('echo out; echo err >&2; exit 7'), { exitCode: 7, stdout: 'out\n', stderr: 'err\n' });
 });
 
+test('what a step writes to can be opened once more, by its user', async () => {
+  const user = { uid: 1000, gid: 1000, groups: [], home: '/home/ann' };
+  const script =
+    'ln -s /dev/stdout /tmp/log; echo one | tee /dev/stderr; echo two >/dev/stdout; echo three >>/proc/self/fd/2; echo four >/tmp/log; cat /dev/stdin';
+  for (const more of [{}, { user }]) {
+    const outcome = await run(script, more);
+    assert.deepEqual(outcome, { exitCode: 0, stdout: 'one\ntwo\nfour\n', stderr: 'one\nthree\n' });
+    rmSync(join(root, 'tmp/log'));
+  }
+});
+
 test('the root shows what the step wrote, and nothing of what it was given', async () => {
   const before = readdirSync(root);
   const date = new Date('2020-01-01T00:00:00Z');

@@ -5,8 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StrataError } from '../errors/index.ts';
 import type { Networks } from '../network/index.ts';
 import { createFirstWords } from './first-words.ts';
+import { spawnPiped } from './piped-process.ts';
 import { endRemains } from './remains.ts';
-import { type RuntimeFacts, runRuntime, spawnRuntime } from './runtime.ts';
+import { type RuntimeFacts, runRuntime } from './runtime.ts';
 import { defaultProfile } from './seccomp-profile.ts';
 import { makeSpec, type SpecMount } from './spec.ts';
 import { failureReason } from './start-failure.ts';
@@ -42,7 +43,7 @@ export function createStepExecutor(options: StepExecutorOptions): StepExecutor {
         stubs = makeStubs(step.root, stubTargets(step, injected));
         const spec = makeSpec(specInput(step, id, lease?.sandbox.path, injected), facts);
         writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
-        const exitCode = await runToEnd(facts, id, bundle, step.args[0] ?? '', io);
+        const exitCode = await runToEnd(facts, id, bundle, step, io);
         return { exitCode, containerID: id };
       } finally {
         removeStubs(step.root, stubs);
@@ -160,36 +161,30 @@ async function runToEnd(
   facts: RuntimeFacts,
   id: string,
   bundle: string,
-  command: string,
+  { args, user: { uid } }: Step,
   io: Parameters<StepExecutor['run']>[1],
 ): Promise<number> {
   // The runtime's own words go to a file, apart from what the process writes.
   const log = join(bundle, 'runtime.log');
-  const child = spawnRuntime(facts, ['--log', log, 'run', '--bundle', bundle, id], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
+  const { child, stdout, stderr, closed } = spawnPiped(facts, ['--log', log, 'run', '--bundle', bundle, id], {
+    input: false,
+    uid,
   });
   const words = createFirstWords(io, () => readFileSync(log, { encoding: 'utf8', flag: 'a+' }));
-  child.stdout!.on('data', words.stdout);
-  child.stderr!.on('data', words.stderr);
-  const ended = new Promise<{ readonly code: number | null; readonly signal: string | null }>((resolve, reject) => {
-    child.on('error', (cause) =>
-      reject(new StrataError('failed_precondition', `cannot run ${facts.command}: ${cause.message}`, { cause })),
-    );
-    child.on('close', (code, signal) => resolve({ code, signal }));
-  });
+  stdout.on('data', words.stdout);
+  stderr.on('data', words.stderr);
   const abort = () => void kill(facts, id, () => child.exitCode !== null || child.signalCode !== null);
   io.signal.addEventListener('abort', abort, { once: true });
   if (io.signal.aborted) abort();
   try {
-    const { code, signal } = await ended;
+    const [code, signal] = await closed;
     // Only a runtime that ended by itself has tidied up.
     if (signal !== null || io.signal.aborted) await runRuntime(facts, ['delete', '--force', id]);
     if (io.signal.aborted) throw new StrataError('cancelled', 'the step was cancelled', { cause: io.signal.reason });
     const said = code === 0 ? '' : readFileSync(log, { encoding: 'utf8', flag: 'a+' });
     words.end(said);
     if (said !== '') {
-      const { text } = failureReason(said, command);
+      const { text } = failureReason(said, args[0] ?? '');
       io.stderr(
         Buffer.from(`runc run failed: unable to start container process: error during container init: ${text}\n`),
       );

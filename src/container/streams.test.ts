@@ -266,6 +266,35 @@ test('an exec that cannot start says why, and keeps the exit code', async () => 
   await host.containers.remove(id, { force: true });
 });
 
+test('what a process writes to can be opened once more, by its user: container, exec and health check', async () => {
+  const script = 'ln -s /dev/stdout /tmp/log; echo one | tee /dev/stderr; echo two >/dev/stdout; echo three >/tmp/log';
+  const written = { stdout: 'one\ntwo\nthree\n', stderr: 'one\n' };
+  const text = ({ stdout, stderr }: Awaited<ReturnType<typeof collect>>) => ({
+    stdout: stdout.toString(),
+    stderr: stderr.toString(),
+  });
+  const { exec } = host.containers;
+  for (const User of ['', 'ann']) {
+    const { id } = await host.run(['sh', '-c', script], { config: { User } });
+    assert.deepEqual(text(await collect(host.containers.logs(id, { ...both, follow: false }))), written, User);
+    await host.containers.remove(id);
+    const Healthcheck = { Test: ['CMD-SHELL', 'echo well >/dev/stdout'], Interval: 50_000_000 };
+    const running = await host.create(['sleep', '600'], { config: { User, Healthcheck } });
+    await host.containers.start(running);
+    const ask = async (Cmd: readonly string[], AttachStdin: boolean) => {
+      const { id: execID } = await exec.create(running, { Cmd, AttachStdin });
+      const attachment = (await exec.start(execID, { detach: false, tty: false }))!;
+      if (AttachStdin) await feed(attachment, Buffer.from('input'));
+      return text(await collect(attachment.output));
+    };
+    assert.deepEqual(await ask(['sh', '-c', script], false), written, User);
+    assert.deepEqual(await ask(['sh', '-c', 'cat </dev/stdin'], true), { stdout: 'input', stderr: '' }, User);
+    while (host.containers.get(running).state.health?.status === 'starting') await sleep(50);
+    assert.equal(host.containers.get(running).state.health?.log.at(-1)?.output, 'well\n');
+    await host.containers.remove(running, { force: true });
+  }
+});
+
 test('an exec takes much input and gives much output', async () => {
   const id = await host.create(['sleep', '60']);
   await host.containers.start(id);

@@ -40,6 +40,7 @@ export { createNetworkNamespace, removeNetworkNamespace } from './netns.ts';
 export { majorMinor, makeDevice, mkfifo, mknod } from './node.ts';
 export type { OverlayMount } from './overlay.ts';
 export { mountOverlay } from './overlay.ts';
+export { makePipe } from './pipe.ts';
 export type { SeccompProgram, SeccompRule } from './seccomp.ts';
 export { compileSeccomp } from './seccomp.ts';
 export type { PacketSocket } from './seqpacket.ts';
