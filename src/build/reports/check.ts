@@ -1,12 +1,13 @@
 import { type CheckReport, type TextRange, type Warning, withExcerpt } from '../../dockerfile/index.ts';
-import type { SourceLocation, StrataError } from '../../errors/index.ts';
+import type { StrataError } from '../../errors/index.ts';
+import { placeText } from '../../progress/index.ts';
 import type { BuildResult } from '../types.ts';
 
 type Report = NonNullable<BuildResult['report']>;
 
 /** The answer of `--call=check`, as buildx prints it and as `format=json` gives it. `shown`: the file as the user names it. */
 export function checkAnswer(
-  { warnings, error }: CheckReport,
+  { warnings, violations, error }: CheckReport,
   { name, shown, text }: { readonly name: string; readonly shown: string; readonly text: string },
 ): Report {
   const lines = text.split(/\r?\n/);
@@ -28,7 +29,7 @@ export function checkAnswer(
   return {
     text: parts.join('\n'),
     json,
-    failed: warnings.length > 0 || error !== undefined,
+    failed: violations.length > 0 || error !== undefined,
     ...(error && { error: errorText(error, shown, lines) }),
   };
 }
@@ -40,23 +41,11 @@ function headline(count: number): string {
 }
 
 function warningText({ rule, url, message, location }: Warning, shown: string, lines: readonly string[]): string {
-  return `WARNING: ${rule}${url === undefined ? '' : ` - ${url}`}\n${message}\n${placeText(location, shown, lines)}`;
+  return `WARNING: ${rule}${url === undefined ? '' : ` - ${url}`}\n${message}\n${placeText(withExcerpt(location, lines), shown)}`;
 }
 
 function errorText({ message, location }: StrataError, shown: string, lines: readonly string[]): string {
-  return `ERROR: ${message}\n${location ? placeText(location, shown, lines) : ''}`;
-}
-
-function placeText(place: SourceLocation, name: string, lines: readonly string[]): string {
-  const at = withExcerpt(place, lines);
-  const last = at.endLine ?? at.line;
-  const shown = (at.excerpt?.lines ?? []).map((text, index) => {
-    const number = (at.excerpt?.first ?? 1) + index;
-    const mark = number >= at.line && number <= last ? '>>>' : '   ';
-    return `${String(number).padStart(4)} | ${mark} ${text}`;
-  });
-  const rule = '--------------------';
-  return [`${name}:${at.line}`, rule, ...shown, rule, ''].join('\n');
+  return `ERROR: ${message}\n${location ? placeText(withExcerpt(location, lines), shown) : ''}`;
 }
 
 function warningJson({ rule, description, url, message, location }: Warning) {

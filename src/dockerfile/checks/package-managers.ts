@@ -16,6 +16,8 @@ export interface PackageManager {
   readonly cleanOptions: readonly string[];
   /** Whether a command cleans up. */
   readonly cleans: (command: ShellCommand) => boolean;
+  /** Options that take the next word along. */
+  readonly valuedOptions: readonly string[];
   /** How to avoid it, for the message. */
   readonly advice: string;
 }
@@ -23,7 +25,7 @@ export interface PackageManager {
 const subcommand =
   (word: string, ...more: string[]) =>
   (command: ShellCommand) => {
-    const operands = operandsOf(command);
+    const operands = packageOperands(command);
     return operands[0] === word && more.every((name) => operands.includes(name));
   };
 
@@ -36,7 +38,8 @@ export const packageManagers: readonly PackageManager[] = [
     removes: ['purge', 'remove', 'autoremove'],
     caches: ['/var/lib/apt/lists', '/var/lib/apt'],
     cleanOptions: [],
-    cleans: () => false,
+    cleans: (command) => ['dist-clean', 'distclean'].includes(packageOperands(command)[0] ?? ''),
+    valuedOptions: ['-o', '--option', '-t', '--target-release', '--default-release', '-c', '--config-file', '-a'],
     advice: '"rm -rf /var/lib/apt/lists/*"',
   },
   {
@@ -46,8 +49,20 @@ export const packageManagers: readonly PackageManager[] = [
     fills: ['add', 'update'],
     removes: ['del'],
     caches: ['/var/cache/apk'],
-    cleanOptions: ['--no-cache'],
+    cleanOptions: ['--no-cache', '--no-network'],
     cleans: () => false,
+    valuedOptions: [
+      '-t',
+      '--virtual',
+      '-X',
+      '--repository',
+      '-p',
+      '--root',
+      '--arch',
+      '--keys-dir',
+      '--repositories-file',
+      '--wait',
+    ],
     advice: '"apk add --no-cache"',
   },
   {
@@ -59,6 +74,17 @@ export const packageManagers: readonly PackageManager[] = [
     caches: ['/var/cache/dnf', '/var/cache/yum', '/var/cache/libdnf5'],
     cleanOptions: [],
     cleans: subcommand('clean', 'all'),
+    valuedOptions: [
+      '-c',
+      '--config',
+      '-x',
+      '--exclude',
+      '--installroot',
+      '--releasever',
+      '--repo',
+      '--enablerepo',
+      '--disablerepo',
+    ],
     advice: '"dnf clean all"',
   },
   {
@@ -69,7 +95,8 @@ export const packageManagers: readonly PackageManager[] = [
     removes: ['remove', 'rm'],
     caches: ['/var/cache/zypp'],
     cleanOptions: [],
-    cleans: (command) => ['clean', 'cc'].includes(operandsOf(command)[0] ?? ''),
+    cleans: (command) => ['clean', 'cc'].includes(packageOperands(command)[0] ?? ''),
+    valuedOptions: ['-r', '--repo', '-R', '--root', '--from', '-c', '--config'],
     advice: '"zypper clean --all"',
   },
 ];
@@ -79,10 +106,15 @@ export function managerOf(command: ShellCommand): PackageManager | undefined {
   return packageManagers.find((manager) => manager.programs.includes(program));
 }
 
+/** The action of a package manager and what it is done to. */
+export function packageOperands(command: ShellCommand): string[] {
+  return operandsOf(command, managerOf(command)?.valuedOptions);
+}
+
 /** The packages that a command installs; empty where it installs none. */
 export function installedPackages(command: ShellCommand): string[] {
   const manager = managerOf(command);
-  const [action = '', ...packages] = operandsOf(command);
+  const [action = '', ...packages] = packageOperands(command);
   return manager?.installs.includes(action) ? packages : [];
 }
 

@@ -11,6 +11,7 @@ import { type CheckConfig, parseCheckDirective } from './config.ts';
 import { checkCasing, checkFaultyNode, checkInstructions, checkStageNames } from './parse-checks.ts';
 import { reachableStages } from './reachable.ts';
 import { createReporter, type Report } from './reporter.ts';
+import { type RuleName, ruleset } from './rules.ts';
 import { checkSizes } from './size-checks.ts';
 import {
   asUserError,
@@ -45,6 +46,11 @@ export interface CheckOptions {
 
 export interface CheckReport {
   readonly warnings: readonly Warning[];
+  /**
+   * The findings that make a check fail: those of Docker's rules, and of ours those that `experimental=` names. A file
+   * that was written for Docker's rules alone passes here where it passes there.
+   */
+  readonly violations: readonly Warning[];
   /** What would fail the build: a syntax error, a word that cannot be expanded, or findings with `error=true`. */
   readonly error?: StrataError;
 }
@@ -66,17 +72,24 @@ export function checkParsed(dockerfile: TolerantDockerfile, options: CheckOption
   try {
     config = parseCheckDirective(options.buildArgs?.['BUILDKIT_DOCKERFILE_CHECK'] ?? dockerfile.directives.check);
   } catch (error) {
-    return { warnings: [], error: asUserError(error) };
+    return { warnings: [], violations: [], error: asUserError(error) };
   }
   const origins = new Set<'docker' | 'strata'>(options.rules === 'all' ? ['docker', 'strata'] : ['docker']);
   const reporter = createReporter(config, origins);
-  const error = runAll(dockerfile, options, reporter.report) ?? violation(config, reporter.warnings);
-  return { warnings: reporter.warnings, ...(error ? { error } : {}) };
+  const fault = runAll(dockerfile, options, reporter.report);
+  const { warnings } = reporter;
+  const violations = warnings.filter(({ rule }) => isViolation(rule as RuleName, config));
+  const error = fault ?? violationError(config, violations);
+  return { warnings, violations, ...(error ? { error } : {}) };
 }
 
-function violation(config: CheckConfig, warnings: readonly Warning[]): StrataError | undefined {
-  if (!config.error || warnings.length === 0) return undefined;
-  const names = [...new Set(warnings.map((warning) => warning.rule))].sort();
+function isViolation(rule: RuleName, config: CheckConfig): boolean {
+  return ruleset[rule].origin === 'docker' || config.experimental.has(rule);
+}
+
+function violationError(config: CheckConfig, violations: readonly Warning[]): StrataError | undefined {
+  if (!config.error || violations.length === 0) return undefined;
+  const names = [...new Set(violations.map((warning) => warning.rule))].sort();
   return new StrataError('failed_precondition', `lint violation found for rules: ${names.join(', ')}`, {
     code: 'check_failed',
     hint: 'the file asks for this with "# check=error=true"',
@@ -108,7 +121,7 @@ function runAll(dockerfile: TolerantDockerfile, options: CheckOptions, report: R
   } catch (error) {
     return asUserError(error);
   } finally {
-    checkSizes(dockerfile, report);
+    checkSizes(dockerfile, report, options.buildArgs);
   }
   return undefined;
 }

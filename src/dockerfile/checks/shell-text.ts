@@ -9,8 +9,13 @@ export type ShellCommand = readonly string[];
 /** Longer scripts are only read so far: checks are hints. */
 const maxText = 100_000;
 
-const token =
-  /\s*(?:(#[^\n]*)|(&&|\|\||[;|&\n(){}])|((?:"(?:[^"\\]|\\.)*"|'[^']*'|\\[\s\S]|[^\s;|&(){}"'\\])+)|([\s\S]))/y;
+/** What a word is made of: quoted text, an escaped character, `${NAME}`, the braces of `{a,b}` and `{}`, or any other. */
+const atom = String.raw`"(?:[^"\\]|\\.)*"|'[^']*'|\\[\s\S]|\$\{[^}\n]*\}|\{[^\s{};|&]*[,}][^\s{};|&]*\}?|[^\s;|&(){}"'\\]`;
+/** A comment, what stands between two commands, a word, or any other character. Braces inside of a word belong to it. */
+const token = new RegExp(
+  String.raw`\s*(?:(#[^\n]*)|(&&|\|\||[;|&\n()]|[{}](?=[\s;|&]|$))|((?:${atom})(?:${atom}|[{}])*)|([\s\S]))`,
+  'y',
+);
 const keywords = new Set([
   'if',
   'then',
@@ -57,7 +62,9 @@ export function programOf(command: ShellCommand): string {
   return command[0]!.replace(/^.*\//, '');
 }
 
-/** Words behind the program that are no options. */
-export function operandsOf(command: ShellCommand): string[] {
-  return command.slice(1).filter((word) => !word.startsWith('-'));
+/** Words behind the program that are no options; `valued` options take the word behind them along. */
+export function operandsOf(command: ShellCommand, valued: readonly string[] = []): string[] {
+  return command
+    .slice(1)
+    .filter((word, index) => !word.startsWith('-') && (index === 0 || !valued.includes(command[index]!)));
 }

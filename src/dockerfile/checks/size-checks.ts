@@ -2,9 +2,11 @@
 
 import { posix } from 'node:path';
 import { csvFields } from '../csv-fields.ts';
+import type { BuildArgs } from '../scope.ts';
 import { findBaseStage } from '../stage-dependencies.ts';
 import type { AddInstruction, CopyInstruction, Dockerfile, Instruction, RunInstruction, Stage } from '../types.ts';
-import { installedPackages, isBuildTool, isDependencyInstall, managerOf } from './package-managers.ts';
+import { checkDeletedFiles } from './deleted-files.ts';
+import { installedPackages, isBuildTool, isDependencyInstall, managerOf, packageOperands } from './package-managers.ts';
 import type { Report } from './reporter.ts';
 import { operandsOf, programOf, type ShellCommand, shellCommands } from './shell-text.ts';
 
@@ -15,7 +17,7 @@ interface ReadRun {
   readonly commands: readonly ShellCommand[];
 }
 
-export function checkSizes(dockerfile: Dockerfile, report: Report): void {
+export function checkSizes(dockerfile: Dockerfile, report: Report, buildArgs?: BuildArgs): void {
   const shipped = shippedStages(dockerfile);
   const runs = new Map<Instruction, ReadRun>();
   const readRun = (instruction: RunInstruction): ReadRun => {
@@ -28,10 +30,15 @@ export function checkSizes(dockerfile: Dockerfile, report: Report): void {
       if (instruction.kind === 'run' && shipped.has(stage)) checkRun(readRun(instruction), report);
       if (instruction.kind === 'arg' || instruction.kind === 'env') checkValues(instruction, report);
     }
-    if (shipped.has(stage)) checkDeleted(stage, readRun, report);
     checkCopyOrder(stage, readRun, report);
   }
   for (const instruction of dockerfile.metaArgs) checkValues(instruction, report);
+  checkDeletedFiles(
+    dockerfile,
+    shipped,
+    { ...(buildArgs && { buildArgs }), commandsOf: (run) => readRun(run).commands },
+    report,
+  );
 }
 
 /** The last stage and the stages that it is built from: their layers are the image. */
@@ -48,7 +55,7 @@ function shippedStages(dockerfile: Dockerfile): ReadonlySet<Stage> {
 function checkRun({ instruction, commands }: ReadRun, report: Report): void {
   checkPackageLists(instruction, commands, report);
   const removed = commands.flatMap((command) => {
-    const [action = '', ...packages] = operandsOf(command);
+    const [action = '', ...packages] = packageOperands(command);
     return managerOf(command)?.removes.includes(action) ? [action, ...packages] : [];
   });
   // A group name (`apk add --virtual .deps`) stands for what it holds.
@@ -78,11 +85,11 @@ function listed(names: readonly string[]): string {
 function checkPackageLists(instruction: RunInstruction, commands: readonly ShellCommand[], report: Report): void {
   for (const command of commands) {
     const manager = managerOf(command);
-    const action = operandsOf(command)[0] ?? '';
+    const [action = ''] = packageOperands(command);
     if (!manager?.fills.includes(action)) continue;
     if (manager.cleanOptions.some((option) => command.includes(option))) continue;
     if (commands.some((other) => managerOf(other) === manager && manager.cleans(other))) continue;
-    if (manager.caches.some((folder) => isRemoved(commands, folder) || isMounted(instruction, folder))) continue;
+    if (manager.caches.some((folder) => isEmptied(commands, folder) || isMounted(instruction, folder))) continue;
     report(
       'PackageListsLeft',
       instruction.location,
@@ -92,10 +99,35 @@ function checkPackageLists(instruction: RunInstruction, commands: readonly Shell
   }
 }
 
-function isRemoved(commands: readonly ShellCommand[], folder: string): boolean {
-  return commands.some(
-    (command) => programOf(command) === 'rm' && operandsOf(command).some((path) => path.startsWith(folder)),
-  );
+/** By `rm`, or by `find` with what it does to the files that it finds. */
+function isEmptied(commands: readonly ShellCommand[], folder: string): boolean {
+  const passesOn = commands.some((command) => programOf(command) === 'xargs' && command.includes('rm'));
+  return commands.some((command) => {
+    const program = programOf(command);
+    if (program === 'find') {
+      const deletes = command.includes('-delete') || (command.includes('-exec') && command.includes('rm')) || passesOn;
+      return deletes && command.slice(1).some((path) => takes(path, folder));
+    }
+    return (
+      program === 'rm' &&
+      operandsOf(command)
+        .flatMap(braced)
+        .some((path) => takes(path, folder))
+    );
+  });
+}
+
+/** Whether a path of `rm` or `find` is the folder, what holds it, or all that is in one of the two. */
+function takes(path: string, folder: string): boolean {
+  if (!path.startsWith('/')) return false;
+  const clean = path.replace(/\/+(\*|\{,\.\}\*)?$/, '');
+  return clean === folder || folder.startsWith(`${clean}/`) || (path.startsWith(`${folder}/`) && path.includes('*'));
+}
+
+/** `/var/{cache,lib}/x` is two paths. */
+function braced(word: string): string[] {
+  const parts = /^(.*?)\{([^{}]*,[^{}]*)\}(.*)$/s.exec(word);
+  return parts ? parts[2]!.split(',').map((choice) => `${parts[1]}${choice}${parts[3]}`) : [word];
 }
 
 function isMounted(instruction: RunInstruction, folder: string): boolean {
@@ -104,59 +136,6 @@ function isMounted(instruction: RunInstruction, folder: string): boolean {
     const target = fields.findLast((field) => /^(target|dst|destination)=/i.test(field))?.replace(/^\w+=/, '');
     if (target === undefined || !fields.some((field) => /^type=(cache|tmpfs)$/i.test(field))) return false;
     return `${folder}/`.startsWith(`${target.replace(/\/+$/, '')}/`);
-  });
-}
-
-/** `rm` of what an earlier layer of the same stage made. */
-function checkDeleted(stage: Stage, readRun: (run: RunInstruction) => ReadRun, report: Report): void {
-  const made: { path: string; line: number }[] = [];
-  for (const instruction of stage.instructions) {
-    if (instruction.kind === 'copy' || instruction.kind === 'add') {
-      made.push(...madeByCopy(instruction).map((path) => ({ path, line: instruction.location.line })));
-    }
-    if (instruction.kind !== 'run') continue;
-    const { commands } = readRun(instruction);
-    for (const target of commands.filter((command) => programOf(command) === 'rm').flatMap(operandsOf)) {
-      const origin = made.find(({ path }) => covers(target, path));
-      if (!origin) continue;
-      report(
-        'DeletedInLaterLayer',
-        instruction.location,
-        `${origin.path} was made on line ${origin.line}: deleting it in a later layer hides it and keeps its size`,
-      );
-      break;
-    }
-    made.push(...madeByDownload(commands).map((path) => ({ path, line: instruction.location.line })));
-  }
-}
-
-function covers(target: string, path: string): boolean {
-  const clean = target.replace(/\/+\*?$/, '');
-  return (
-    clean !== '' && clean.startsWith('/') && !clean.includes('$') && (path === clean || path.startsWith(`${clean}/`))
-  );
-}
-
-/** Absolute paths of the files that a COPY or ADD makes, where the text alone says so. */
-function madeByCopy({ sources, files, dest }: FileInstruction): string[] {
-  if (!dest.startsWith('/') || dest.includes('$')) return [];
-  const names = [...sources, ...files.map((file) => file.name)];
-  if (!dest.endsWith('/')) return names.length === 1 && dest !== '/' ? [dest] : [];
-  return names
-    .map((name) => posix.basename(name))
-    .filter((name) => name !== '' && name !== '.' && !/[*?$[]/.test(name))
-    .map((name) => dest + name);
-}
-
-/** Absolute paths that curl and wget write to. */
-function madeByDownload(commands: readonly ShellCommand[]): string[] {
-  return commands.flatMap((command) => {
-    const program = programOf(command);
-    if (program !== 'curl' && program !== 'wget') return [];
-    const option = program === 'curl' ? /^(-o|--output|-\w*o)$/ : /^(-O|--output-document|-\w*O)$/;
-    const at = command.findIndex((word) => option.test(word));
-    const path = at >= 0 ? command[at + 1] : undefined;
-    return path?.startsWith('/') && !path.includes('$') ? [path] : [];
   });
 }
 
