@@ -232,11 +232,17 @@ class Build {
     const bases = known ?? (await this.#bases(file, platform, {}));
     const options = checkOptions(this.#request, file, this.#given, platform, bases.find);
     const { warnings, error } = checkParsed(dockerfile, options);
-    for (const { rule, message, url, location } of warnings) {
+    const told = new Set<string>();
+    for (const { rule, message, description, url, location } of warnings) {
+      // Two variables of one line may lack the same: to the reader that is one thing to mend.
+      const same = JSON.stringify([rule, message, location.line]);
+      if (told.has(same)) continue;
+      told.add(same);
       this.#session.progress({
         type: 'warning',
         rule,
         message,
+        description,
         ...(url !== undefined && { url }),
         location: withExcerpt(location, dockerfile.lines),
       });

@@ -123,7 +123,7 @@ test('build checks are listed at the end, other warnings at once', () => {
     completed(1, true, 'aaaa'),
   ]).join('');
   assert.ok(text.startsWith('[Warning] One or more build-args [foo] were not consumed\n'));
-  assert.ok(text.endsWith("\n\x1b[0m - FromAsCasing: 'as' and 'FROM' keywords' casing do not match (line 1)\n\n"));
+  assert.ok(text.endsWith(":\n - FromAsCasing: 'as' and 'FROM' keywords' casing do not match (line 1)\n\n"));
 });
 
 test('the result names the image and each tag', () => {

@@ -5,13 +5,15 @@
  * every step before it has ended.
  */
 import type { BuildEvent } from './events.ts';
-import { type CheckWarning, warningLines } from './warnings.ts';
+import { type CheckWarning, type WarningsOptions, warningLines } from './warnings.ts';
 
 export interface ClassicOptions {
   /** Tell of removed intermediate containers. Default true. */
   readonly remove?: boolean;
   /** Paint what a step writes to stderr red, as Docker does. Default true. */
   readonly color?: boolean;
+  /** How the build checks are told at the end. */
+  readonly warnings?: WarningsOptions;
 }
 
 /** Turns events into pieces of text, each with its own line end, in the order to print them. */
@@ -64,7 +66,7 @@ export function createClassicRenderer(options: ClassicOptions = {}): ClassicRend
       else tell(steps.get(event.id), event, options);
       return flush(false);
     },
-    end: () => [...flush(true), ...warningLines(warnings)],
+    end: () => [...flush(true), ...warningLines(warnings, options.warnings)],
   };
 }
 

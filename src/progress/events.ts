@@ -68,6 +68,8 @@ export type BuildEvent =
       /** Name of the build check, e.g. `FromAsCasing`; absent for other warnings. */
       readonly rule?: string;
       readonly message: string;
+      /** What the rule wants, whatever it found. */
+      readonly description?: string;
       readonly url?: string;
       readonly location?: SourceLocation;
     }

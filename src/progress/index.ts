@@ -7,6 +7,7 @@ export type {
   TransferEvent,
   VertexKind,
 } from './events.ts';
+export { placeText } from './place-text.ts';
 export type { PlainOptions, PlainRenderer } from './plain.ts';
 export { createPlainRenderer } from './plain.ts';
 export { createQuietRenderer } from './quiet.ts';

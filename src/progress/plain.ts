@@ -8,11 +8,13 @@ import type { BuildEvent } from './events.ts';
 import { createFailedSteps } from './failed-steps.ts';
 import type { BuildRenderer } from './renderer.ts';
 import { formatBytes } from './units.ts';
-import { type CheckWarning, warningLines } from './warnings.ts';
+import { type CheckWarning, type WarningsOptions, warningLines } from './warnings.ts';
 
 export interface PlainOptions {
   /** Milliseconds of silence after which another step is told. Default 1000. */
   readonly patience?: number;
+  /** How the build checks are told under the build. */
+  readonly warnings?: WarningsOptions;
 }
 
 export interface PlainRenderer extends BuildRenderer {
@@ -116,7 +118,8 @@ export function createPlainRenderer(options: PlainOptions = {}): PlainRenderer {
       return flush('at' in event ? event.at : toldAt);
     },
     tick: (now) => flush(now),
-    end: () => flush(toldAt, true) + failures.text() + notices.join('') + warningLines(checks).join(''),
+    end: () =>
+      flush(toldAt, true) + failures.text() + notices.join('') + warningLines(checks, options.warnings).join(''),
   };
 }
 

@@ -6,7 +6,7 @@ import stringWidth from 'string-width';
 import type { BuildEvent } from './events.ts';
 import { createFailedSteps } from './failed-steps.ts';
 import { formatBytes } from './units.ts';
-import { type CheckWarning, warningLines } from './warnings.ts';
+import { type CheckWarning, type WarningsOptions, warningLines } from './warnings.ts';
 
 export interface TtySize {
   readonly columns: number;
@@ -15,6 +15,8 @@ export interface TtySize {
 
 export interface TtyOptions {
   readonly color?: boolean;
+  /** How the build checks are told under the build; their colour is that of the view. */
+  readonly warnings?: Omit<WarningsOptions, 'color'>;
   /** What builds, at the right of the first line. */
   readonly builder?: string;
 }
@@ -126,7 +128,11 @@ export function createTtyRenderer(options: TtyOptions = {}): TtyRenderer {
       take(event);
     },
     frame,
-    end: () => failures.text() + notices.join('') + explanation(steps.values()) + warningLines(checks).join(''),
+    end: () =>
+      failures.text() +
+      notices.join('') +
+      explanation(steps.values()) +
+      warningLines(checks, { ...options.warnings, color }).join(''),
   };
 }
 

@@ -6,7 +6,7 @@ test('a short list of findings keeps the order in which they were reported', () 
   const lines = warningLines([finding('B', 1), finding('A', 2), finding('A', 3)]);
   assert.deepEqual(lines, [
     '\n',
-    ' \x1b[33m3 warnings found (use docker --debug to expand):\n\x1b[0m',
+    ' 3 warnings found (use docker --debug to expand):\n',
     ' - B: about B (line 1)\n',
     ' - A: about A (line 2)\n',
     ' - A: about A (line 3)\n',
@@ -25,6 +25,35 @@ test('a long list goes rule by rule, the rule that is broken most often first', 
 test('one finding is told in the singular, and none is told not at all', () => {
   assert.match(warningLines([finding('A', 1)]).join(''), /1 warning found \(/);
   assert.deepEqual(warningLines([]), []);
+});
+
+test('only a terminal gets colours, and the program is the one that is asked', () => {
+  const [, headline] = warningLines([finding('A', 1)], { color: true, program: 'strata' });
+  assert.equal(headline, ' \x1b[33m1 warning found (use strata --debug to expand):\n\x1b[0m');
+});
+
+test('an expanded list has what the rule wants, its page and the lines that are meant', () => {
+  const warning: CheckWarning = {
+    ...finding('A', 2),
+    description: 'A is wanted',
+    url: 'https://x/a',
+    location: { file: 'Dockerfile', line: 2, excerpt: { first: 1, lines: ['FROM x', 'a'] } },
+  };
+  assert.equal(
+    warningLines([warning], { expand: true }).join(''),
+    `
+ 1 warning found:
+ - A: about A (line 2)
+A is wanted
+More info: https://x/a
+Dockerfile:2
+--------------------
+   1 |     FROM x
+   2 | >>> a
+--------------------
+
+`,
+  );
 });
 
 function finding(rule: string, line: number): CheckWarning {

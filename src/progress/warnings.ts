@@ -1,22 +1,39 @@
 import type { SourceLocation } from '../errors/index.ts';
 import type { BuildEvent } from './events.ts';
+import { placeText } from './place-text.ts';
 
 export type CheckWarning = Extract<BuildEvent, { type: 'warning' }>;
 
-/**
- * The list of build checks under a build, as buildx prints it. The colours stand where buildx puts them, also without a
- * terminal: programs match on these lines.
- */
-export function warningLines(warnings: readonly CheckWarning[]): readonly string[] {
+export interface WarningsOptions {
+  /** Yellow, as buildx paints the headline. Default false: a pipe gets plain text. */
+  readonly color?: boolean;
+  /** With what the rule wants, where to read about it, and the lines of the Dockerfile. Default false. */
+  readonly expand?: boolean;
+  /** The program whose `--debug` expands the list. Default `docker`. */
+  readonly program?: string;
+}
+
+/** The list of build checks under a build, as buildx prints it. */
+export function warningLines(warnings: readonly CheckWarning[], options: WarningsOptions = {}): readonly string[] {
   if (warnings.length === 0) return [];
   const found = warnings.length === 1 ? '1 warning' : `${warnings.length} warnings`;
-  const line = (warning: CheckWarning) => ` - ${warning.rule}: ${warning.message}${lineOf(warning.location)}\n`;
+  const advice = options.expand ? '' : ` (use ${options.program ?? 'docker'} --debug to expand)`;
+  const headline = `${found} found${advice}:\n`;
   return [
     '\n',
-    ` \x1b[33m${found} found (use docker --debug to expand):\n\x1b[0m`,
-    ...ordered(warnings).map(line),
-    '\n',
+    options.color ? ` \x1b[33m${headline}\x1b[0m` : ` ${headline}`,
+    ...ordered(warnings).flatMap((warning) => [shortText(warning), ...(options.expand ? [longText(warning)] : [])]),
+    ...(options.expand ? [] : ['\n']),
   ];
+}
+
+function shortText({ rule, message, location }: CheckWarning): string {
+  return ` - ${rule}: ${message}${lineOf(location)}\n`;
+}
+
+function longText({ description, url, location }: CheckWarning): string {
+  const place = location ? placeText(location, location.file) : '';
+  return `${description === undefined ? '' : `${description}\n`}${url === undefined ? '' : `More info: ${url}\n`}${place}\n`;
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
 
 /** Tells why a build failed: the place in the Dockerfile, then the reason, then what can be done. Gives the exit code. */
-export function tellFailure(error: unknown, { stderr }: Session): number {
+export function tellFailure(error: unknown, { stderr, debug }: Session): number {
   if (error instanceof UsageError) throw error;
   const known = toStrataError(error);
   if (known.code === 'told') return 1;
@@ -21,6 +21,7 @@ export function tellFailure(error: unknown, { stderr }: Session): number {
     );
   stderr.write(`ERROR: failed to build: ${stage(known)}${known.message}\n`);
   if (hint !== undefined) stderr.write(`hint: ${hint}\n`);
+  if (debug && error instanceof Error) stderr.write(`${error.stack}\n`);
   return 1;
 }
 

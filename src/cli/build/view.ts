@@ -23,6 +23,8 @@ export interface BuildView {
 
 interface ViewOptions {
   readonly color: boolean;
+  /** Warnings with all that is known of them (`--debug`). */
+  readonly expand: boolean;
   /** Names that the image gets, as the classic view tells them. */
   readonly names: readonly string[];
 }
@@ -41,7 +43,7 @@ export function createBuildView(mode: Exclude<Mode, 'auto'>, session: Session, o
     case 'tty':
       return ttyView(session, options);
     case 'plain':
-      return plainView(session);
+      return plainView(session, options);
     case 'classic':
       return classicView(session, options);
     case 'rawjson':
@@ -60,8 +62,8 @@ function simpleView({ stderr }: Session, renderer: { push(event: BuildEvent): st
   };
 }
 
-function plainView({ stderr }: Session): BuildView {
-  const renderer = createPlainRenderer();
+function plainView({ stderr }: Session, { color, expand }: ViewOptions): BuildView {
+  const renderer = createPlainRenderer({ warnings: { color, expand, program: 'strata' } });
   const timer = setInterval(() => stderr.write(renderer.tick(Date.now())), 250);
   return {
     progress: (event) => stderr.write(renderer.push(event)),
@@ -73,8 +75,8 @@ function plainView({ stderr }: Session): BuildView {
 }
 
 /** The classic view is the output of the command, as it was in docker. */
-function classicView({ stdout }: Session, { color, names }: ViewOptions): BuildView {
-  const renderer = createClassicRenderer({ color });
+function classicView({ stdout }: Session, { color, expand, names }: ViewOptions): BuildView {
+  const renderer = createClassicRenderer({ color, warnings: { color, expand, program: 'strata' } });
   // The folder is read where it lies; people look for this line all the same.
   stdout.write('Sending build context to Docker daemon\n');
   return {
@@ -99,7 +101,8 @@ const clearToEnd = '\x1b[J';
 
 /** Ten frames a second in place of the one before; the cursor is hidden meanwhile. */
 function ttyView({ stderr }: Session, options: ViewOptions): BuildView {
-  const renderer = createTtyRenderer(options);
+  const { color, expand } = options;
+  const renderer = createTtyRenderer({ color, warnings: { expand, program: 'strata' } });
   let drawn = 0;
   let full = false;
   const draw = (ended: boolean) => {

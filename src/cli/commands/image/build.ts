@@ -72,7 +72,11 @@ async function build({ flags, args, session, client }: BuildCall): Promise<numbe
     const request = buildRequest(flags, session, sources, aside.outputs);
     const auth = await everyCredential(session);
     const engine = await client();
-    const view = createBuildView(mode, session, { color: colorful(session), names: flags.tag.map(fullName) });
+    const view = createBuildView(mode, session, {
+      color: colorful(session),
+      expand: session.debug || flags.debug,
+      names: flags.tag.map(fullName),
+    });
     const result = await run(
       engine,
       session,
