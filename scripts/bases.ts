@@ -1,16 +1,28 @@
 /**
  * The base images that the demo, the tests and the benchmark build on, where no registry serves them. Each is made
- * once from Debian's packages and kept as a docker archive under /var/cache/strata/bases.
+ * once from Debian's packages and kept as a docker archive.
  */
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
-import { chmod, copyFile, mkdir, mkdtemp, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { busybox } from '../e2e/fixtures/busybox-root.ts';
 import { hostPlatform } from '../src/oci/index.ts';
+import { kept, type Say } from './kept.ts';
+import { run } from './run.ts';
 
-const cacheDir = '/var/cache/strata/bases';
 const epoch = 1704067200;
 const created = '2024-01-01T00:00:00Z';
 const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -21,173 +33,177 @@ export interface Base {
   readonly names: readonly string[];
 }
 
+/**
+ * What the official image of Debian tells apt and dpkg, file by file below /etc: packages leave nothing behind that a
+ * layer would have to carry, and `autoremove` takes what only another package suggests.
+ */
+const debianSettings: Readonly<Record<string, string>> = {
+  'apt/apt.conf.d/docker-clean': `DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb /var/cache/apt/*.bin || true"; };
+APT::Update::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb /var/cache/apt/*.bin || true"; };
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+`,
+  'apt/apt.conf.d/docker-autoremove-suggests': 'Apt::AutoRemove::SuggestsImportant "false";\n',
+  'apt/apt.conf.d/docker-gzip-indexes': 'Acquire::GzipIndexes "true";\n',
+  'apt/apt.conf.d/docker-no-languages': 'Acquire::Languages "none";\n',
+  'dpkg/dpkg.cfg.d/docker-apt-speedup': 'force-unsafe-io\n',
+};
+
 /** Debian bookworm, minbase, as mmdebstrap makes it (about 20 s the first time). */
-export async function debianBase(say: (line: string) => void = () => {}): Promise<Base> {
-  return await base(
-    'debian',
-    ['debian:bookworm', 'debian:bookworm-slim', 'debian:latest', 'ubuntu:latest'],
-    ['bash'],
-    say,
-    async (work) => {
-      const tar = join(work, 'layer.tar');
-      // What the official image has, too: package archives are removed after each install.
-      const dockerClean =
-        'DPkg::Post-Invoke { \\"rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb || true\\"; };';
-      await run(
-        'mmdebstrap',
-        [
-          '--variant=minbase',
-          '--quiet',
-          '--customize-hook=rm -f "$1/etc/resolv.conf" "$1/etc/hostname"',
-          `--customize-hook=printf '%s\\n' "${dockerClean}" > "$1/etc/apt/apt.conf.d/docker-clean"`,
-          '--customize-hook=rm -rf "$1"/var/cache/apt/*.bin "$1"/var/lib/apt/lists/*',
-          'bookworm',
-          tar,
-        ],
-        { SOURCE_DATE_EPOCH: String(epoch) },
-      );
-      // The devices of /dev are the runtime's business.
-      await run('tar', ['--delete', '-f', tar, '--wildcards', './dev/*'], {}, [0, 2]);
-      return tar;
+export function debianBase(say?: Say): Base {
+  return base(
+    {
+      name: 'debian',
+      names: ['debian:bookworm', 'debian:bookworm-slim', 'debian:latest', 'ubuntu:latest'],
+      cmd: ['bash'],
+      recipe: debianSettings,
+      makeLayer(work) {
+        const tar = join(work, 'layer.tar');
+        const settings = join(work, 'etc');
+        for (const [name, text] of Object.entries(debianSettings)) {
+          mkdirSync(join(settings, name, '..'), { recursive: true });
+          writeFileSync(join(settings, name), text);
+        }
+        // After the packages, since apt and dpkg would follow the settings while they make the root.
+        const copies = Object.keys(debianSettings).map(
+          (name) => `--customize-hook=copy-in ${join(settings, name)} /etc/${join(name, '..')}`,
+        );
+        run(
+          'mmdebstrap',
+          [
+            '--variant=minbase',
+            '--quiet',
+            '--customize-hook=rm -f "$1/etc/resolv.conf" "$1/etc/hostname"',
+            ...copies,
+            '--customize-hook=rm -rf "$1"/var/cache/apt/*.bin "$1"/var/lib/apt/lists/*',
+            'bookworm',
+            tar,
+          ],
+          { env: { SOURCE_DATE_EPOCH: String(epoch) } },
+        );
+        // The devices of /dev are the runtime's business.
+        run('tar', ['--delete', '-f', tar, '--wildcards', './dev/*'], { accept: [0, 2] });
+        rmSync(settings, { recursive: true });
+        return tar;
+      },
     },
+    say,
   );
 }
+
+const smallFolders: Readonly<Record<string, number>> = {
+  bin: 0o755,
+  dev: 0o755,
+  etc: 0o755,
+  home: 0o755,
+  proc: 0o555,
+  root: 0o700,
+  run: 0o755,
+  sbin: 0o755,
+  sys: 0o555,
+  tmp: 0o1777,
+  usr: 0o755,
+  'usr/bin': 0o755,
+  var: 0o755,
+  'var/tmp': 0o1777,
+};
+
+const smallFiles: Readonly<Record<string, string>> = {
+  'etc/passwd':
+    'root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33:www-data:/var/www:/bin/false\nnobody:x:65534:65534:nobody:/home:/bin/false\n',
+  'etc/group': 'root:x:0:\nwww-data:x:33:\nnobody:x:65534:\n',
+};
 
 /** Debian's static busybox with a link for each applet (about a second). */
-export async function busyboxBase(say: (line: string) => void = () => {}): Promise<Base> {
-  return await base('busybox', ['busybox:latest', 'alpine:latest'], ['sh'], say, async (work) => {
-    const root = join(work, 'root');
-    for (const [dir, mode] of Object.entries({
-      bin: 0o755,
-      dev: 0o755,
-      etc: 0o755,
-      home: 0o755,
-      proc: 0o555,
-      root: 0o700,
-      run: 0o755,
-      sbin: 0o755,
-      sys: 0o555,
-      tmp: 0o1777,
-      usr: 0o755,
-      'usr/bin': 0o755,
-      var: 0o755,
-      'var/tmp': 0o1777,
-    })) {
-      await mkdir(join(root, dir), { recursive: true });
-      await chmod(join(root, dir), mode);
-    }
-    const program = existsSync('/bin/busybox') ? '/bin/busybox' : '/usr/bin/busybox';
-    await copyFile(program, join(root, 'bin/busybox'));
-    const applets = (await output(program, ['--list'])).split('\n').filter((name) => name !== '' && name !== 'busybox');
-    for (const applet of applets) await symlink('busybox', join(root, 'bin', applet));
-    await symlink('/bin/busybox', join(root, 'usr/bin/env'));
-    await writeFile(
-      join(root, 'etc/passwd'),
-      'root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33:www-data:/var/www:/bin/false\nnobody:x:65534:65534:nobody:/home:/bin/false\n',
-    );
-    await writeFile(join(root, 'etc/group'), 'root:x:0:\nwww-data:x:33:\nnobody:x:65534:\n');
-    const tar = join(work, 'layer.tar');
-    await run('tar', [
-      '-C',
-      root,
-      '--sort=name',
-      `--mtime=@${epoch}`,
-      '--owner=0',
-      '--group=0',
-      '--numeric-owner',
-      '-cf',
-      tar,
-      '.',
-    ]);
-    return tar;
-  });
-}
-
-async function base(
-  name: string,
-  names: readonly string[],
-  cmd: readonly string[],
-  say: (line: string) => void,
-  makeLayer: (work: string) => Promise<string>,
-): Promise<Base> {
-  const archive = join(cacheDir, `${name}.tar`);
-  if (existsSync(archive)) return { archive, names };
-  await mkdir(cacheDir, { recursive: true });
-  say(`making the base image ${names[0]} from Debian's packages (once; kept in ${cacheDir}) …`);
-  const started = Date.now();
-  const work = await mkdtemp(join(tmpdir(), 'strata-base-'));
-  try {
-    // mmdebstrap steps into it as another user
-    await chmod(work, 0o755);
-    const layer = await makeLayer(work);
-    const diffID = await fileDigest(layer);
-    const platform = hostPlatform();
-    const config = JSON.stringify({
-      ...platform,
-      created,
-      config: { Env: [path], Cmd: cmd },
-      history: [{ created, created_by: `${name} base from Debian's packages` }],
-      rootfs: { type: 'layers', diff_ids: [`sha256:${diffID}`] },
-    });
-    const image = join(work, 'image');
-    await mkdir(image);
-    await rename(layer, join(image, 'layer.tar'));
-    await writeFile(join(image, 'config.json'), config);
-    await writeFile(
-      join(image, 'manifest.json'),
-      JSON.stringify([{ Config: 'config.json', RepoTags: names, Layers: ['layer.tar'] }]),
-    );
-    await run('tar', ['-C', image, '-cf', `${archive}.part`, 'manifest.json', 'config.json', 'layer.tar']);
-    await rename(`${archive}.part`, archive);
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
-  say(`made in ${((Date.now() - started) / 1000).toFixed(1)} s (${Math.round((await stat(archive)).size / 1e6)} MB)`);
-  return { archive, names };
-}
-
-async function fileDigest(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  return hash.digest('hex');
-}
-
-async function run(
-  command: string,
-  args: readonly string[],
-  env: Record<string, string> = {},
-  accepted: readonly number[] = [0],
-): Promise<void> {
-  await collect(command, args, env, accepted);
-}
-
-async function output(command: string, args: readonly string[]): Promise<string> {
-  return await collect(command, args, {}, [0]);
-}
-
-async function collect(
-  command: string,
-  args: readonly string[],
-  env: Record<string, string>,
-  accepted: readonly number[],
-): Promise<string> {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
-  let out = '';
-  let err = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    err = (err + text).slice(-4000);
-  });
-  const code = await new Promise<number>((resolve, reject) =>
-    child.on('error', reject).on('close', (status) => resolve(status ?? 1)),
+export function busyboxBase(say?: Say): Base {
+  return base(
+    {
+      name: 'busybox',
+      names: ['busybox:latest', 'alpine:latest'],
+      cmd: ['sh'],
+      recipe: [smallFolders, smallFiles],
+      makeLayer(work) {
+        const root = join(work, 'root');
+        for (const [dir, mode] of Object.entries(smallFolders)) {
+          mkdirSync(join(root, dir), { recursive: true });
+          chmodSync(join(root, dir), mode);
+        }
+        for (const [name, text] of Object.entries(smallFiles)) writeFileSync(join(root, name), text);
+        const program = join(root, 'bin/busybox');
+        copyFileSync(busybox, program);
+        for (const applet of run(program, ['--list']).split('\n'))
+          if (applet !== '' && applet !== 'busybox') symlinkSync('busybox', join(root, 'bin', applet));
+        symlinkSync('/bin/busybox', join(root, 'usr/bin/env'));
+        return tarOf(root, join(work, 'layer.tar'));
+      },
+    },
+    say,
   );
-  if (!accepted.includes(code)) throw new Error(`${command} failed with exit code ${code}:\n${err}`);
-  return out;
+}
+
+interface BaseRecipe {
+  readonly name: string;
+  readonly names: readonly string[];
+  readonly cmd: readonly string[];
+  readonly recipe: unknown;
+  /** Gives the path of the layer's tar, in the folder `work` or below. */
+  makeLayer(work: string): string;
+}
+
+export function base(wanted: BaseRecipe, say?: Say): Base {
+  const { name, names, cmd, recipe, makeLayer } = wanted;
+  const folder = kept(
+    {
+      name: `bases/${name}`,
+      what: `the base image ${names[0]} from Debian's packages`,
+      recipe: [names, cmd, recipe, makeLayer.toString()],
+      make(into) {
+        const work = mkdtempSync(join(tmpdir(), 'strata-base-'));
+        // mmdebstrap steps into it as another user.
+        chmodSync(work, 0o755);
+        const layer = makeLayer(work);
+        const config = JSON.stringify({
+          ...hostPlatform(),
+          created,
+          config: { Env: [path], Cmd: cmd },
+          history: [{ created, created_by: `${name} base from Debian's packages` }],
+          rootfs: { type: 'layers', diff_ids: [`sha256:${fileDigest(layer)}`] },
+        });
+        const image = join(work, 'image');
+        mkdirSync(image);
+        renameSync(layer, join(image, 'layer.tar'));
+        writeFileSync(join(image, 'config.json'), config);
+        writeFileSync(
+          join(image, 'manifest.json'),
+          JSON.stringify([{ Config: 'config.json', RepoTags: names, Layers: ['layer.tar'] }]),
+        );
+        const archive = join(into, `${name}.tar`);
+        run('tar', ['-C', image, '-cf', archive, 'manifest.json', 'config.json', 'layer.tar']);
+        rmSync(work, { recursive: true });
+      },
+    },
+    say,
+  );
+  return { archive: join(folder, `${name}.tar`), names };
+}
+
+/** A tar of a folder, the same one whenever and by whomever it is made. */
+export function tarOf(root: string, tar: string): string {
+  const same = ['--sort=name', `--mtime=@${epoch}`, '--owner=0', '--group=0', '--numeric-owner'];
+  run('tar', ['-C', root, ...same, '-cf', tar, '.']);
+  return tar;
+}
+
+function fileDigest(file: string): string {
+  const hash = createHash('sha256');
+  const chunk = Buffer.alloc(1 << 20);
+  const fd = openSync(file, 'r');
+  for (let read = readSync(fd, chunk); read > 0; read = readSync(fd, chunk)) hash.update(chunk.subarray(0, read));
+  closeSync(fd);
+  return hash.digest('hex');
 }
 
 if (import.meta.main) {
   const say = (line: string) => process.stderr.write(`${line}\n`);
-  for (const made of [await busyboxBase(say), await debianBase(say)]) process.stdout.write(`${made.archive}\n`);
+  for (const made of [busyboxBase(say), debianBase(say)]) process.stdout.write(`${made.archive}\n`);
 }

@@ -54,7 +54,7 @@ let registry: BenchRegistry | undefined;
 
 try {
   mountDisk();
-  const base = (await busyboxBase(say)).archive;
+  const base = busyboxBase(say).archive;
   const engines = [await strata(base), ...docker(base)];
   for (const engine of engines) undo.push(engine.stop);
   if (chosen.some(({ kind }) => kind === 'transfer')) {

@@ -1,5 +1,5 @@
 /** `npm run build`: one executable file, `dist/strata`, from `src/strata.ts`. */
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build } from 'esbuild';
@@ -69,10 +69,18 @@ export async function buildProgram(out = join(root, 'dist', 'strata')): Promise<
   });
   mkdirSync(dirname(out), { recursive: true });
   // A file without an ending takes its module kind from the nearest package.json.
-  writeFileSync(join(dirname(out), 'package.json'), '{ "type": "commonjs" }\n');
-  writeFileSync(out, `${launcher()}${program}`);
-  chmodSync(out, 0o755);
+  place(join(dirname(out), 'package.json'), '{ "type": "commonjs" }\n', 0o644);
+  place(out, `${launcher()}${program}`, 0o755);
   return out;
+}
+
+/** Others may run the file at this moment: it changes as a whole, and only where there is something to change. */
+function place(file: string, text: string, mode: number): void {
+  if (existsSync(file) && readFileSync(file, 'utf8') === text) return;
+  const part = `${file}.${process.pid}`;
+  writeFileSync(part, text);
+  chmodSync(part, mode);
+  renameSync(part, file);
 }
 
 if (import.meta.main) process.stdout.write(`${await buildProgram()}\n`);

@@ -128,7 +128,7 @@ async function startEngine(top: string, bridge: string) {
   const busybox = join(bases, 'busybox.tar');
   if (!existsSync(busybox)) run('python3', [join(dataFolder, 'make-bases'), '--out', bases, '--only', 'busybox']);
   run(program, ['load', '-q', '-i', busybox]);
-  run(program, ['load', '-q', '-i', (await debianBase(say)).archive]);
+  run(program, ['load', '-q', '-i', debianBase(say).archive]);
   const how: Readonly<Record<Mode, readonly string[]>> = {
     builder: [
       '--builder',

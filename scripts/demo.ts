@@ -84,7 +84,7 @@ async function ensureBase(): Promise<void> {
   print('asking the registry …');
   if (quiet('pull', '-q', 'debian:bookworm')) return print('pulled from the registry');
   print('no registry serves debian:bookworm here, so mmdebstrap makes it from Debian’s packages');
-  const { archive } = await debianBase((line) => print(line));
+  const { archive } = debianBase((line) => print(line));
   strata('image', 'load', '-i', archive);
 }
 

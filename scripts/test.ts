@@ -5,23 +5,22 @@
  */
 import { spawnSync } from 'node:child_process';
 import { globSync, statSync } from 'node:fs';
-import { busyboxBase, debianBase } from './bases.ts';
+import { resolve } from 'node:path';
 import { buildProgram } from './build.ts';
+import { prepareSupplies } from './supplies.ts';
 
 const asked = process.argv.slice(2);
-const patterns = asked.length === 0 ? ['src', 'e2e'] : asked;
+const patterns = asked.length === 0 ? ['src', 'scripts', 'e2e'] : asked;
 const files = patterns
   .flatMap((path) => (statSync(path).isDirectory() ? globSync(`${path}/**/*.test.ts`) : [path]))
+  .map((path) => resolve(path))
   .sort();
-
-const say = (line: string) => process.stderr.write(`${line}\n`);
-await busyboxBase(say);
-await debianBase(say);
-
-process.env['STRATA_TEST_PROGRAM'] = await buildProgram();
 
 // A container's rules and the daemon's files must not depend on the caller's mask.
 process.umask(0o022);
+prepareSupplies(files, (line) => process.stderr.write(`set-up: ${line}\n`));
+process.env['STRATA_TEST_PROGRAM'] = await buildProgram();
+
 const { status } = spawnSync(
   process.execPath,
   [

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import {
   existsSync,
   linkSync,
@@ -181,13 +182,15 @@ test('warnings, checks, outlines and targets are answered', async () => {
 });
 
 test('a build that the client gives up ends here, too', async () => {
-  const context = makeContext(engine.work, { Dockerfile: 'FROM busybox\nRUN echo begun; sleep 4242\n' });
+  // A number of its own: other runs on this machine look for theirs.
+  const step = `sleep ${randomInt(10_000, 1_000_000)}`;
+  const context = makeContext(engine.work, { Dockerfile: `FROM busybox\nRUN echo begun; ${step}\n` });
   const stop = new AbortController();
   const building = build(context, [], { accept: 'any', signal: stop.signal });
-  while (spawnSync('pgrep', ['-f', '^sleep 4242']).status !== 0) await new Promise((wake) => setTimeout(wake, 50));
+  while (spawnSync('pgrep', ['-f', `^${step}`]).status !== 0) await new Promise((wake) => setTimeout(wake, 50));
   stop.abort();
   assert.notEqual((await building).code, 0);
-  for (let tries = 0; spawnSync('pgrep', ['-f', '^sleep 4242']).status === 0; tries++) {
+  for (let tries = 0; spawnSync('pgrep', ['-f', `^${step}`]).status === 0; tries++) {
     assert.ok(tries < 100, 'the step is still running');
     await new Promise((wake) => setTimeout(wake, 50));
   }

@@ -151,7 +151,7 @@ export async function startEngine(
         work,
       ),
     async load(name) {
-      const base: Base = name === 'busybox' ? await busyboxBase() : await debianBase();
+      const base: Base = name === 'busybox' ? busyboxBase() : debianBase();
       await engine.docker(['load', '-q', '-i', base.archive]);
     },
     async restart(signal = 'SIGTERM') {

@@ -2,7 +2,7 @@
  * Runs the same words with the real docker client and with Strata's command line, both against one engine, and says
  * where what they print or how they end differs.
  */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { buildProgram } from '../../scripts/build.ts';
@@ -13,6 +13,9 @@ export async function dockerIs28(): Promise<boolean> {
   const { stdout } = await execute('docker', ['--version'], { accept: 'any' }).catch(() => ({ stdout: '' }));
   return /^Docker version 28\./.test(stdout);
 }
+
+/** Of the subnets that the twins ask for: another one in each run, since runs may be beside each other. */
+const octet = 20 + 2 * randomInt(40);
 
 export interface Twins {
   /**
@@ -41,7 +44,7 @@ export async function makeTwins(engine: TestEngine): Promise<Twins> {
         PATH: process.env['PATH'] ?? '',
         HOME: engine.work,
         ME: me,
-        OCTET: me === 'alpha' ? '177' : '178',
+        OCTET: String(octet + (me === 'alpha' ? 0 : 1)),
         DOCKER_HOST: `unix://${engine.socket}`,
         STRATA_HOST: `unix://${engine.socket}`,
         DOCKER_CLI_HINTS: 'false',
@@ -88,7 +91,8 @@ function shown({ code, stdout, stderr }: Result, mine: boolean): string {
     if (!mine) return even;
     return even
       .replace(/\b(alpha|bravo)\b/g, 'ME')
-      .replace(/\b10\.17[78]\./g, '10.OCTET.')
+      .replaceAll(`10.${octet}.`, '10.OCTET.')
+      .replaceAll(`10.${octet + 1}.`, '10.OCTET.')
       .replace(/\b[0-9a-f]{64}\b/g, 'ID64')
       .replace(/\b[0-9a-f]{12}\b/g, 'ID12')
       .replace(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d+Z?/g, 'TIME');

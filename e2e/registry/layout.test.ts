@@ -6,9 +6,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fromNewerDebian } from '../../scripts/newer-debian.ts';
+import { registryTools } from '../../scripts/supplies.ts';
 import { makeContext } from '../harness/context.ts';
 import { execute, startEngine, type TestEngine } from '../harness/engine.ts';
-import { fromNewerDebian } from '../harness/newer-debian.ts';
 import { startRegistry, type TestRegistry } from './fixtures/docker-registry.ts';
 
 let engine: TestEngine;
@@ -104,7 +105,7 @@ test('what is built, loaded, imported or committed can be read in place by skope
   const id = (await engine.strata(['images', '-q', '--no-trunc', 'made/here:1'])).stdout.trim();
   assert.equal(`sha256:${createHash('sha256').update(stdout).digest('hex')}`, id);
 
-  const tools = join(fromNewerDebian(['crane', 'oras']), 'usr/bin');
+  const tools = join(fromNewerDebian(registryTools), 'usr/bin');
   const fetched = await execute(join(tools, 'oras'), [
     ...['manifest', 'fetch', '--oci-layout-path', layout(), 'made/here:1'],
   ]);

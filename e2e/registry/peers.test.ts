@@ -3,8 +3,9 @@ import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fromNewerDebian } from '../../scripts/newer-debian.ts';
+import { registryTools } from '../../scripts/supplies.ts';
 import { parseReference } from '../../src/oci/index.ts';
-import { fromNewerDebian } from '../harness/newer-debian.ts';
 import { startRegistry, type TestRegistry } from './fixtures/docker-registry.ts';
 import { noise, openStore, type TestStore } from './fixtures/test-store.ts';
 
@@ -31,7 +32,7 @@ after(async () => {
 /** Crane and oras are packages of a newer Debian, and run here as they are. */
 function words(command: readonly string[]): readonly string[] {
   if (enter.length > 0) return [...enter, ...command];
-  const tools = join(fromNewerDebian(['crane', 'oras']), 'usr/bin');
+  const tools = join(fromNewerDebian(registryTools), 'usr/bin');
   return ['env', `PATH=${process.env['PATH']}:${tools}`, ...command];
 }
 

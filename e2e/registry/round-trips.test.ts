@@ -7,8 +7,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fromNewerDebian } from '../../scripts/newer-debian.ts';
+import { registryTools } from '../../scripts/supplies.ts';
 import { startEngine, type TestEngine } from '../harness/engine.ts';
-import { fromNewerDebian } from '../harness/newer-debian.ts';
 import { startRegistry, type TestRegistry } from './fixtures/docker-registry.ts';
 
 const enter = (process.env['STRATA_PEERS'] ?? '').split(' ').filter((word) => word !== '');
@@ -37,7 +38,7 @@ interface PeerOptions {
 /** Crane is a package of a newer Debian, and runs here as it is. */
 function words(command: readonly string[]): readonly string[] {
   if (enter.length > 0) return [...enter, ...command];
-  const tools = join(fromNewerDebian(['crane', 'oras']), 'usr/bin');
+  const tools = join(fromNewerDebian(registryTools), 'usr/bin');
   return ['env', `PATH=${process.env['PATH']}:${tools}`, ...command];
 }
 

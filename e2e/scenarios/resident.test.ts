@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -36,7 +37,7 @@ before(async () => {
   writeFileSync(join(engine.work, 'variables'), 'a=b\n');
   // Starts the daemon.
   await strata(['version']);
-  await strata(['load', '-q', '-i', (await busyboxBase()).archive]);
+  await strata(['load', '-q', '-i', busyboxBase().archive]);
 });
 after(async () => {
   await strata(['system', 'shutdown'], { accept: 'any' });
@@ -250,7 +251,9 @@ test('a daemon that does not answer holds nobody up', async () => {
 });
 
 test('a build that is interrupted ends here, too, and says so', async () => {
-  const slow = makeContext(engine.work, { Dockerfile: 'FROM busybox\nRUN echo begun; sleep 6017\n' });
+  // A number of its own: other runs on this machine look for theirs.
+  const step = `sleep ${randomInt(10_000, 1_000_000)}`;
+  const slow = makeContext(engine.work, { Dockerfile: `FROM busybox\nRUN echo begun; ${step}\n` });
   const child = spawn(program, ['build', '--progress', 'plain', slow], {
     cwd: engine.work,
     env: environment({ PATH: bare }),
@@ -264,7 +267,7 @@ test('a build that is interrupted ends here, too, and says so', async () => {
   const [code] = (await once(child, 'close')) as [number | null];
   assert.match(seen, /cancel/i);
   assert.notEqual(code, 0);
-  for (let tries = 0; spawnSync('pgrep', ['-f', 'sleep 6017']).status === 0; tries++) {
+  for (let tries = 0; spawnSync('pgrep', ['-f', step]).status === 0; tries++) {
     assert.ok(tries < 200, 'the step is still running');
     await sleep(25);
   }

@@ -6,6 +6,7 @@
  * Where Strata differs on purpose is in `docs/DIFFERENCES.md`, and not in these tables.
  */
 import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -13,6 +14,8 @@ import { startEngine, type TestEngine } from '../harness/engine.ts';
 import { dockerIs28, makeTwins, type Twins } from '../harness/twins.ts';
 
 const skip = (await dockerIs28()) ? false : 'needs the docker client 28: others have other words';
+/** Below what connections of this machine get by chance; another one in each run. */
+const port = randomInt(20_000, 30_000);
 let engine: TestEngine;
 let twins: Twins;
 
@@ -45,9 +48,9 @@ before(async () => {
     ...['run', '-d', '--name', 'web', '--label', 'a=1', '--label', 'b.c=d', '-v', 'things:/data', '--tmpfs', '/t'],
     ...[
       '-p',
-      '127.0.0.1:27381:80',
+      `127.0.0.1:${port}:80`,
       '-p',
-      '127.0.0.1:27382:53/udp',
+      `127.0.0.1:${port + 1}:53/udp`,
       '--expose',
       '99',
       '-e',
@@ -559,10 +562,10 @@ agree(
   ps --filter volume=/data
   ps --filter network=lan
   ps --filter publish=80
-  ps --filter publish=27381
+  ps --filter publish=${port}
   ps --filter publish=27380-27389
-  ps --filter publish=27382
-  ps --filter publish=27382/udp
+  ps --filter publish=${port + 1}
+  ps --filter publish=${port + 1}/udp
   ps --filter publish=5-3
   ps --filter publish=nosuch
   ps --filter expose=99/tcp

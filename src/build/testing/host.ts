@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -43,6 +44,7 @@ export interface BuildHost {
 }
 
 export async function startBuildHost(): Promise<BuildHost> {
+  const id = randomBytes(3);
   const top = mkdtempSync(join(tmpdir(), 'strata-build-'));
   mount('tmpfs', top, 'tmpfs', [], 'mode=0700,size=2g');
   const [dataRoot, stateRoot] = [join(top, 'data'), join(top, 'run')];
@@ -62,7 +64,11 @@ export async function startBuildHost(): Promise<BuildHost> {
     layers,
   });
   const images = createImages({ db, content, snapshots, layers, workRoot: join(dataRoot, 'work') });
-  const networks = createNetworks({ db, stateRoot, bridge: { name: 'strtest0', subnet: 'auto' } });
+  const networks = createNetworks({
+    db,
+    stateRoot,
+    bridge: { name: `sb${id.toString('hex')}`, subnet: `10.${188 + (id[0]! % 2)}.${id[1]}.0/24` },
+  });
   const runtime = probeRuntime(stateRoot);
   const executor = createStepExecutor({ stateRoot, runtime: () => runtime, networks });
   const builder = createBuilder({
