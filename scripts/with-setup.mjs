@@ -15,52 +15,13 @@ const stampFile = join(root, 'node_modules', '.strata-setup.json');
 
 /**
  * Debian packages, and why each is needed. `scripts` limits a package to the scripts that use it, `unless` names a
- * program that makes it needless, `before` is what the same thing is called in older releases.
+ * program that makes it needless, `before` is what the same thing is called in older releases. README.md lists them.
  */
-const packages = [
-  { name: 'crun', why: 'starts containers and RUN steps' },
-  { name: 'conmon', why: 'keeps a detached container’s output and exit code' },
-  { name: 'netavark', why: 'bridge networks and published ports' },
-  { name: 'aardvark-dns', why: 'names of containers on user networks' },
-  { name: 'iptables', why: 'NAT and published ports, used by netavark' },
-  { name: 'nftables', why: 'the same on systems whose netavark speaks nftables' },
-  {
-    name: 'golang-github-containers-common',
-    why: 'the seccomp profile of containers (/usr/share/containers/seccomp.json)',
-  },
-  { name: 'iproute2', why: 'network namespaces' },
-  { name: 'catatonit', why: 'the init process of `run --init`' },
-  { name: 'xz-utils', why: 'ADD of .tar.xz archives' },
-  { name: 'bzip2', why: 'ADD of .tar.bz2 archives' },
-  { name: 'git', why: 'git build contexts' },
-  { name: 'ca-certificates', why: 'TLS to registries' },
-  {
-    name: 'mmdebstrap',
-    why: 'makes the Debian base image where no registry serves one',
-    scripts: ['demo', 'test', 'bench', 'conformance'],
-  },
-  { name: 'busybox-static', why: 'the small base image of the tests', scripts: ['test', 'bench', 'conformance'] },
-  { name: 'docker-registry', why: 'a real registry for the tests', scripts: ['test', 'bench', 'conformance'] },
-  { name: 'apache2-utils', why: 'htpasswd for the registry of the tests', scripts: ['test'] },
-  { name: 'dpkg-dev', why: 'fetches the source of nginx for the tests', scripts: ['test'] },
-  { name: 'skopeo', why: 'a second client that the tests read images with', scripts: ['test'] },
-  {
-    name: 'docker-cli',
-    before: 'docker.io',
-    why: 'the real docker client, for the tests that drive Strata with it',
-    scripts: ['test', 'conformance'],
-    unless: 'docker',
-  },
-  {
-    name: 'docker-compose',
-    why: 'projects of several containers, in the tests',
-    scripts: ['test'],
-    unless: 'docker-compose',
-  },
-  { name: 'zstd', why: 'zstd archives in the tests', scripts: ['test', 'conformance'] },
-];
+const packages = JSON.parse(readFileSync(join(root, 'scripts/packages.json'), 'utf8'));
 
 const [script = 'help', ...args] = process.argv.slice(2);
+// What this script calls itself with, under a lock: see `locked`.
+const step = process.env.STRATA_SETUP_STEP;
 const known = ['demo', 'test', 'bench', 'check', 'build', 'conformance', 'fuzz'];
 if (!known.includes(script)) fail(`unknown script ${JSON.stringify(script)}; one of: ${known.join(', ')}`);
 if (process.platform !== 'linux')
@@ -72,27 +33,55 @@ const needsRoot = !['check', 'build'].includes(script);
 if (needsRoot && process.getuid?.() !== 0)
   fail(`root rights are needed to mount layers and start containers. Try: sudo npm run ${script}`);
 
-ensureModules();
-if (needsRoot) ensurePackages();
-process.exitCode = runScript();
+if (step === 'modules') installModules();
+else if (step === 'packages') installPackages();
+else {
+  // Several runs may start at the same moment, in one clone or on one machine.
+  if (!hasModules()) locked(join(root, 'package-lock.json'), 'modules');
+  if (needsRoot && missingPackages().length > 0) locked('/var/lib/dpkg', 'packages');
+  process.exitCode = runScript();
+}
 
-/** npm ci, unless node_modules already matches package-lock.json. */
-function ensureModules() {
-  const lock = createHash('sha256')
+/** Runs a step of the set-up in a process of its own while no other run holds this file or folder. */
+function locked(place, name) {
+  const lock = (how) =>
+    spawnSync('flock', [...how, place, process.execPath, fileURLToPath(import.meta.url), script], {
+      stdio: 'inherit',
+      env: { ...process.env, STRATA_SETUP_STEP: name },
+    });
+  let result = lock(['--nonblock', '--conflict-exit-code', '99']);
+  if (result.status === 99) {
+    say('setting up: waiting for another run that does it …');
+    result = lock([]);
+  }
+  if (result.error) fail(`cannot run flock: ${result.error.message}`);
+  if (result.status !== 0) process.exit(result.status ?? 1);
+}
+
+function hasModules() {
+  return readStamp().lock === wantedModules() && existsSync(nodeBinary());
+}
+
+function wantedModules() {
+  return createHash('sha256')
     .update(readFileSync(join(root, 'package-lock.json')))
     .digest('hex');
-  if (readStamp().lock === lock && existsSync(nodeBinary())) return;
+}
+
+/** npm ci, unless node_modules already matches package-lock.json. */
+function installModules() {
+  if (hasModules()) return;
   say('setting up: npm packages (TypeScript engine, Node.js 26 to run it on) …');
   const started = Date.now();
   run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], 'npm ci failed');
   if (!existsSync(nodeBinary())) fail(`npm has no Node.js 26 for ${process.arch}; supported: x64, arm64.`);
   mkdirSync(dirname(stampFile), { recursive: true });
-  writeFileSync(stampFile, JSON.stringify({ lock }));
+  writeFileSync(stampFile, JSON.stringify({ lock: wantedModules() }));
   say(`            done in ${seconds(started)}`);
 }
 
-/** apt-get install of what dpkg does not have yet. */
-function ensurePackages() {
+/** What the script needs and dpkg does not have yet. */
+function missingPackages() {
   const wanted = packages.filter((p) => (!p.scripts || p.scripts.includes(script)) && !(p.unless && onPath(p.unless)));
   const have = new Set(
     spawnSync('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n'], { encoding: 'utf8', maxBuffer: 64 << 20 })
@@ -100,7 +89,11 @@ function ensurePackages() {
       .filter((line) => line.endsWith(' installed'))
       .map((line) => line.split(' ')[0]) ?? fail('dpkg is not here: the set-up knows Debian 12 and 13.'),
   );
-  const missing = wanted.filter((p) => !have.has(p.name) && !have.has(p.before));
+  return wanted.filter((p) => !have.has(p.name) && !have.has(p.before));
+}
+
+function installPackages() {
+  const missing = missingPackages();
   if (missing.length === 0) return;
   say('setting up: Debian packages that this machine lacks:');
   for (const p of missing) say(`            ${p.name.padEnd(16)} ${p.why}`);
