@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  answersAt,
   type Client,
   createClient,
   type Endpoint,
@@ -30,20 +29,10 @@ export async function connect(session: Session, tls: TlsFlags): Promise<Client> 
   return createClient(await ownDaemon(session));
 }
 
-/** Whether an engine was named, or the one of this machine answers: without one, `connect` would start it. */
-export async function hasEngine(session: Session): Promise<boolean> {
-  const named = session.host ?? session.env['STRATA_HOST'];
-  return (named !== undefined && named !== '') || (await answersAt(ownSocket(session).path));
-}
-
-function ownSocket({ env }: Session): { readonly stateRoot: string; readonly path: string } {
-  const stateRoot = env['STRATA_STATE_ROOT'] || '/run/strata';
-  return { stateRoot, path: join(stateRoot, 'strata.sock') };
-}
-
 async function ownDaemon(session: Session): Promise<Endpoint> {
-  const { stateRoot, path } = ownSocket(session);
+  const stateRoot = session.env['STRATA_STATE_ROOT'] || '/run/strata';
   const dataRoot = session.env['STRATA_DATA_ROOT'];
+  const path = join(stateRoot, 'strata.sock');
   await ensureDaemon({
     socketPath: path,
     stateRoot,

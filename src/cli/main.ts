@@ -116,8 +116,7 @@ async function runLeaf(
         return client;
       },
     });
-    // One that could not be had is told by the command that asked for it.
-    (await client?.catch(() => undefined))?.close();
+    (await client)?.close();
     return code;
   } catch (error) {
     if (error instanceof UsageError && error.help) {

@@ -32,6 +32,7 @@ export function createDefaultBridge(
       },
       subnets: [{ subnet, gateway: formatAddress(firstAddress(parseSubnet(subnet))) }],
       bridge: wanted.name,
+      fromPool: wanted.subnet === 'auto',
     });
   }
 

@@ -8,6 +8,7 @@ import { createPool } from './pool.ts';
 import { portTable } from './ports.ts';
 import { hostResolvers } from './resolvers.ts';
 import { createSandboxes, endpointOfRow, isPooled, pooled } from './sandboxes.ts';
+import { createSubnetKeeper } from './settled-subnet.ts';
 import { createNetworkStore, newID } from './store.ts';
 import {
   type AddressPool,
@@ -28,18 +29,21 @@ export interface NetworkOptions {
   readonly bridge: DefaultBridge;
   /** What networks without a wish get their subnets from. */
   readonly pools?: readonly AddressPool[];
+  readonly log?: (line: string) => void;
 }
 
 const predefined = ['bridge', 'host', 'none', 'default'];
 
 export function createNetworks(options: NetworkOptions): Networks {
-  const { db, pools = privatePools } = options;
+  const { db, pools = privatePools, log = () => {} } = options;
   for (const pool of pools) checkPool(pool);
   const store = createNetworkStore(db);
   const sandboxes = createSandboxes(db, options.stateRoot);
-  const defaultBridge = createDefaultBridge(store, options.bridge, pools);
+  const settled = createSubnetKeeper({ store, pools, isInUse, log });
+  const makeDefaultBridge = createDefaultBridge(store, options.bridge, pools);
+  const defaultBridge = async () => await settled((await makeDefaultBridge()).id);
   const find = async (name: string) =>
-    name === 'bridge' || name === 'default' ? await defaultBridge() : store.get(name);
+    name === 'bridge' || name === 'default' ? await defaultBridge() : await settled(store.get(name).id);
 
   const pool = createPool({
     make: async () => await pooled(sandboxes, await defaultBridge()),
@@ -91,6 +95,7 @@ export function createNetworks(options: NetworkOptions): Networks {
         options: driverOptions,
         subnets: [{ subnet: formatSubnet(subnet), gateway: wanted?.gateway ?? formatAddress(firstAddress(subnet)) }],
         bridge: bridge ?? `br-${id.slice(0, 12)}`,
+        ...(wanted === undefined && { fromPool: true }),
       });
     },
     get: store.get,
@@ -171,13 +176,13 @@ export function createNetworks(options: NetworkOptions): Networks {
     },
     prewarm: pool.prewarm,
     async recover(known) {
-      // Whoever needs it is told what is wrong with it; the engine is of use without it, too.
-      await defaultBridge().catch(() => undefined);
       for (const row of sandboxes.all()) {
         const isKept = row.owner !== 'pool' && known.has(row.owner);
         if (isKept) await sandboxes.holdAgain(row);
         else await sandboxes.destroy(row);
       }
+      // Whoever needs it is told what is wrong with it; the engine is of use without it, too.
+      await defaultBridge().catch(() => undefined);
     },
     resolvers: hostResolvers,
     async close() {

@@ -42,6 +42,8 @@ export interface Network {
   readonly subnets: readonly { readonly subnet: string; readonly gateway?: string }[];
   /** Kernel name of the bridge. */
   readonly bridge?: string;
+  /** Nobody asked for this subnet: another one does as well. */
+  readonly fromPool?: boolean;
 }
 
 export interface Sandbox {
