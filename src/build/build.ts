@@ -112,6 +112,7 @@ class Build {
         progress: this.#session.progress,
         signal: this.#session.signal,
         slots: this.#plant.slots,
+        owner: this.#session,
         flights: this.#plant.flights,
         now: this.#session.now,
         onResult: (value) => {

@@ -1,4 +1,5 @@
 import { mkdirSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { StepExecutor } from '../container/index.ts';
 import type { ContentStore } from '../content/index.ts';
@@ -38,7 +39,7 @@ export interface BuilderParts {
   readonly transfers?: Transfers;
   /** With `transfers`. */
   readonly registry?: Pick<RegistryClient, 'resolve' | 'blob'>;
-  /** Most steps that run at the same time. */
+  /** Most RUN steps that run at the same time. */
   readonly parallelism: number;
   /** Folder for what lives as long as the process. */
   readonly stateRoot: string;
@@ -70,7 +71,7 @@ export function createBuilder(parts: BuilderParts): Builder & { close(): Promise
   const now = () => Date.now();
   const records = new Records(parts.db, parts.snapshots, now);
   const files = createFiles({
-    count: Math.min(4, Math.max(1, parts.parallelism)),
+    count: Math.min(4, Math.max(2, availableParallelism())),
     digests: join(root, 'digests.db'),
   });
   const held = new Held();

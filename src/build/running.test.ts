@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -178,6 +178,56 @@ test('steps of a locked cache mount wait for each other; of a private one they d
     const took = performance.now() - started;
     if (sharing === 'locked') assert.ok(took > 600, `${took}`);
   }
+});
+
+test('what waits for a cache mount is told as waiting, and keeps its place from nobody', async () => {
+  const locked = 'RUN --mount=type=cache,id=held,sharing=locked,target=/c';
+  const first = host.context({ Dockerfile: `FROM busybox\n${locked} while [ ! -e /c/go ]; do sleep 0.01; done\n` });
+  const late = host.context({ Dockerfile: `FROM busybox\n${locked} echo late; test -e /c/go\n` });
+  const opener = host.context({
+    Dockerfile: 'FROM busybox\nRUN --mount=type=cache,id=held,target=/c echo opens; touch /c/go\n',
+  });
+  const told: string[] = [];
+  const { promise: waits, resolve } = Promise.withResolvers<void>();
+  const { promise: holds, resolve: hold } = Promise.withResolvers<void>();
+  const watch = (dir: string, tell: (type: string) => void) =>
+    host.builder.build(
+      { context: { kind: 'local', dir }, network: 'none' },
+      {
+        progress: (event) => 'id' in event && event.type !== 'vertex' && tell(event.type),
+        signal: new AbortController().signal,
+      },
+    );
+  const holding = watch(first, (type) => type === 'miss' && hold());
+  await holds;
+  const waiting = watch(late, (type) => {
+    told.push(type);
+    if (type === 'waiting') resolve();
+  });
+  await waits;
+  await host.build(opener);
+  await Promise.all([holding, waiting]);
+  assert.match(told.join(), /waiting,started,miss,log,completed/);
+});
+
+test('steps that wait for something hold up neither the files nor the folders of another build', async () => {
+  const dirs = ['a', 'b'].map((name) =>
+    host.context({
+      Dockerfile: `FROM busybox\nRUN --mount=type=cache,id=gate,target=/c touch /c/${name}; while [ ! -e /c/go ]; do sleep 0.01; done\n`,
+    }),
+  );
+  const holding = dirs.map((dir) => host.build(dir));
+  const mounts = join(host.top, 'data/build/cache-mounts');
+  const gate = () =>
+    readdirSync(mounts)
+      .map((name) => join(mounts, name))
+      .find((folder) => existsSync(join(folder, 'a')) && existsSync(join(folder, 'b')));
+  while (gate() === undefined) await sleep(10);
+  const dir = host.context({ Dockerfile: 'FROM busybox\nWORKDIR /w\nCOPY f .\nENV A=b\nADD f /g\n', f: 'x' });
+  const third = await host.build(dir);
+  assert.ok(!third.events.some(({ type }) => type === 'waiting'));
+  writeFileSync(join(gate()!, 'go'), '');
+  await Promise.all(holding);
 });
 
 test('what a writable bind mount is given stays out of its source', async () => {

@@ -93,6 +93,7 @@ export function createStatusRenderer(): (event: BuildEvent) => StatusResponse | 
           ],
         });
       }
+      case 'waiting':
       case 'miss':
         return undefined;
     }

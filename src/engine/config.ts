@@ -13,7 +13,8 @@ export function defaultConfig(): EngineConfig {
     dataRoot: '/var/lib/strata',
     stateRoot: '/run/strata',
     registries: { mirrors: [], insecure: ['127.0.0.0/8', '::1/128', 'localhost'], certsDir: '/etc/docker/certs.d' },
-    parallelism: availableParallelism(),
+    // Steps wait as much as they work: for downloads, for the disk, for locks.
+    parallelism: Math.max(8, 4 * availableParallelism()),
     bridge: { name: 'strata0', subnet: 'auto' },
     addressPools: privatePools,
     gc: {

@@ -90,7 +90,7 @@ type Happening = Exclude<BuildEvent, { type: 'vertex' | 'warning' }>;
 
 function tell(step: Step | undefined, event: Happening, options: ClassicOptions): void {
   if (!step || step.ended) return;
-  step.touched ||= event.type !== 'cancelled';
+  step.touched ||= event.type !== 'cancelled' && event.type !== 'waiting';
   switch (event.type) {
     case 'log':
       beginContainer(step, undefined);
@@ -106,6 +106,7 @@ function tell(step: Step | undefined, event: Happening, options: ClassicOptions)
     case 'cancelled':
       step.ended = true;
       return;
+    case 'waiting':
     case 'started':
     case 'status':
     case 'miss':

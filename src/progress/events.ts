@@ -4,9 +4,9 @@
  * form over HTTP is one event a line.
  *
  * Vocabulary. A *vertex* is one step of a build: an instruction of the Dockerfile, or an internal step (loading the
- * context, resolving a base, exporting). Life of a vertex: `vertex` (declared) -> `started` -> any of `log`, `status`,
- * `warning`, `miss` -> exactly one of `completed`, `failed`, `cancelled`. A cache hit is `completed` with `cached`. `started`
- * comes again where a vertex seemed to be a hit, and its time counts from there.
+ * context, resolving a base, exporting). Life of a vertex: `vertex` (declared) -> `waiting` where others come first ->
+ * `started` -> any of `log`, `status`, `warning`, `miss` -> exactly one of `completed`, `failed`, `cancelled`. A cache hit is
+ * `completed` with `cached`. `started` comes again where a vertex seemed to be a hit, and its time counts from there.
  */
 import type { SourceLocation } from '../errors/index.ts';
 
@@ -43,6 +43,7 @@ export type BuildEvent =
       readonly location?: SourceLocation;
       readonly platform?: string;
     }
+  | { readonly type: 'waiting'; readonly id: string; readonly at: number }
   | { readonly type: 'started'; readonly id: string; readonly at: number }
   | {
       readonly type: 'log';

@@ -128,6 +128,9 @@ type StepEvent = Exclude<BuildEvent, { type: 'vertex' | 'warning' }>;
 function tell(step: Step, event: StepEvent): void {
   if (step.ended) return;
   switch (event.type) {
+    case 'waiting':
+      step.held.push('waiting for other steps');
+      return;
     case 'started':
       step.started = event.at;
       return;

@@ -78,6 +78,9 @@ export function createRawJsonRenderer(): BuildRenderer {
           ],
         };
       }
+      case 'waiting':
+        // To its readers it is not started.
+        return undefined;
       case 'miss':
         return { misses: [{ vertex: event.id, ...event.reason }] };
     }
@@ -89,7 +92,13 @@ export function createRawJsonRenderer(): BuildRenderer {
     return vertex;
   }
 
-  return { push: (event) => `${JSON.stringify(document(event))}\n`, end: () => '' };
+  return {
+    push(event) {
+      const one = document(event);
+      return one === undefined ? '' : `${JSON.stringify(one)}\n`;
+    },
+    end: () => '',
+  };
 }
 
 function time(milliseconds: number): string {

@@ -42,7 +42,7 @@ interface Step {
   readonly name: string;
   started: number;
   ended: number | undefined;
-  outcome: 'running' | 'done' | 'cached' | 'failed' | 'cancelled';
+  outcome: 'waiting' | 'running' | 'done' | 'cached' | 'failed' | 'cancelled';
   readonly bars: Map<string, Bar>;
   readonly misses: string[];
   log: string[];
@@ -50,13 +50,21 @@ interface Step {
 }
 
 const colors = {
+  waiting: '',
   running: '',
   done: '\x1b[34m',
   cached: '\x1b[34m',
   failed: '\x1b[31m',
   cancelled: '\x1b[33m',
 } as const;
-const marks = { running: '', done: '', cached: 'CACHED ', failed: 'ERROR ', cancelled: 'CANCELED ' } as const;
+const marks = {
+  waiting: 'WAITING ',
+  running: '',
+  done: '',
+  cached: 'CACHED ',
+  failed: 'ERROR ',
+  cancelled: 'CANCELED ',
+} as const;
 
 export function createTtyRenderer(options: TtyOptions = {}): TtyRenderer {
   const declared = new Map<string, Extract<BuildEvent, { type: 'vertex' }>>();
@@ -96,8 +104,11 @@ export function createTtyRenderer(options: TtyOptions = {}): TtyRenderer {
       case 'miss':
         steps.get(event.id)?.misses.push(event.reason.text, ...(event.reason.paths ?? []).map((path) => `  ${path}`));
         return;
+      case 'waiting':
+        stepOf(event.id, event.at).outcome = 'waiting';
+        return;
       case 'started':
-        stepOf(event.id, event.at).started = event.at;
+        Object.assign(stepOf(event.id, event.at), { started: event.at, outcome: 'running' });
         return;
       default:
         change(stepOf(event.id, event.at), event);
@@ -111,7 +122,7 @@ export function createTtyRenderer(options: TtyOptions = {}): TtyRenderer {
     const width = Math.max(30, columns);
     const all = [...steps.values()];
     const total = [...declared.values()].filter(({ kind }) => kind !== 'metadata').length;
-    const done = all.filter(({ outcome }) => outcome !== 'running').length;
+    const done = all.filter(({ outcome }) => outcome !== 'running' && outcome !== 'waiting').length;
     const time = ((now - (began ?? now)) / 1000).toFixed(1);
     const title = `[+] Building ${time}s (${done}/${Math.max(total, all.length)})${ended ? ' FINISHED' : ''}`;
     const head = justify(title, options.builder ?? '', width);
@@ -170,7 +181,8 @@ function change(
 function stepLines(step: Step, now: number, width: number, color: boolean): string[] {
   const { outcome, started, ended } = step;
   const paint = (line: string, how: string) => (color && how !== '' ? `${how}${line}\x1b[0m` : line);
-  const lines = [paint(row(` => ${marks[outcome]}${step.name}`, (ended ?? now) - started, width), colors[outcome])];
+  const time = outcome === 'waiting' ? 0 : (ended ?? now) - started;
+  const lines = [paint(row(` => ${marks[outcome]}${step.name}`, time, width), colors[outcome])];
   for (const bar of step.bars.values()) {
     const over = bar.ended !== undefined || ended !== undefined;
     const time = (bar.ended ?? ended ?? now) - bar.began;
@@ -193,7 +205,7 @@ function fitted(blocks: readonly (readonly string[])[], steps: readonly Step[], 
     left -= blocks[index]!.length;
   };
   steps.forEach((step, index) => {
-    if (step.outcome === 'running' || step.outcome === 'failed') choose(index);
+    if (step.outcome === 'waiting' || step.outcome === 'running' || step.outcome === 'failed') choose(index);
   });
   for (let index = blocks.length - 1; index >= 0; index--) choose(index);
   return blocks.flatMap((lines, index) => (chosen.has(index) ? lines : []));

@@ -61,9 +61,13 @@ export class CacheMounts {
     mkdirSync(root, { recursive: true, mode: 0o700 });
   }
 
-  /** `shared`: everybody gets the folder; `private`: a free one, or a new one; `locked`: waits until it is free. */
-  async lease(spec: CacheMountSpec, signal: AbortSignal): Promise<Lease> {
+  /**
+   * `shared`: everybody gets the folder; `private`: a free one, or a new one; `locked`: waits until it is free, and calls
+   * `waiting` where it has to.
+   */
+  async lease(spec: CacheMountSpec, signal: AbortSignal, waiting?: () => void): Promise<Lease> {
     const key = digestOf(['cache mount', spec.id, spec.owner, spec.mode, spec.seed]);
+    if (spec.sharing === 'locked' && this.#isBusy(key)) waiting?.();
     if (spec.sharing === 'locked') while (this.#isBusy(key)) await this.#wait(key, signal);
     return this.#take(key, spec);
   }

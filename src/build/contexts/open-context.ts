@@ -100,7 +100,7 @@ async function httpContext(shop: Workshop, url: string, work: Work): Promise<Ope
 
 async function download(op: ReturnType<typeof httpOp>, work: Work) {
   try {
-    return (await op.lookup([], work)) ?? (await op.run([], work));
+    return (await op.lookup([], work)) ?? (await op.run([], { ...work, turn: (use) => use() }));
   } catch (error) {
     if (!(error instanceof StrataError) || error.kind === 'cancelled') throw error;
     const { kind, message, code, hint } = error;

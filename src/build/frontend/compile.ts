@@ -361,7 +361,7 @@ function locatedOp(op: Op<Value>, settings: FrontendSettings, range: TextRange):
     }
   };
   return {
-    heavy: op.heavy,
+    waits: op.waits,
     key: (inputs) => op.key(inputs),
     lookup: (inputs, work) => locate(op.lookup(inputs, work)),
     run: (inputs, work) => locate(op.run(inputs, work)),

@@ -3,7 +3,7 @@ import type { Value } from '../value.ts';
 
 /** An instruction that changes no file: its result is what it is given. */
 export const passingOp: Op<Value> = {
-  heavy: false,
+  waits: false,
   key: () => null,
   async lookup([input]) {
     if (!input) return undefined;

@@ -70,7 +70,7 @@ export function copyOp(
     inputs.every((input) => input.id !== undefined) ? digestOf(['fast', step.definition, baseOf(inputs)]) : undefined;
 
   return {
-    heavy: true,
+    waits: false,
     key(inputs) {
       if (step.noCache || !content) return null;
       return stepKey(step.definition, rootOf(inputs[0]).id, content.digest);

@@ -132,6 +132,7 @@ export class ExecMounts {
     const lease = await cacheMounts.lease(
       { id, sharing, ...(owner && { owner }), ...(mode !== undefined && { mode }), ...seeded },
       this.#work.signal,
+      () => this.#work.emit({ type: 'waiting', at: this.#shop.now() }),
     );
     this.#undo.push(lease.release);
     if (seed && lease.isNew) {

@@ -4,7 +4,7 @@ import { StrataError } from '../../errors/index.ts';
 import { formatPlatform, hostPlatform, type Platform, platformMatches } from '../../oci/index.ts';
 import type { ActiveSnapshot } from '../../snapshot/index.ts';
 import { digestOf, stepKey } from '../cache/keys.ts';
-import type { Op, Outcome, Work } from '../solver/vertex.ts';
+import type { BoundedWork, Op, Outcome, Work } from '../solver/vertex.ts';
 import { rootOf, type Value } from '../value.ts';
 import { ExecMounts } from './exec-mounts.ts';
 import type { ExecSecrets, ExecSpec } from './exec-spec.ts';
@@ -30,18 +30,16 @@ export function execOp(
   const step: StepIdentity = { ...identity, type: 'regular', definition: digestOf(['exec', spec]) };
   const keyOf = (inputs: readonly Value[]) => stepKey(step.definition, baseOf(inputs), '');
   return {
-    heavy: true,
+    waits: true,
     key: (inputs) => (step.noCache || options.keep ? null : keyOf(inputs)),
     async lookup(inputs) {
       const hit = step.noCache ? undefined : shop.records.findName(keyOf(inputs));
       return hit && found(hit);
     },
     async run(inputs, work): Promise<Outcome<Value>> {
-      // Another build may have finished it while this one waited for its turn.
+      // Another build may have finished it meanwhile.
       const hit = step.noCache ? undefined : shop.records.find(keyOf(inputs));
       if (hit) return found(hit);
-      const parentRan = inputs.some((input) => input.kind === 'root' && input.fresh);
-      tellMiss(shop, step, { base: baseOf(inputs), parentRan }, work);
       return runStep(shop, spec, step, inputs, options, work);
     },
   };
@@ -53,7 +51,7 @@ async function runStep(
   step: StepIdentity,
   inputs: readonly Value[],
   options: ExecOptions,
-  work: Work,
+  work: BoundedWork,
 ): Promise<Outcome<Value>> {
   const parent = rootOf(inputs[0]);
   const active = await shop.snapshots.prepare(parent.snapshot);
@@ -61,7 +59,12 @@ async function runStep(
   let isTaken = false;
   let areKept = false;
   try {
-    const run = await execute(shop, spec, { active, mounts }, inputs, options, work);
+    await mounts.open(spec.mounts, inputs, options.secrets);
+    const run = await work.turn(() => {
+      const parentRan = inputs.some((input) => input.kind === 'root' && input.fresh);
+      tellMiss(shop, step, { base: baseOf(inputs), parentRan }, work);
+      return execute(shop, spec, { active, mounts }, options, work);
+    });
     if (run.exitCode !== 0) {
       let kept: KeptRoot | undefined;
       if (options.keep) {
@@ -124,7 +127,6 @@ async function execute(
   shop: Workshop,
   spec: ExecSpec,
   { active, mounts }: Place,
-  inputs: readonly Value[],
   { secrets }: ExecOptions,
   work: Work,
 ): Promise<Run> {
@@ -132,7 +134,6 @@ async function execute(
   const stdout = lines(shop, work, 'stdout', tail);
   const stderr = lines(shop, work, 'stderr', tail);
   try {
-    await mounts.open(spec.mounts, inputs, secrets);
     return await withMount(shop, active, async (root) => {
       const user = userOf(root, spec);
       const env = withHome([...spec.env, ...secrets.proxy, ...mounts.env], user.home);

@@ -45,7 +45,7 @@ function headersFor(remote: string, authorization: string | undefined): Record<s
 /** A checkout of a git repository, or of one folder of it. */
 export function gitOp(shop: Workshop, spec: GitSpec, secrets: GitSecrets = new Map()): Op<Value> {
   return {
-    heavy: false,
+    waits: false,
     key: () => null,
     lookup: async () => undefined,
     run: async (_, work): Promise<Outcome<Value>> => {

@@ -29,7 +29,7 @@ const redirects = 10;
 /** A file from the web. The server is asked each time whether it changed; only a changed one is read again. */
 export function httpOp(shop: Workshop, spec: HttpSpec): Op<Value> {
   return {
-    heavy: false,
+    waits: false,
     key: () => digestOf(['http', spec]),
     lookup: async (_, work) => {
       const known = shop.downloads.find(downloadName(spec.url));

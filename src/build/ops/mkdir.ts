@@ -21,7 +21,7 @@ export function mkdirOp(
 ): Op<Value> {
   const step: StepIdentity = { ...identity, type: 'regular', definition: digestOf(['mkdir', spec]) };
   return {
-    heavy: false,
+    waits: false,
     key: (inputs) => (step.noCache ? null : stepKey(step.definition, baseOf(inputs), '')),
     async lookup(inputs) {
       const hit = step.noCache ? undefined : shop.records.findName(stepKey(step.definition, baseOf(inputs), ''));

@@ -1,4 +1,4 @@
-import type { WorkEvent } from './vertex.ts';
+import type { Work, WorkEvent } from './vertex.ts';
 
 interface Flight<Result> {
   readonly promise: Promise<Result>;
@@ -18,11 +18,7 @@ const memory = 10_000;
 export class Flights<Result> {
   readonly #flights = new Map<string, Flight<Result>>();
 
-  async join(
-    key: string,
-    passenger: { readonly signal: AbortSignal; readonly emit: (event: WorkEvent) => void },
-    start: (work: { signal: AbortSignal; emit: (event: WorkEvent) => void }) => Promise<Result>,
-  ): Promise<Result> {
+  async join(key: string, passenger: Work, start: (work: Work) => Promise<Result>): Promise<Result> {
     passenger.signal.throwIfAborted();
     const flight = this.#flights.get(key) ?? this.#depart(key, start);
     flight.passengers++;
@@ -56,10 +52,7 @@ export class Flights<Result> {
     }
   }
 
-  #depart(
-    key: string,
-    start: (work: { signal: AbortSignal; emit: (event: WorkEvent) => void }) => Promise<Result>,
-  ): Flight<Result> {
+  #depart(key: string, start: (work: Work) => Promise<Result>): Flight<Result> {
     const stop = new AbortController();
     const told: WorkEvent[] = [];
     const listeners = new Set<(event: WorkEvent) => void>();

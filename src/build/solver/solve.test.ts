@@ -6,7 +6,7 @@ import type { BuildEvent } from '../../progress/index.ts';
 import { Flights } from './flights.ts';
 import { Slots } from './slots.ts';
 import { type Solving, solve } from './solve.ts';
-import type { Outcome, Vertex, Work } from './vertex.ts';
+import type { BoundedWork, Outcome, Vertex, Work } from './vertex.ts';
 
 interface Toy extends Vertex<string> {
   calls: number;
@@ -16,19 +16,20 @@ function toy(
   id: string,
   inputs: readonly Vertex<string>[],
   run: (inputs: readonly string[], work: Work) => Promise<string> = async (given) => `${id}(${given.join()})`,
-  options: { key?: string; stored?: string; heavy?: boolean } = {},
+  options: { key?: string; stored?: string; waits?: boolean } = {},
 ): Toy {
   const vertex: Toy = {
     calls: 0,
     event: { id, kind: 'exec', name: id },
     inputs,
     op: {
-      heavy: options.heavy ?? true,
+      waits: options.waits ?? false,
       key: () => options.key ?? null,
       lookup: async () => (options.stored === undefined ? undefined : { result: options.stored }),
-      run: async (given, work) => {
+      run: async (given, work: BoundedWork) => {
         vertex.calls++;
-        return { result: await run(given, work) };
+        const result = () => run(given, work);
+        return { result: await (options.waits ? work.turn(result) : result()) };
       },
     },
   };
@@ -41,6 +42,7 @@ function bench(options: { slots?: number; signal?: AbortSignal; flights?: Flight
     progress: (event) => events.push(event),
     signal: options.signal ?? new AbortController().signal,
     slots: new Slots(options.slots ?? 4),
+    owner: {},
     flights: options.flights ?? new Flights(),
     now: () => 0,
     isAbsent: (result) => result.startsWith('absent '),
@@ -136,8 +138,65 @@ test('independent vertices run in parallel, no more than there are slots', async
     return '';
   };
   const { solving } = bench({ slots: 2 });
-  await solve([toy('target', [toy('a', [], busy), toy('b', [], busy), toy('c', [], busy)])], solving);
+  const all = ['a', 'b', 'c'].map((id) => toy(id, [], busy, { waits: true }));
+  await solve([toy('target', all)], solving);
   assert.equal(most, 2);
+});
+
+test('what waits for its turn is told as waiting, and started only then; the rest takes no place', async () => {
+  const { solving, of } = bench({ slots: 1 });
+  const { promise: go, resolve: end } = Promise.withResolvers<string>();
+  const first = toy('first', [], () => go, { waits: true });
+  const second = toy('second', [], undefined, { waits: true });
+  const copy = toy('copy', [], async () => {
+    end('');
+    return '';
+  });
+  await solve([toy('target', [first, second, copy])], solving);
+  assert.deepEqual(of('first'), ['vertex', 'started', 'completed']);
+  assert.deepEqual(of('second'), ['vertex', 'waiting', 'started', 'completed']);
+  assert.deepEqual(of('copy'), ['vertex', 'started', 'completed']);
+});
+
+test('what is stopped while it waits is told as cancelled, and gives its place to nobody', async () => {
+  const abort = new AbortController();
+  const slots = new Slots(1);
+  const { solving, of } = bench({ signal: abort.signal });
+  const { promise: go, resolve: end } = Promise.withResolvers<void>();
+  const holder = slots.use({ owner: {}, signal: new AbortController().signal }, () => go);
+  const waiting = solve([toy('late', [], undefined, { waits: true })], { ...solving, slots });
+  while (!of('late').includes('waiting')) await sleep(1);
+  abort.abort();
+  await assert.rejects(waiting);
+  assert.deepEqual(of('late'), ['vertex', 'waiting', 'cancelled']);
+  end();
+  await holder;
+  await slots.use({ owner: {}, signal: new AbortController().signal }, async () => undefined);
+});
+
+test('a build of many steps does not hold up the one step of another', async () => {
+  const slots = new Slots(2);
+  const order: string[] = [];
+  const { promise: go, resolve: begin } = Promise.withResolvers<void>();
+  const { signal } = new AbortController();
+  const holders = [1, 2].map(() => slots.use({ owner: {}, signal }, () => go));
+  let asked = 0;
+  const build = (name: string, count: number) => {
+    const run = async () => {
+      order.push(name);
+      await new Promise(setImmediate);
+      return '';
+    };
+    const steps = Array.from({ length: count }, (_, index) => toy(`${name}${index}`, [], run, { waits: true }));
+    const progress = ({ type }: BuildEvent) => {
+      if (type === 'waiting' && ++asked === 13) begin();
+    };
+    return solve([toy('target', steps)], { ...bench().solving, slots, progress });
+  };
+  await Promise.all([build('many', 10), build('some', 2), build('one', 1), ...holders]);
+  // Who has fewest places comes next; among equals, who was served longest ago.
+  assert.deepEqual(order.slice(0, 5).toSorted(), ['many', 'many', 'one', 'some', 'some']);
+  assert.ok(order.indexOf('one') < 3, order.join());
 });
 
 test('a failure is told, aborts what still runs and keeps the rest from starting', async () => {

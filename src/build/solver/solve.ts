@@ -2,12 +2,14 @@ import { isKind, messageOf, StrataError } from '../../errors/index.ts';
 import type { BuildEvent, Progress } from '../../progress/index.ts';
 import type { Flights } from './flights.ts';
 import type { Slots } from './slots.ts';
-import type { Outcome, Vertex, Work, WorkEvent } from './vertex.ts';
+import type { BoundedWork, Outcome, Vertex, Work, WorkEvent } from './vertex.ts';
 
 export interface Solving<Result> {
   readonly progress: Progress<BuildEvent>;
   readonly signal: AbortSignal;
   readonly slots: Slots;
+  /** The build, to whom turns are given. */
+  readonly owner: object;
   readonly flights: Flights<Outcome<Result>>;
   readonly now: () => number;
   /** Told every result as soon as it is there. */
@@ -53,6 +55,7 @@ interface Node<Result> {
   /** Vertices, and the caller, that may still want to work on the result. */
   wanted: number;
   startedAt?: number;
+  hasWaited?: boolean;
   /** From the cache or made; may be absent. */
   named?: Promise<Outcome<Result>>;
   brought?: Promise<Outcome<Result> | undefined>;
@@ -141,9 +144,11 @@ class Solver<Result> {
     const outcomes = await Promise.all(inputs.map((input) => this.#named(this.#nodes.get(input)!)));
     return this.#guard(node, async () => {
       this.#solving.signal.throwIfAborted();
-      this.#tellStarted(node);
+      // What may have to wait for its turn is started with it.
+      if (!op.waits) this.#tellStarted(node);
       const results = outcomes.map(({ result }) => result);
       const known = await op.lookup(results, this.#work(node));
+      if (known) this.#tellStarted(node, false);
       if (known && this.#isAbsent(known.result)) {
         this.#solving.onResult?.(known.result);
         node.absent = known;
@@ -158,7 +163,7 @@ class Solver<Result> {
   /** Runs the op on what its inputs hold, unless that leads to a stored result after all. */
   async #make(node: Node<Result>): Promise<Outcome<Result>> {
     const { op, inputs } = node.vertex;
-    const { signal, slots, flights } = this.#solving;
+    const { signal, flights } = this.#solving;
     const brought = node.absent && (await this.#bring(node));
     if (brought) return brought;
     const given = await Promise.all(inputs.map((input) => this.#named(this.#nodes.get(input)!)));
@@ -167,14 +172,13 @@ class Solver<Result> {
     signal.throwIfAborted();
     const hasWaited = given.some(({ result }) => this.#isAbsent(result));
     // Until now it was a hit, or waited for others that were.
-    if (hasWaited || node.absent) this.#tellStarted(node);
+    if ((hasWaited || node.absent) && !op.waits) this.#tellStarted(node);
     if (hasWaited) {
       const known = await op.lookup(results, work);
       if (known && !this.#isAbsent(known.result)) return this.#complete(node, known, true);
       signal.throwIfAborted();
     }
-    const run = (inner: Work) =>
-      op.heavy ? slots.use(inner.signal, () => op.run(results, inner)) : op.run(results, inner);
+    const run = (inner: Work) => op.run(results, this.#withTurn(inner));
     const key = op.key(results);
     const outcome = key === null ? await run(work) : await flights.join(key, work, run);
     return this.#complete(node, outcome, false);
@@ -192,13 +196,28 @@ class Solver<Result> {
     return node.brought;
   }
 
-  #work({ vertex }: Node<Result>): Work {
+  #work(node: Node<Result>): BoundedWork {
     const { progress, signal } = this.#solving;
-    const emit = (event: WorkEvent) => progress({ ...event, id: vertex.event.id } as BuildEvent);
-    return { emit, signal };
+    const emit = (event: WorkEvent) => {
+      if (event.type === 'started') node.startedAt = event.at;
+      if (event.type === 'waiting') node.hasWaited = true;
+      progress({ ...event, id: node.vertex.event.id } as BuildEvent);
+    };
+    return this.#withTurn({ emit, signal });
   }
 
-  #tellStarted(node: Node<Result>): void {
+  #withTurn({ emit, signal }: Work): BoundedWork {
+    const { slots, owner, now } = this.#solving;
+    const turn = <T>(use: () => Promise<T>): Promise<T> =>
+      slots.use({ owner, signal, waiting: () => emit({ type: 'waiting', at: now() }) }, () => {
+        emit({ type: 'started', at: now() });
+        return use();
+      });
+    return { emit, signal, turn };
+  }
+
+  #tellStarted(node: Node<Result>, again = true): void {
+    if (node.startedAt !== undefined && !again) return;
     node.startedAt = this.#solving.now();
     this.#solving.progress({ type: 'started', id: node.vertex.event.id, at: node.startedAt });
   }
@@ -206,6 +225,7 @@ class Solver<Result> {
   #complete(node: Node<Result>, outcome: Outcome<Result>, cached: boolean): Outcome<Result> {
     delete node.absent;
     node.result = outcome.result;
+    this.#tellStarted(node, false);
     this.#solving.onResult?.(outcome.result);
     this.#tellCompleted(node, outcome, cached, this.#solving.now());
     this.#release(node);
@@ -249,7 +269,9 @@ class Solver<Result> {
       return await action();
     } catch (error) {
       delete node.absent;
-      if (node.startedAt !== undefined) {
+      // What failed before its turn is to be seen all the same.
+      if (node.vertex.op.waits && !signal.aborted) this.#tellStarted(node, false);
+      if (node.startedAt !== undefined || node.hasWaited) {
         if (signal.aborted || isKind(error, 'cancelled')) progress({ type: 'cancelled', id, at: now() });
         else {
           const location = error instanceof StrataError ? error.location : undefined;

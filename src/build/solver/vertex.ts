@@ -8,8 +8,10 @@ import type { BuildEvent } from '../../progress/index.ts';
 
 export type VertexEvent = Extract<BuildEvent, { type: 'vertex' }>;
 
-/** What a running vertex may tell: everything between `started` and the end. */
+/** What a running vertex may tell: everything between its declaration and the end. */
 export type WorkEvent =
+  | Omit<Extract<BuildEvent, { type: 'waiting' }>, 'id'>
+  | Omit<Extract<BuildEvent, { type: 'started' }>, 'id'>
   | Omit<Extract<BuildEvent, { type: 'log' }>, 'id'>
   | Omit<Extract<BuildEvent, { type: 'status' }>, 'id'>
   | Omit<Extract<BuildEvent, { type: 'warning' }>, 'id'>
@@ -18,6 +20,12 @@ export type WorkEvent =
 export interface Work {
   readonly emit: (event: WorkEvent) => void;
   readonly signal: AbortSignal;
+}
+
+/** Work that may take what is bounded. */
+export interface BoundedWork extends Work {
+  /** Does what is bounded, once it is this vertex's turn; until then the vertex waits, and its time does not count. */
+  turn<T>(use: () => Promise<T>): Promise<T>;
 }
 
 export interface Outcome<Result> {
@@ -33,9 +41,9 @@ export interface Op<Result> {
   /** A stored result, without doing the work. */
   lookup(inputs: readonly Result[], work: Work): Promise<Outcome<Result> | undefined>;
   /** Does the work and stores its result. Leaves nothing behind when it fails or is aborted. */
-  run(inputs: readonly Result[], work: Work): Promise<Outcome<Result>>;
-  /** Whether `run` takes one of the places for steps that keep a processor busy. */
-  readonly heavy: boolean;
+  run(inputs: readonly Result[], work: BoundedWork): Promise<Outcome<Result>>;
+  /** Whether `run` asks for a turn: such a vertex is started only then. */
+  readonly waits: boolean;
 }
 
 export interface Vertex<Result> {
