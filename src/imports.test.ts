@@ -37,7 +37,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'container',
     'network',
   ],
-  buildkit: ['errors', 'stream', 'oci', 'progress', 'dockerfile', 'layer', 'build'],
+  buildkit: ['errors', 'sys', 'stream', 'oci', 'progress', 'dockerfile', 'layer', 'build'],
   engine: [
     'errors',
     'oci',
@@ -75,7 +75,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'dockerfile',
   ],
   client: ['errors', 'stream', 'oci', 'progress', 'build'],
-  cli: ['errors', 'stream', 'oci', 'progress', 'client', 'dockerfile', 'layer', 'registry', 'build', 'daemon'],
+  cli: ['errors', 'sys', 'stream', 'oci', 'progress', 'client', 'dockerfile', 'layer', 'registry', 'build', 'daemon'],
   daemon: ['errors', 'sys', 'engine', 'api', 'layer', 'registry'],
 };
 

@@ -1,5 +1,5 @@
-import { readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { readdirSync, rmdirSync, unlinkSync } from '../sys/index.ts';
 
 /**
  * Takes away of a copied layer what is no change of the container's: files that the engine put there for its own mounts

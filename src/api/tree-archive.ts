@@ -1,8 +1,19 @@
 import { type BigIntStats, closeSync, constants } from 'node:fs';
-import { type FileHandle, lstat, open, readdir, readlink } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { StrataError } from '../errors/index.ts';
 import { type NewTarEntry, type NewTarHeader, writeTar } from '../layer/index.ts';
-import { fdPath, getOpenXattr, majorMinor, openInRoot, statInRoot } from '../sys/index.ts';
+import {
+  compareNames,
+  fdPath,
+  getOpenXattr,
+  lstat,
+  majorMinor,
+  open,
+  openInRoot,
+  readdir,
+  readlink,
+  statInRoot,
+} from '../sys/index.ts';
 
 export interface TreeOptions {
   /** Path in the archive of what is at `path`: `etc`, `.` or `/`; empty for what is in the folder without itself. */
@@ -61,7 +72,7 @@ async function* walkFolder(folder: FileHandle, name: string, walk: Walk, depth: 
     const stats = await folder.stat({ bigint: true });
     const prefix = name === '' || name.endsWith('/') ? name : `${name}/`;
     if (prefix !== '') yield { header: { ...headerOf(stats, 'dir', prefix), xattrs: capabilities(folder.fd) } };
-    for (const child of (await readdir(fdPath(folder.fd))).sort()) {
+    for (const child of (await readdir(fdPath(folder.fd))).sort(compareNames)) {
       yield* entry(folder, child, prefix + child, walk, depth + 1, stats.dev);
     }
   } finally {

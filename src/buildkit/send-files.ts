@@ -1,8 +1,7 @@
-import { createReadStream } from 'node:fs';
-import { lstat, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { StrataError } from '../errors/index.ts';
+import { compareNames, createReadStream, lstat, readdir, readlink } from '../sys/index.ts';
 import { goModeOf } from './file-mode.ts';
 import { packetType } from './receive-files.ts';
 import { openCall } from './rpc-client.ts';
@@ -72,7 +71,7 @@ export async function sendFolder(to: Receiver, folder: string): Promise<void> {
 
 /** In the order that both sides number by: names sorted within their folder, a folder before what is in it. */
 async function* walk(root: string, folder: string, links: Map<string, string>): AsyncGenerator<Stat> {
-  const names = (await readdir(join(root, folder))).toSorted();
+  const names = (await readdir(join(root, folder))).toSorted(compareNames);
   for (const name of names) {
     const path = folder === '' ? name : `${folder}/${name}`;
     const full = join(root, path);

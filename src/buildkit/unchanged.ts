@@ -1,8 +1,7 @@
-import { lstatSync, readdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { StrataError } from '../errors/index.ts';
+import { lstatSync, readdirSync, rm } from '../sys/index.ts';
 import { permissionsOfMode, typeOfMode } from './file-mode.ts';
 import type { Stat } from './wire/fsutil_pb.ts';
 

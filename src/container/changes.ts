@@ -1,7 +1,7 @@
-import { lstatSync, readdirSync, type Stats } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { join } from 'node:path';
 import type { ActiveKey, Snapshots } from '../snapshot/index.ts';
-import { majorMinor } from '../sys/index.ts';
+import { compareNames, lstatSync, majorMinor, readdirSync } from '../sys/index.ts';
 import type { StubRecord } from './stubs.ts';
 
 export interface ChangedPath {
@@ -26,7 +26,7 @@ export async function changedPaths(
     const stubTimes = new Map(stubs.map(({ folder, after, before }) => [`${folder}:${after}`, before]));
     const out: ChangedPath[] = [];
     walk('', { upper: active.diffDir, lower: below.target, stubPaths, stubTimes }, out);
-    return out.sort((a, b) => (a.path < b.path ? -1 : 1));
+    return out.sort((a, b) => compareNames(a.path, b.path));
   } finally {
     await below.unmount();
   }

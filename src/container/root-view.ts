@@ -1,7 +1,7 @@
-import { closeSync, constants, openSync, statSync } from 'node:fs';
+import { closeSync, constants } from 'node:fs';
 import { StrataError } from '../errors/index.ts';
 import type { Snapshots } from '../snapshot/index.ts';
-import { mount, resolveInRoot, unmount } from '../sys/index.ts';
+import { mount, openSync, resolveInRoot, statSync, unmount } from '../sys/index.ts';
 import { type ContainerRecord, hasProcess } from './record.ts';
 
 const folderOnly = constants.O_RDONLY | constants.O_DIRECTORY;

@@ -2,9 +2,21 @@
  * Mount stubs: empty files and folders in a root that something is mounted over. A runtime makes what is missing by
  * itself; made here, it is known what to take away again, so that no stub becomes part of a layer.
  */
-import { type BigIntStats, closeSync, constants, fstatSync, readlinkSync } from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync } from 'node:fs';
 import { posix } from 'node:path';
-import { fdPath, isErrno, mkdirat, O_PATH, openat, openInRoot, readlinkat, setTimes, unlinkat } from '../sys/index.ts';
+import {
+  fdPath,
+  isErrno,
+  mkdirat,
+  nameOf,
+  O_PATH,
+  openat,
+  openInRoot,
+  readlinkat,
+  readlinkSync,
+  setTimes,
+  unlinkat,
+} from '../sys/index.ts';
 
 /** A stub that was made; plain data, so that another process can remove it. */
 export interface StubRecord {
@@ -130,7 +142,7 @@ function exists(root: string, path: string): boolean {
 
 function linkTarget(folder: number, name: string): string | undefined {
   try {
-    return readlinkat(folder, name).toString();
+    return nameOf(readlinkat(folder, name));
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'EINVAL')) return undefined;
     throw error;

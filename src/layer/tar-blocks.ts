@@ -1,6 +1,7 @@
 import { closeSync, constants, readdirSync, readSync } from 'node:fs';
 import {
   type ByteString,
+  bytesOf,
   type FileStat,
   fdPath,
   getOpenXattr,
@@ -88,7 +89,7 @@ export class TarBlocks {
     const fd = openat(-100, folder, O_RDONLY | O_DIRECTORY);
     if (only === undefined) this.#enter(fd, '');
     else {
-      const entry = Buffer.from(only.entry).toString('latin1');
+      const entry = bytesOf(only.entry);
       this.#levels.push({ fd, prefix: '', names: [entry], next: 0 });
     }
   }
@@ -105,7 +106,7 @@ export class TarBlocks {
   *#entry(level: Level, name: ByteString): Generator<Buffer, void, undefined> {
     const { only } = this.#tree;
     const top = only !== undefined && level === this.#levels[0];
-    const path = level.prefix + (top ? Buffer.from(only.as).toString('latin1') : name);
+    const path = level.prefix + (top ? bytesOf(only.as) : name);
     const stat = unlessGone(() => statAt(level.fd, pathOf(name)));
     if (stat === undefined) return;
     const type = fileType(stat.mode);

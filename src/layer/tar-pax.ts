@@ -1,3 +1,4 @@
+import { bytesOfName, textOf } from '../sys/index.ts';
 import { invalidArchive } from './tar-field.ts';
 import type { Segment } from './tar-sparse.ts';
 
@@ -51,7 +52,7 @@ function takeRecord(records: PaxRecords, key: string, value: Buffer): void {
     setOrUnset(records, 'mtime', value.length === 0 ? undefined : paxTime(value.toString('latin1')));
   } else if (key.startsWith(xattrPrefix)) {
     records.xattrs ??= new Map();
-    records.xattrs.set(Buffer.from(key.slice(xattrPrefix.length), 'latin1').toString(), Buffer.from(value));
+    records.xattrs.set(textOf(key.slice(xattrPrefix.length)), Buffer.from(value));
   } else if (key.startsWith(sparsePrefix)) {
     takeSparse(records, key.slice(sparsePrefix.length), value.toString('latin1'));
   }
@@ -103,7 +104,7 @@ function paxTime(text: string): { seconds: number; nanoseconds: number } {
 
 /** One record; the length counts its own digits. */
 export function paxRecord(key: string, value: Uint8Array): Buffer {
-  const body = Buffer.concat([Buffer.from(` ${key}=`), value, Buffer.from('\n')]);
+  const body = Buffer.concat([bytesOfName(` ${key}=`), value, Buffer.from('\n')]);
   let length = body.length + 1;
   while (length !== body.length + String(length).length) length = body.length + String(length).length;
   return Buffer.concat([Buffer.from(String(length)), body]);

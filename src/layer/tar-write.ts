@@ -1,5 +1,5 @@
 import { StrataError } from '../errors/index.ts';
-import { bytesOf } from '../sys/index.ts';
+import { bytesOf, compareNames } from '../sys/index.ts';
 import { writeOctal } from './tar-field.ts';
 import { blockSize, type NewTarHeader, paddingOf, type TarType } from './tar-header.ts';
 import { paxRecord } from './tar-pax.ts';
@@ -38,7 +38,7 @@ export function writeHeader(target: Buffer, header: NewTarHeader): number | unde
   if ((header.uid ?? 0) > largestId) add('uid', String(header.uid));
   if ((header.gid ?? 0) > largestId) add('gid', String(header.gid));
   if (seconds < 0 || seconds > largestNumber || fraction !== 0) add('mtime', paxTime(seconds, fraction));
-  for (const [key, value] of [...(header.xattrs ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [key, value] of [...(header.xattrs ?? [])].sort(([a], [b]) => compareNames(a, b))) {
     records.push(paxRecord(`SCHILY.xattr.${key}`, value));
   }
   let at = 0;

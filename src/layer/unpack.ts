@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants } from 'node:fs';
 import { StrataError } from '../errors/index.ts';
 import type { DiffID } from '../oci/index.ts';
-import { openat, statInRoot } from '../sys/index.ts';
+import { openat, statInRoot, textOf } from '../sys/index.ts';
 import { decompress } from './decompress.ts';
 import { readSource } from './file-source.ts';
 import type { JobContext } from './jobs.ts';
@@ -90,7 +90,7 @@ export async function feed(
 /** The folder that a new one at `path` will cover, in the topmost lower layer that has one. */
 function coveredFolder(lowers: readonly number[], path: string): Implied | undefined {
   for (const lower of lowers) {
-    const stat = statInRoot(lower, Buffer.from(path, 'latin1').toString(), { follow: false });
+    const stat = statInRoot(lower, textOf(path), { follow: false });
     if (stat === undefined) continue;
     if (!stat.isDirectory()) return undefined;
     const seconds = Math.floor(stat.mtimeMs / 1000);

@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
+import { nameOf } from './file-name.ts';
 import { lastErrno, type SysPath } from './libc.ts';
 
 /** Numbers of the errors that callers here tell apart. */
@@ -7,8 +8,8 @@ export const errno = constants.errno;
 
 /** A failed system call, shaped as Node's own: `code` (`ENOENT`), `errno` (negative), `syscall`, `path`. */
 export function systemError(syscall: string, number: number, path?: SysPath, detail?: string): NodeJS.ErrnoException {
-  const [code, text] = getSystemErrorMap().get(-number) ?? [nameOf(number), `error ${number}`];
-  const shown = path === undefined ? undefined : typeof path === 'string' ? path : Buffer.from(path).toString();
+  const [code, text] = getSystemErrorMap().get(-number) ?? [codeOf(number), `error ${number}`];
+  const shown = path === undefined ? undefined : typeof path === 'string' ? path : nameOf(path);
   const at = shown === undefined ? '' : ` '${shown}'`;
   const error: NodeJS.ErrnoException = new Error(`${code}: ${text}, ${syscall}${at}${detail ? ` (${detail})` : ''}`);
   error.code = code;
@@ -18,7 +19,7 @@ export function systemError(syscall: string, number: number, path?: SysPath, det
   return error;
 }
 
-function nameOf(number: number): string {
+function codeOf(number: number): string {
   return Object.entries(errno).find(([, value]) => value === number)?.[0] ?? `E${number}`;
 }
 

@@ -1,17 +1,8 @@
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  linkSync,
-  openSync,
-  readSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { currentFolder, utimensat } from './at.ts';
 import { check, errno } from './errno.ts';
 import { lastErrno, native, type SysPath } from './libc.ts';
+import { linkSync } from './named-files.ts';
 
 const ioctlCall = native('ioctl', 'int', ['int', 'uint64', 'int']);
 const lseekCall = native('lseek', 'int64', ['int', 'int64', 'int']);

@@ -1,9 +1,10 @@
-import { closeSync, constants, fchmodSync, fstatSync, readlinkSync, readSync, type Stats } from 'node:fs';
+import { closeSync, constants, fchmodSync, fstatSync, readSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path/posix';
 import { fchownat, mkdirat, openat, readlinkat } from './at.ts';
-import { type ByteString, bytesOf, pathOf, textOf } from './byte-string.ts';
 import { errno, isErrno, systemError } from './errno.ts';
+import { type ByteString, bytesOf, nameOf, pathOf, textOf } from './file-name.ts';
 import { cPath, lastErrno, nativeSyscall, type SysPath } from './libc.ts';
+import { readlinkSync } from './named-files.ts';
 
 const { O_DIRECTORY, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 /** open(2) flags that Node does not name. */
@@ -101,7 +102,7 @@ function splitPath(path: string): { readonly parent: string; readonly name: stri
 }
 
 function linkTarget(folder: number, name: string): string | undefined {
-  return attempt(() => readlinkat(folder, name).toString(), 'ENOENT', 'EINVAL');
+  return attempt(() => nameOf(readlinkat(folder, name)), 'ENOENT', 'EINVAL');
 }
 
 function attempt<Result>(action: () => Result, ...codes: readonly string[]): Result | undefined {

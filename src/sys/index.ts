@@ -11,11 +11,20 @@ export {
   unlinkat,
   utimensat,
 } from './at.ts';
-export type { ByteString } from './byte-string.ts';
-export { bytesOf, pathOf, textOf } from './byte-string.ts';
 export { isErrno, systemError } from './errno.ts';
 export { errnoText } from './errno-text.ts';
 export { copyData, fsyncDir, link, setTimes, syncfs } from './file.ts';
+export type { ByteString } from './file-name.ts';
+export {
+  bytesOf,
+  bytesOfName,
+  compareNames,
+  kernelPath,
+  nameOf,
+  pathOf,
+  shownName,
+  textOf,
+} from './file-name.ts';
 export type { FinalOptions, NewFolder, ResolveOptions, Root } from './in-root.ts';
 export {
   fdPath,
@@ -36,6 +45,27 @@ export { isMountPoint, makePrivate, mount, unmount } from './mount.ts';
 export { withoutMounts } from './mount-namespace.ts';
 export type { MountRow } from './mount-table.ts';
 export { mountsBelow, mountTable } from './mount-table.ts';
+export {
+  chmodSync,
+  createReadStream,
+  lchownSync,
+  linkSync,
+  lstat,
+  lstatSync,
+  mkdirSync,
+  open,
+  openSync,
+  readdir,
+  readdirSync,
+  readlink,
+  readlinkSync,
+  realpathSync,
+  rm,
+  rmdirSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+} from './named-files.ts';
 export { createNetworkNamespace, removeNetworkNamespace } from './netns.ts';
 export { majorMinor, makeDevice, mkfifo, mknod } from './node.ts';
 export type { OverlayMount } from './overlay.ts';

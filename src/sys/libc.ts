@@ -3,8 +3,9 @@
  * loads the native module.
  */
 import koffi from 'koffi';
+import { kernelPath } from './file-name.ts';
 
-/** A path for the kernel: text (UTF-8), or the exact bytes of a name that is not UTF-8. */
+/** A path for the kernel: a name (see file-name.ts), or its exact bytes. */
 export type SysPath = string | Uint8Array;
 
 type Argument = number | bigint | string | Uint8Array | null;
@@ -59,10 +60,15 @@ export function lastErrno(): number {
 export function cPath(path: SysPath): string | Uint8Array {
   if (typeof path === 'string') {
     if (path.includes('\0')) throw new TypeError(`path contains a null byte: ${JSON.stringify(path)}`);
-    return path;
+    const exact = kernelPath(path);
+    return typeof exact === 'string' ? exact : terminated(exact);
   }
   if (path.includes(0)) throw new TypeError('path contains a null byte');
-  const terminated = new Uint8Array(path.length + 1);
-  terminated.set(path);
-  return terminated;
+  return terminated(path);
+}
+
+function terminated(path: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(path.length + 1);
+  bytes.set(path);
+  return bytes;
 }

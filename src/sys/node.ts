@@ -1,6 +1,6 @@
-import { chmodSync } from 'node:fs';
 import { check, errno, systemError } from './errno.ts';
 import { cPath, native } from './libc.ts';
+import { chmodSync } from './named-files.ts';
 
 const mknodCall = native('mknod', 'int', ['path', 'uint', 'uint64']);
 

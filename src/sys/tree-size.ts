@@ -1,6 +1,6 @@
-import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from './errno.ts';
+import { lstat, readdir } from './named-files.ts';
 
 /** Bytes of the regular files below `folder`, which may change meanwhile; a file of several names counts once. */
 export async function treeSize(folder: string): Promise<number> {

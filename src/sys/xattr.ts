@@ -1,4 +1,5 @@
 import { check, errno, isErrno, systemError } from './errno.ts';
+import { nameOf } from './file-name.ts';
 import { cPath, lastErrno, native, type SysPath } from './libc.ts';
 
 const listCall = native('llistxattr', 'long', ['path', 'pointer', 'size_t']);
@@ -29,7 +30,7 @@ function names(length: number, call: string, path?: SysPath): string[] {
     if (code === errno.EOPNOTSUPP || code === errno.ENOTSUP) return [];
     throw systemError(call, code, path);
   }
-  return scratch.toString('utf8', 0, length - 1).split('\0');
+  return nameOf(scratch.subarray(0, length - 1)).split('\0');
 }
 
 /** The value, undefined where there is no such attribute. */

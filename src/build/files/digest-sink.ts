@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, readSync } from 'node:fs';
+import { kernelPath, openSync } from '../../sys/index.ts';
 import type { DigestTable } from './digest-table.ts';
 import type { ScanReport } from './jobs.ts';
 import type { Entry, Sink } from './walk.ts';
@@ -26,7 +27,7 @@ export class DigestSink implements Sink {
 
   /** Begins one of several selections, or matches of a pattern. `name`: what the copy is called in a folder. */
   begin(name: string): void {
-    this.#hash.update(`\0\0${name}\0`);
+    this.#hash.update(kernelPath(`\0\0${name}\0`));
     this.#prefix = name;
   }
 
@@ -52,7 +53,7 @@ export class DigestSink implements Sink {
       contents,
       ...(itself ? [] : entry.xattrs.map(([name, value]) => `${name}=${value.toString('hex')}`)),
     ].join('\0');
-    this.#hash.update(`${entry.path}\0\0${line}\0\0`);
+    this.#hash.update(kernelPath(`${entry.path}\0\0${line}\0\0`));
     this.#files++;
     if (entry.type === 'file') this.#bytes += Number(entry.stat.size);
     this.#note(entry, line);
@@ -82,7 +83,7 @@ export class DigestSink implements Sink {
       return;
     }
     const path = [this.#prefix, entry.path].filter((part) => part !== '').join('/');
-    this.#manifest[path] = createHash('sha1').update(line).digest('base64url').slice(0, 10);
+    this.#manifest[path] = createHash('sha1').update(kernelPath(line)).digest('base64url').slice(0, 10);
   }
 }
 

@@ -1,23 +1,23 @@
 import { createHash } from 'node:crypto';
+import { closeSync, constants, fchmodSync, fchownSync, fstatSync, readSync, writeSync } from 'node:fs';
+import { StrataError } from '../../errors/index.ts';
 import {
   chmodSync,
-  closeSync,
-  constants,
-  fchmodSync,
-  fchownSync,
-  fstatSync,
+  copyData,
+  isErrno,
   lchownSync,
   linkSync,
   lstatSync,
+  majorMinor,
   mkdirSync,
+  mknod,
   openSync,
-  readSync,
+  setTimes,
+  setXattr,
   symlinkSync,
   unlinkSync,
-  writeSync,
-} from 'node:fs';
-import { StrataError } from '../../errors/index.ts';
-import { copyData, isErrno, majorMinor, mknod, setTimes, setXattr, utimensat } from '../../sys/index.ts';
+  utimensat,
+} from '../../sys/index.ts';
 import { type DigestSink, digestFile } from './digest-sink.ts';
 import type { DigestTable } from './digest-table.ts';
 import type { TargetView } from './target-view.ts';

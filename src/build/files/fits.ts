@@ -1,5 +1,5 @@
-import { lstatSync, readdirSync } from 'node:fs';
 import { posix } from 'node:path';
+import { lstatSync, readdirSync } from '../../sys/index.ts';
 import type { FitsJob, Owner } from './jobs.ts';
 import { TargetView } from './target-view.ts';
 

@@ -1,5 +1,5 @@
-import { statSync } from 'node:fs';
 import { basename } from 'node:path/posix';
+import { statSync } from '../../sys/index.ts';
 import { DigestSink } from './digest-sink.ts';
 import type { DigestTable } from './digest-table.ts';
 import { DiskSink } from './disk-sink.ts';

@@ -1,19 +1,19 @@
+import { closeSync, constants, fstatSync, readSync, type Stats } from 'node:fs';
+import { dirname } from 'node:path/posix';
+import { StrataError } from '../../errors/index.ts';
 import {
   chmodSync,
-  closeSync,
-  constants,
-  fstatSync,
+  getXattr,
+  isErrno,
   lchownSync,
+  listXattrs,
   lstatSync,
   mkdirSync,
   openSync,
   readlinkSync,
-  readSync,
-  type Stats,
-} from 'node:fs';
-import { dirname } from 'node:path/posix';
-import { StrataError } from '../../errors/index.ts';
-import { getXattr, isErrno, listXattrs, setTimes, setXattr } from '../../sys/index.ts';
+  setTimes,
+  setXattr,
+} from '../../sys/index.ts';
 import { timeOf } from './time.ts';
 
 /** Where copies go: the upper layer of an active snapshot, and what lies below it. */

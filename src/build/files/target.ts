@@ -1,7 +1,6 @@
-import { chmodSync, lchownSync, mkdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path/posix';
 import { StrataError } from '../../errors/index.ts';
-import { setTimes } from '../../sys/index.ts';
+import { chmodSync, lchownSync, mkdirSync, setTimes } from '../../sys/index.ts';
 import type { Owner } from './jobs.ts';
 import type { TargetView } from './target-view.ts';
 

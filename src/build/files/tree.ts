@@ -1,6 +1,15 @@
-import { closeSync, constants, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { closeSync, constants } from 'node:fs';
 import { StrataError } from '../../errors/index.ts';
-import { fdPath, isErrno, O_PATH, openInRoot } from '../../sys/index.ts';
+import {
+  compareNames,
+  fdPath,
+  isErrno,
+  lstatSync,
+  O_PATH,
+  openInRoot,
+  readdirSync,
+  readlinkSync,
+} from '../../sys/index.ts';
 import type { SourceTree } from './jobs.ts';
 import { createPathFilter, type PathFilter } from './path-filter.ts';
 
@@ -113,25 +122,12 @@ export class Tree {
       if (hidden && (!isFolder || this.hidesAllBelow(child))) continue;
       out.push({ name: entry.name, isFolder, hidden });
     }
-    return out.sort((a, b) => byBytes(a.name, b.name));
+    return out.sort((a, b) => compareNames(a.name, b.name));
   }
 }
 
 function parts(path: string): string[] {
   return path.split('/').filter((part) => part !== '' && part !== '.');
-}
-
-/** Byte order of UTF-8, which is also what Go sorts names by. */
-export function byBytes(a: string, b: string): number {
-  if (a === b) return 0;
-  for (let i = 0; i < a.length && i < b.length; i++) {
-    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
-    if (x === y) continue;
-    // Surrogates stand for characters beyond U+FFFF, which sort after everything else.
-    const rank = (unit: number) => (unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit);
-    return rank(x) - rank(y);
-  }
-  return a.length - b.length;
 }
 
 export function missing(path: string): StrataError {

@@ -1,9 +1,9 @@
-import { type BigIntStats, closeSync, lstatSync, readlinkSync } from 'node:fs';
+import { type BigIntStats, closeSync } from 'node:fs';
 import { parseChmod } from '../../dockerfile/index.ts';
-import { fdPath, getXattr, isErrno, listXattrs } from '../../sys/index.ts';
+import { compareNames, fdPath, getXattr, isErrno, listXattrs, lstatSync, readlinkSync } from '../../sys/index.ts';
 import type { CopyLook, Selection } from './jobs.ts';
 import { createPatterns, type PathFilter } from './path-filter.ts';
-import { byBytes, type Tree } from './tree.ts';
+import type { Tree } from './tree.ts';
 
 /** One thing to copy. */
 export interface Entry {
@@ -184,7 +184,7 @@ function readXattrs(at: string): readonly (readonly [string, Buffer])[] {
   const names = listXattrs(at);
   if (names.length === 0) return noXattrs;
   const out: [string, Buffer][] = [];
-  for (const name of names.sort(byBytes)) {
+  for (const name of names.sort(compareNames)) {
     if (name.startsWith('trusted.overlay.') || name === 'security.selinux') continue;
     const value = getXattr(at, name);
     if (value !== undefined) out.push([name, value]);

@@ -1,8 +1,8 @@
-import { type BigIntStats, createReadStream } from 'node:fs';
-import { lstat, readdir, readlink } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 import { StrataError } from '../../errors/index.ts';
 import { type NewTarEntry, type NewTarHeader, writeTar } from '../../layer/index.ts';
+import { compareNames, createReadStream, lstat, readdir, readlink } from '../../sys/index.ts';
 
 /** An archive of a file or of a folder with all in it, its entries below `name`. Sockets are left out. */
 export function archiveFiles(path: string, name: string): AsyncGenerator<Uint8Array> {
@@ -15,7 +15,7 @@ async function* walk(path: string, name: string): AsyncGenerator<NewTarEntry> {
   if (!header) return;
   yield { header, ...(header.type === 'file' && { body: content(path, Number(stats.size)) }) };
   if (header.type !== 'dir') return;
-  for (const child of (await readdir(path)).sort()) yield* walk(join(path, child), `${name}/${child}`);
+  for (const child of (await readdir(path)).sort(compareNames)) yield* walk(join(path, child), `${name}/${child}`);
 }
 
 async function headerOf(path: string, name: string, stats: BigIntStats): Promise<NewTarHeader | undefined> {
