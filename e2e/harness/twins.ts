@@ -25,6 +25,8 @@ export interface Twins {
    * differs, or with nothing.
    */
   compare(line: string): Promise<string | undefined>;
+  /** The same, with both answers as they are. */
+  both(line: string): Promise<{ readonly docker: Result; readonly strata: Result }>;
   remove(): void;
 }
 
@@ -66,6 +68,10 @@ export async function makeTwins(engine: TestEngine): Promise<Twins> {
       };
       const [expected, actual] = [text(docker), text(own)];
       return expected === actual ? undefined : `$ ${line}\n--- docker\n${expected}\n--- strata\n${actual}\n`;
+    },
+    async both(line) {
+      const docker = await run('docker', 'alpha', line);
+      return { docker, strata: await run(strata, 'bravo', line) };
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };

@@ -927,3 +927,64 @@ agree(
   `,
   { inOrder: true },
 );
+
+/** The paths of all fields in the order in which they come, with the kinds of their values; of lists, the first element. */
+function fieldsOf(value: unknown, path = ''): string[] {
+  if (Array.isArray(value)) return value.length > 0 ? fieldsOf(value[0], `${path}[]`) : [`${path}[]`];
+  if (value === null || typeof value !== 'object') return [`${path} ${value === null ? 'null' : typeof value}`];
+  return Object.entries(value).flatMap(([name, one]) => [`${path}.${name}`, ...fieldsOf(one, `${path}.${name}`)]);
+}
+
+/** Facts about the client that are its own. */
+const own = ['.Client.NodeVersion', '.Client.NodeVersion string'];
+
+for (const line of [
+  'ps',
+  'ps -as',
+  'images',
+  'images --digests',
+  'image inspect labelled:1',
+  'inspect labelled:1',
+  'container inspect web',
+  'container inspect -s web',
+  'inspect web',
+  'network ls',
+  'network inspect lan',
+  'inspect lan',
+  'volume ls',
+  'volume inspect things',
+  'inspect things',
+  'info',
+  'version',
+  'system df',
+  'system df -v',
+  'stats --no-stream',
+  'stats --no-stream web',
+  'history labelled:1',
+  'events --since 0 --until 1s',
+  'events --since 0 --until 1s --filter type=container',
+  'events --since 0 --until 1s --filter type=volume',
+])
+  test(`the JSON of ${line} has docker’s fields in docker’s order`, { skip }, async () => {
+    const { docker, strata } = await twins.both(`P ${line} --format json; echo; P ${line} --format '{{json .}}'`);
+    const fields = ({ stdout }: { readonly stdout: string }) =>
+      stdout
+        .trim()
+        .split(/\n+/)
+        .map((text) => fieldsOf(JSON.parse(text)).filter((one) => !own.includes(one)));
+    assert.deepEqual(fields(strata), fields(docker));
+  });
+
+/** What can be asked of a moment, an object or a list of them comes as one value where docker gives one. */
+agree(
+  'values of JSON',
+  `
+  events --since 0 --until 1s --filter type=image --format '{{json .}}'
+  events --since 0 --until 1s --filter type=container --filter event=create --format '{{json .}}'
+  events --since 0 --until 1s --format '{{json .Actor}} {{.Time}} {{.TimeNano}} {{.Scope}}'
+  events --since 0 --until 1s --format '{{.time}}'
+  image inspect --format '{{json .}}' labelled:1
+  network ls --format '{{json .}}'
+  `,
+  { inOrder: true },
+);

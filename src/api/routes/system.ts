@@ -2,6 +2,7 @@ import { release } from 'node:os';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { version } from '../../engine/index.ts';
 import { hostPlatform } from '../../oci/index.ts';
+import { byName } from '../by-name.ts';
 import { sendJson } from '../reply.ts';
 import type { ApiBackend } from '../types.ts';
 import { apiVersion, minApiVersion } from '../version.ts';
@@ -35,22 +36,20 @@ function versionView(info: Readonly<Record<string, unknown>>): Record<string, un
     Arch,
   };
   const KernelVersion = release();
-  const BuildTime = '';
   return {
     Platform: { Name: 'Strata' },
-    Version: version,
-    ...facts,
-    KernelVersion,
-    BuildTime,
     Components: [
       {
         Name: 'Engine',
         Version: version,
-        Details: { ...facts, BuildTime, Experimental: 'false', KernelVersion },
+        Details: byName({ ...facts, BuildTime: '', Experimental: 'false', KernelVersion }),
       },
       { Name: String(info['DefaultRuntime'] ?? 'crun'), Version: runtimeVersion(info), Details: { GitCommit: '' } },
       { Name: 'node', Version: process.versions.node, Details: { GitCommit: '' } },
     ],
+    Version: version,
+    ...facts,
+    KernelVersion,
   };
 }
 

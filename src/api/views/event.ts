@@ -1,4 +1,5 @@
 import type { EngineEvent } from '../../engine/index.ts';
+import { byName } from '../by-name.ts';
 
 /** An event as `GET /events` writes it: with the fields of API 1.21 that clients still read. */
 export function eventView(event: EngineEvent): Record<string, unknown> {
@@ -10,14 +11,9 @@ export function eventView(event: EngineEvent): Record<string, unknown> {
     ...(from && { from }),
     Type: event.Type,
     Action: event.Action,
-    Actor: { ID: event.Actor.ID, Attributes: sorted(event.Actor.Attributes) },
+    Actor: { ID: event.Actor.ID, Attributes: byName(event.Actor.Attributes) },
     scope: event.scope,
     time: event.time,
     timeNano: event.timeNano,
   };
-}
-
-/** By name, as Go writes a map. */
-function sorted(attributes: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

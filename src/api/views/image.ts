@@ -1,5 +1,6 @@
 import type { HistoryRow, Image } from '../../image/index.ts';
 import { familiarName, familiarRepository, parseReference } from '../../oci/index.ts';
+import { byName } from '../by-name.ts';
 import { never } from '../time.ts';
 import { before } from '../version.ts';
 
@@ -113,7 +114,7 @@ function imageConfigView(image: Image): Record<string, unknown> {
     Labels: null,
     ...Object.fromEntries(given),
   };
-  return Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return byName(all);
 }
 
 /** `GET /images/{name}/history`. */

@@ -81,11 +81,18 @@ export function omittedField(name: string): { readonly value: unknown } | undefi
 /** Reads an answer of the API for a template: what is a structure in Go is marked as one. */
 export function readInspected(json: string): unknown {
   const value = parseExactJson(json);
-  return marked(isImage(value) ? { ...value, Config: imageConfig(value.Config) } : value, false);
+  return marked(isImage(value) ? imageInOrder(value) : value, false);
 }
 
 function isImage(value: unknown): value is Record<string, unknown> & { readonly Config: Record<string, unknown> } {
   return isMap(value) && 'RootFS' in value && isMap(value['Config']);
+}
+
+/** The API sends the configuration of an image last; the client's type has it after the author. */
+function imageInOrder({ Config, ...rest }: Record<string, unknown> & { readonly Config: Record<string, unknown> }) {
+  const fields = Object.entries(rest);
+  const after = 1 + fields.findIndex(([name]) => name === 'Author');
+  return Object.fromEntries([...fields.slice(0, after), ['Config', imageConfig(Config)], ...fields.slice(after)]);
 }
 
 /** The configuration of an image in the order of its specification, without what is empty. */

@@ -1,6 +1,6 @@
 import type { CacheRecordSummary, ContainerSummary, DiskUsage } from '../../client/index.ts';
 import { humanSize } from '../format/human-size.ts';
-import { humanAgo } from '../format/human-time.ts';
+import { goStamp, humanAgo } from '../format/human-time.ts';
 import type { ListingKind } from '../format/listing.ts';
 
 export const usageTable = 'table {{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}';
@@ -117,7 +117,9 @@ export const cacheListing: ListingKind<CacheRecordSummary> = {
     CacheType: () => record.Type,
     Description: () => record.Description,
     Size: () => humanSize(record.Size, 3),
+    CreatedAt: () => goStamp(record.CreatedAt),
     CreatedSince: () => humanAgo(Date.parse(record.CreatedAt) / 1000),
+    LastUsedAt: () => (record.LastUsedAt ? goStamp(record.LastUsedAt) : ''),
     LastUsedSince: () => (record.LastUsedAt ? humanAgo(Date.parse(record.LastUsedAt) / 1000) : ''),
     UsageCount: () => String(record.UsageCount),
     InUse: () => String(record.InUse),

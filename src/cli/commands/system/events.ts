@@ -7,7 +7,7 @@ import { localRfc3339Nano } from '../../format/human-time.ts';
 import { compactJson } from '../../format/json-text.ts';
 import { compile, guarded, readFormat } from '../../format/listing.ts';
 import { TemplateError } from '../../format/template/ast.ts';
-import { goType } from '../../format/template/values.ts';
+import { goJson, goType } from '../../format/template/values.ts';
 import { momentText } from '../../moment.ts';
 
 export const command = defineCommand({
@@ -46,7 +46,7 @@ function printer(format: string): (event: EventMessage) => string {
   return (event) => guarded(() => render(event));
 }
 
-/** An event with the names of Go's fields, where they are not the API's. */
+/** An event with the names of Go's fields, which templates use; as JSON it is what the API sent. */
 function messageOf(event: EventMessage): object {
   return Object.assign(
     {
@@ -60,7 +60,7 @@ function messageOf(event: EventMessage): object {
       Status: event.Action,
       From: event.Actor.Attributes?.['image'] ?? '',
     },
-    { [goType]: '*events.Message' },
+    { [goType]: '*events.Message', [goJson]: event },
   );
 }
 

@@ -2,11 +2,11 @@ import type { Client } from '../../../client/index.ts';
 import { defineCommand } from '../../command.ts';
 import { plainFormat } from '../../flags/format-flag.ts';
 import { compile, guarded, readFormat } from '../../format/listing.ts';
-import { goType } from '../../format/template/values.ts';
+import { goJson, goType } from '../../format/template/values.ts';
 import { reportError } from '../../report-error.ts';
 import { engineFacts, engineWarnings } from '../../rows/engine-info.ts';
 import type { Session } from '../../session.ts';
-import { programVersion } from '../../version.ts';
+import { clientFacts } from '../../version.ts';
 
 export const command = defineCommand({
   synopsis: '[OPTIONS]',
@@ -15,15 +15,15 @@ export const command = defineCommand({
   async run({ flags, session, client }) {
     const template = flags.format === '' ? undefined : compile(readFormat(flags.format, '').source);
     const ClientInfo = {
-      Version: programVersion(),
-      Context: 'default',
       Debug: session.debug,
+      ...clientFacts(),
       Plugins: [],
       Warnings: null,
     };
     if (template) {
       const facts = await ask(client);
-      const data = Object.assign({ ...facts, ClientInfo }, { [goType]: 'system.dockerInfo' });
+      const all = { ...facts, ClientInfo };
+      const data = Object.assign({ ...all }, { [goType]: 'system.dockerInfo', [goJson]: all });
       session.stdout.write(`${guarded(() => template.render(data))}\n`);
       return 0;
     }

@@ -1,23 +1,11 @@
-import { apiVersion, type Client, type ServerVersion } from '../../../client/index.ts';
+import type { Client, ServerVersion } from '../../../client/index.ts';
 import { defineCommand } from '../../command.ts';
 import { plainFormat } from '../../flags/format-flag.ts';
 import { alignColumns } from '../../format/columns.ts';
 import { compile, guarded, readFormat } from '../../format/listing.ts';
 import { goType } from '../../format/template/values.ts';
 import { reportError } from '../../report-error.ts';
-import { programVersion } from '../../version.ts';
-
-const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
-
-const clientFacts = () => ({
-  Version: programVersion(),
-  ApiVersion: apiVersion,
-  DefaultAPIVersion: apiVersion,
-  NodeVersion: process.version,
-  Os: process.platform,
-  Arch: architectures[process.arch] ?? process.arch,
-  Context: 'default',
-});
+import { clientFacts } from '../../version.ts';
 
 export const command = defineCommand({
   synopsis: '[OPTIONS]',
@@ -32,7 +20,7 @@ export const command = defineCommand({
     } catch (error) {
       failure = error;
     }
-    const Client = clientFacts();
+    const Client = clientVersion();
     if (template) {
       const data = Object.assign(
         { Client: withGoNames(Client), Server: server ? withGoNames(server) : null },
@@ -44,6 +32,11 @@ export const command = defineCommand({
   },
 });
 
+const clientVersion = () => {
+  const { Version, ...facts } = clientFacts();
+  return { Version, ApiVersion: facts.DefaultAPIVersion, ...facts, NodeVersion: process.version };
+};
+
 async function ask(client: () => Promise<Client>): Promise<ServerVersion> {
   const { system } = await client();
   return await system.version();
@@ -54,7 +47,7 @@ function withGoNames<T extends { readonly ApiVersion?: string }>(facts: T): T {
   return Object.defineProperty({ ...facts }, 'APIVersion', { value: facts.ApiVersion, enumerable: false });
 }
 
-function versionText(client: ReturnType<typeof clientFacts>, server: ServerVersion | undefined): string {
+function versionText(client: ReturnType<typeof clientVersion>, server: ServerVersion | undefined): string {
   const lines = [
     'Client:',
     ` Version:\t${client.Version}`,

@@ -1,7 +1,7 @@
 import { compactJson } from '../json-text.ts';
 import type { TemplateFunctions } from './execute.ts';
 import { sprintf } from './printf.ts';
-import { formatValue, goType, isMap, isTrue, typeName } from './values.ts';
+import { formatValue, goJson, goType, isMap, isTrue, typeName } from './values.ts';
 
 /** The functions of Go's templates and the ones that docker adds. */
 export const templateFunctions: TemplateFunctions = {
@@ -68,6 +68,7 @@ export const headerFunctions: TemplateFunctions = {
 
 /** A whole row has its own JSON, in which Go escapes what could end a script element; single values have not. */
 function jsonOf(value: unknown): string {
+  if (isMap(value) && goJson in value) return compactJson(value[goJson]);
   const json = compactJson(value);
   if (!isMap(value) || !(goType in value)) return json;
   return json.replace(/[<>&]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);

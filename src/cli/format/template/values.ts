@@ -3,6 +3,9 @@ import { significant } from '../human-size.ts';
 /** Marks an object as a structure of Go by its type's name, for messages. */
 export const goType: unique symbol = Symbol('goType');
 
+/** What `json` writes of a structure whose fields have other names in JSON than in Go. */
+export const goJson: unique symbol = Symbol('goJson');
+
 /** Marks an object of an API answer that is a structure of Go: it has fields, not keys. */
 export const goStruct: unique symbol = Symbol('goStruct');
 
