@@ -93,6 +93,10 @@ for (const line of [
   'build --progress plain -f absent CONTEXT',
   'exec absent true',
   'volume prune -f',
+  'events --until 0s --since 1970-01-02',
+  'stats --no-stream',
+  'attach --no-stdin absent',
+  'start -a absent',
   'logs absent',
   'wait absent',
   'stop absent',
@@ -207,6 +211,9 @@ test('a command that ends by a signal ends by it, and the daemon lets go of it',
   for (const words of [
     ['wait', 'long'],
     ['logs', '-f', 'long'],
+    ['events'],
+    ['stats'],
+    ['attach', '--no-stdin', '--sig-proxy=false', 'long'],
   ]) {
     const child = spawn(program, words, { env: environment({ PATH: bare }), stdio: 'ignore' });
     const ended = once(child, 'exit');
@@ -221,6 +228,20 @@ test('a command that ends by a signal ends by it, and the daemon lets go of it',
   }
   await inDaemon(['rm', '-f', 'long']);
 });
+
+for (const STRATA_RESIDENT of ['on', 'off'])
+  test(`events are told from the moment that the command is called (STRATA_RESIDENT=${STRATA_RESIDENT})`, async () => {
+    const name = `called-${STRATA_RESIDENT}:1`;
+    const events = spawn(program, ['events', '--format', '{{json .}}', '--filter', 'event=tag'], {
+      env: environment({ STRATA_RESIDENT }),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    // Through the API, long before a process has come as far as to subscribe.
+    await inDaemon(['tag', 'busybox', name]);
+    const [line] = (await once(events.stdout, 'data')) as [Buffer];
+    events.kill();
+    assert.equal(JSON.parse(line.toString()).Actor.Attributes.name, name);
+  });
 
 /** Callers whose commands are under way. */
 function connections(): number {

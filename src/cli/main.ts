@@ -163,6 +163,7 @@ function processSession(): Session {
     stderr: outputOf(process.stderr),
     configDir: process.env['DOCKER_CONFIG'] || join(homedir(), '.docker'),
     debug: false,
+    calledAt: performance.timeOrigin,
     onSignal(signal, listener) {
       process.on(signal, listener);
       return () => process.off(signal, listener);

@@ -11,6 +11,8 @@ export interface Session {
   readonly host?: string;
   readonly configDir: string;
   readonly debug: boolean;
+  /** When the command was called, in milliseconds: before its program was loaded. */
+  readonly calledAt: number;
   /** Set where the daemon runs the command for a caller ({@link serveCommands}). */
   readonly resident?: {
     /** Aborted when the caller is gone. */

@@ -54,7 +54,7 @@ const container: Group = {
   kind: 'group',
   summary: 'Manage containers',
   commands: {
-    attach: leaf('Connect this terminal to a running container', () => import('./commands/container/attach.ts')),
+    attach: resident('Connect this terminal to a running container', () => import('./commands/container/attach.ts')),
     commit: resident("Make an image of a container's changes", () => import('./commands/container/commit.ts')),
     cp: leaf('Copy files between a container and this machine', () => import('./commands/container/cp.ts')),
     create: resident('Create a container without starting it', () => import('./commands/container/create.ts')),
@@ -73,7 +73,7 @@ const container: Group = {
     rm: resident('Remove containers', () => import('./commands/container/rm.ts')),
     run: resident('Create and start a container from an image', () => import('./commands/container/run.ts')),
     start: resident('Start stopped containers', () => import('./commands/container/start.ts')),
-    stats: leaf('Show the resources that containers use', () => import('./commands/container/stats.ts')),
+    stats: resident('Show the resources that containers use', () => import('./commands/container/stats.ts')),
     stop: resident('Stop running containers', () => import('./commands/container/stop.ts')),
     top: resident('Show the processes of a container', () => import('./commands/container/top.ts')),
     unpause: resident('Go on with the processes of frozen containers', () => import('./commands/container/unpause.ts')),
@@ -120,7 +120,7 @@ const system: Group = {
   summary: 'Manage the engine',
   commands: {
     df: resident('Show how much disk images, containers and caches use', () => import('./commands/system/df.ts')),
-    events: leaf('Follow what happens in the engine', () => import('./commands/system/events.ts')),
+    events: resident('Follow what happens in the engine', () => import('./commands/system/events.ts')),
     info: resident('Show the state and the settings of the engine', () => import('./commands/system/info.ts')),
     prune: resident('Remove unused data', () => import('./commands/system/prune.ts')),
     shutdown: leaf("Stop the engine's daemon", () => import('./commands/system/shutdown.ts')),

@@ -20,7 +20,7 @@ export interface Client {
   readonly volumes: VolumeCalls;
   readonly system: SystemCalls;
   readonly strata: StrataCalls;
-  /** Drops the connections that wait for another call. */
+  /** Ends what is under way, and the connections that wait for another call. */
   close(): void;
 }
 

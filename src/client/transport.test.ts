@@ -52,3 +52,25 @@ test('an answer that is not JSON is no answer', async (t) => {
   const { transport } = await daemon(t, (_request, response) => response.end('<html>'));
   await assert.rejects(transport.json('GET', '/info'), { kind: 'data_loss', message: /GET \/info with broken JSON/ });
 });
+
+test('a transport that was closed ends its raw streams and takes no more calls', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'strata-transport-'));
+  const path = join(folder, 'd.sock');
+  const server = createServer();
+  server.on('upgrade', (_request, socket) => {
+    socket.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
+    socket.on('error', () => {});
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  t.after(() => {
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+  const transport = createTransport({ kind: 'unix', path });
+  const stream = await transport.hijack('/attach');
+  const ended = new Promise((resolve) => stream.once('close', resolve));
+  transport.close();
+  await ended;
+  await assert.rejects(transport.text('GET', '/'), { kind: 'cancelled' });
+  await assert.rejects(transport.hijack('/attach'), { kind: 'cancelled' });
+});

@@ -43,6 +43,7 @@ export interface Transport {
   lines<T>(method: string, path: string, options?: CallOptions): AsyncGenerator<T>;
   /** Turns the connection into a raw stream in both directions; what the daemon had sent already is still to be read. */
   hijack(path: string, options?: CallOptions): Promise<Duplex>;
+  /** Ends what is under way, raw streams, too; whatever is asked for later is `cancelled`. */
   close(): void;
 }
 
@@ -51,8 +52,11 @@ const maxAnswer = 256 * 1024 * 1024;
 
 export function createTransport(endpoint: Endpoint): Transport {
   const agent = new Agent({ keepAlive: true });
+  const raw = new Set<Duplex>();
+  let closed = false;
 
   async function send(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
+    refuseClosed();
     const request = await open(endpoint, agent, method, path, options);
     const answer = answerOf(request, endpoint, options.signal);
     // The daemon may answer, and hang up, before it has read the whole body: its answer is what counts then.
@@ -84,9 +88,24 @@ export function createTransport(endpoint: Endpoint): Transport {
     async *lines<T>(method: string, path: string, options?: CallOptions) {
       yield* readLines<T>(await send(method, path, options));
     },
-    hijack: (path, options) => hijack(endpoint, path, options ?? {}),
-    close: () => agent.destroy(),
+    async hijack(path, options) {
+      refuseClosed();
+      const stream = await hijack(endpoint, path, options ?? {});
+      raw.add(stream);
+      stream.once('close', () => raw.delete(stream));
+      if (closed) stream.destroy();
+      return stream;
+    },
+    close() {
+      closed = true;
+      agent.destroy();
+      for (const stream of raw) stream.destroy();
+    },
   };
+
+  function refuseClosed(): void {
+    if (closed) throw new StrataError('cancelled', 'context canceled');
+  }
 }
 
 async function open(

@@ -121,6 +121,7 @@ function sessionOf(socket: Socket, { cwd, env, stderr, stdout }: CommandRequest,
     host: `unix://${apiSocket}`,
     configDir: resolve(cwd, env['DOCKER_CONFIG'] || join(env['HOME'] || userInfo().homedir, '.docker')),
     debug: false,
+    calledAt: Date.now(),
     resident: { gone: gone.signal },
     onSignal(signal, listener) {
       signals.on(signal, listener);

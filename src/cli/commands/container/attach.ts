@@ -15,6 +15,8 @@ export const command = defineCommand({
     'no-stdin': bool('', 'Do not attach STDIN'),
     'sig-proxy': bool('', 'Proxy all received signals to the process', true),
   },
+  // Whether the container takes input is not known yet.
+  isResident: ({ flags }) => flags['no-stdin'],
   async run({ flags, args, session, client }) {
     const { containers } = await client();
     const container = await containers.inspect(args[0]!);

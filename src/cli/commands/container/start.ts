@@ -19,7 +19,7 @@ export const command = defineCommand({
     interactive: bool('i', "Attach container's STDIN"),
     'sig-proxy': bool('', 'Proxy received signals to the process', true),
   },
-  isResident: ({ flags }) => !flags.attach && !flags.interactive,
+  isResident: ({ flags }) => !flags.interactive,
   async run({ flags, args, session, client }) {
     const engine = await client();
     if (flags.attach || flags.interactive) {

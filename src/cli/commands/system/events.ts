@@ -9,6 +9,7 @@ import { compile, guarded, readFormat } from '../../format/listing.ts';
 import { TemplateError } from '../../format/template/ast.ts';
 import { goJson, goType } from '../../format/template/values.ts';
 import { momentText } from '../../moment.ts';
+import type { Session } from '../../session.ts';
 
 export const command = defineCommand({
   synopsis: '[OPTIONS]',
@@ -21,9 +22,10 @@ export const command = defineCommand({
   },
   async run({ flags, session, client }) {
     const print = printer(flags.format);
-    const { system } = await client();
+    const { host, system } = await client();
     const events = system.events({
-      since: momentText(undefined, flags.since),
+      // Whoever starts this and then something else waits for an event of that, however long this took to start.
+      since: momentText(undefined, flags.since) ?? (host.startsWith('unix:') ? calledAt(session) : undefined),
       until: momentText(undefined, flags.until),
       filters: flags.filter,
     });
@@ -31,6 +33,11 @@ export const command = defineCommand({
     return 0;
   },
 });
+
+/** Unix seconds, as the API takes them. */
+function calledAt(session: Session): string {
+  return (session.calledAt / 1000).toFixed(3);
+}
 
 function printer(format: string): (event: EventMessage) => string {
   if (format === '') return eventText;
