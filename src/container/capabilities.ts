@@ -72,9 +72,10 @@ export function capabilitySet(options: {
   readonly available: ReadonlySet<string>;
 }): readonly string[] {
   const add = options.add.map(normalise);
-  const drop = options.drop.map(normalise);
+  // As in Docker, privileged wins.
+  const drop = options.privileged ? [] : options.drop.map(normalise);
   let set = new Set(options.privileged || add.includes('ALL') ? known : defaults);
-  if (drop.includes('ALL') && !options.privileged) set = new Set(add.includes('ALL') ? known : []);
+  if (drop.includes('ALL')) set = new Set(add.includes('ALL') ? known : []);
   for (const name of drop) set.delete(name);
   for (const name of add) if (name !== 'ALL') set.add(name);
   return [...set].map((name) => `CAP_${name}`).filter((name) => options.available.has(name));

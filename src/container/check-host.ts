@@ -20,7 +20,7 @@ export function checkHostConfig(host: HostConfig, facts: LimitFacts): void {
   refuse(modeProblem(host));
   checkTmpfsTargets(host);
   refuse(cgroupModeProblem(host));
-  securityOf(host.SecurityOpt ?? []);
+  securityOf(host);
 }
 
 /** As {@link checkHostConfig}, of what `update` may change. */

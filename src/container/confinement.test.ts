@@ -67,6 +67,98 @@ test('seccomp is on but for unconfined and privileged ones, a profile of one’s
   await assert.rejects(run('true', { host: { SecurityOpt: ['nonsense'] } }), { kind: 'invalid_argument' });
 });
 
+test('what is asked for by name holds for a privileged container, too', async () => {
+  const profile = {
+    defaultAction: 'SCMP_ACT_ALLOW',
+    syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO' }],
+  };
+  const all = await capabilities({ Privileged: true });
+  const rows: readonly (readonly [HostConfig, string, RegExp])[] = [
+    [
+      { SecurityOpt: [`seccomp=${JSON.stringify(profile)}`] },
+      'grep Seccomp: /proc/self/status; mkdir /x 2>&1',
+      /2\n.*not permitted/,
+    ],
+    [{ SecurityOpt: ['seccomp=builtin'] }, 'grep Seccomp: /proc/self/status', /\t2$/m],
+    [{ SecurityOpt: ['seccomp=unconfined'] }, 'grep Seccomp: /proc/self/status', /\t0$/m],
+    [{ SecurityOpt: ['no-new-privileges'] }, 'grep NoNewPrivs /proc/self/status', /1/],
+    [{ SecurityOpt: ['writable-cgroups=false'] }, cgroupMounts, /^ro$/m],
+    [{ MaskedPaths: ['/proc/meminfo'] }, 'wc -c </proc/meminfo', /^0$/m],
+    [
+      { ReadonlyPaths: ['/proc/sys'] },
+      'touch /proc/sys/kernel/panic 2>&1; echo 9 >/proc/sys/kernel/panic',
+      /Read-only/,
+    ],
+    [{ CapDrop: ['ALL'] }, 'grep CapEff /proc/self/status', new RegExp(`${all.toString(16)}$`, 'm')],
+    [{ CapDrop: ['CHOWN'] }, 'grep CapEff /proc/self/status', new RegExp(`${all.toString(16)}$`, 'm')],
+    [{ Devices: [{ PathOnHost: '/dev/null', PathInContainer: '/dev/other' }] }, 'ls -l /dev/other', /^c.* 1, +3 /],
+  ];
+  for (const [asked, command, expected] of rows)
+    assert.match(await run(command, { host: { Privileged: true, ...asked } }), expected, JSON.stringify(asked));
+});
+
+/** Whether the container's own cgroups may be written, once. */
+const cgroupMounts = "grep ' /sys/fs/cgroup[^ ]* cgroup' /proc/mounts | cut -d' ' -f4 | cut -d, -f1 | sort -u";
+
+test('options that lift or set confinement of a usual container', async () => {
+  const masks = "grep -cE ' /(proc|sys)/(acpi|keys|timer_list|firmware|bus|fs|irq|sys) ' /proc/mounts";
+  const rows: readonly (readonly [HostConfig, string, RegExp])[] = [
+    [{}, masks, /^[4-9]$/m],
+    [{ MaskedPaths: [], ReadonlyPaths: [] }, masks, /^0$/m],
+    [{ MaskedPaths: [] }, masks, /^4$/m],
+    [{ MaskedPaths: ['/proc/meminfo'] }, 'wc -c </proc/meminfo; wc -c </proc/keys', /^0\n[1-9]/],
+    [{ ReadonlyPaths: [] }, 'echo 7 >/proc/sys/net/ipv4/ip_default_ttl; cat /proc/sys/net/ipv4/ip_default_ttl', /^7$/m],
+    [{}, cgroupMounts, /^ro$/m],
+    [{ SecurityOpt: ['writable-cgroups=true'] }, cgroupMounts, /^rw$/m],
+    [{ SecurityOpt: ['writable-cgroups=false'] }, cgroupMounts, /^ro$/m],
+    [{ CgroupnsMode: 'private' }, 'grep -v ":/$" /proc/self/cgroup | wc -l', /^0$/m],
+    [{ CgroupnsMode: 'host' }, 'grep strata/ /proc/self/cgroup | wc -l', /^[1-9]/m],
+    [{ IpcMode: 'none' }, 'ls -d /dev/shm 2>&1', /No such file/],
+    [{ IpcMode: 'shareable' }, 'grep -c /dev/shm /proc/mounts', /^1$/m],
+  ];
+  for (const [asked, command, expected] of rows)
+    assert.match(await run(command, { host: asked }), expected, JSON.stringify(asked));
+  await assert.rejects(run('true', { host: { SecurityOpt: ['systempaths=unconfined'] } }), {
+    message: 'invalid --security-opt 2: "systempaths=unconfined"',
+  });
+  await assert.rejects(run('true', { host: { UTSMode: 'host' }, config: { Domainname: 'x' } }), {
+    message: /sysctl "kernel.domainname" is not in a separate kernel namespace$/,
+  });
+});
+
+test('memory is shared with who offers it, and with nobody else', async () => {
+  const keep = 'echo hello >/dev/shm/word; sleep 60';
+  const open = await host.create(['sh', '-c', keep], { name: 'open', host: { IpcMode: 'shareable' } });
+  const shut = await host.create(['sh', '-c', keep], { name: 'shut' });
+  for (const id of [open, shut]) await host.containers.start(id);
+  assert.equal(await run('cat /dev/shm/word', { host: { IpcMode: 'container:open' } }), 'hello\n');
+  await assert.rejects(run('true', { host: { IpcMode: 'container:shut' } }), {
+    message: `failed to join IPC namespace: container ${shut}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
+  });
+  for (const id of [open, shut]) await host.containers.remove(id, { force: true });
+});
+
+test('an option that this host or a privileged container cannot honour is warned of', async () => {
+  const warned = async (config: HostConfig) => {
+    const { container, warnings } = await host.parts.containers.create({
+      config: { Image: 'busybox', Cmd: ['true'] },
+      host: config,
+      image: async () => null,
+    });
+    await host.containers.remove(container.id);
+    return warnings;
+  };
+  assert.deepEqual(await warned({ SecurityOpt: ['apparmor=mine'] }), ['security option apparmor has no effect']);
+  assert.deepEqual(await warned({ SecurityOpt: ['label=type:mine'] }), ['security option label has no effect']);
+  assert.deepEqual(await warned({ SecurityOpt: ['apparmor=unconfined', 'label=disable'] }), []);
+  assert.deepEqual(await warned({ Privileged: true, CapDrop: ['CHOWN'] }), [
+    'A privileged container has all capabilities: CapDrop is discarded.',
+  ]);
+  assert.deepEqual(await warned({ Privileged: true, Devices: [{ PathOnHost: '/dev/null', CgroupPermissions: 'r' }] }), [
+    'Custom cgroup permissions of devices are ignored in a privileged container.',
+  ]);
+});
+
 test('what the default filter refuses', async () => {
   const denied = 'unshare -U true; unshare -n true; mount -t tmpfs x /tmp; chroot / true && echo chroot ok';
   const out = await run(`(${denied}) 2>&1`);

@@ -89,6 +89,8 @@ export function createContainers(options: ContainerOptions): Containers {
 
   const bundleOf = (id: string) => join(stateDir, id.slice(0, 16));
   const rootOf = (id: string) => join(bundleOf(id), 'rootfs');
+  /** /dev/shm of a container that offers it to others. */
+  const memoryOf = (id: string) => join(bundleOf(id), 'shm');
   const folderOf = (id: string) => join(dataDir, id);
   const runtime = (...args: readonly string[]) => runRuntime(options.runtime(), args);
 
@@ -231,6 +233,7 @@ export function createContainers(options: ContainerOptions): Containers {
       store,
       bundle: bundleOf(id),
       root: rootOf(id),
+      memoryOf,
       folderOf,
       exitDir,
       created: (pid, stubs) => {
@@ -295,6 +298,7 @@ export function createContainers(options: ContainerOptions): Containers {
     mounts.delete(id);
     if (mount) await mount.unmount();
     else detachMount(rootOf(id));
+    detachMount(memoryOf(id));
     rmSync(bundleOf(id), { recursive: true, force: true });
   }
 

@@ -18,8 +18,14 @@ export interface DeviceNode {
 
 /** `--device`: single nodes, or every node of a folder; with `--privileged` all that the host has in /dev. */
 export function deviceNodes(host: HostConfig): readonly DeviceNode[] {
-  if (host.Privileged) return nodesBelow('/dev', '/dev', 'rwm');
-  return (host.Devices ?? []).flatMap(({ PathOnHost = '', PathInContainer, CgroupPermissions }) => {
+  if (!host.Privileged) return namedNodes(host.Devices ?? []);
+  // It has those of the host by their own names already.
+  const renamed = host.Devices?.filter(({ PathOnHost: there, PathInContainer: here }) => here && here !== there) ?? [];
+  return [...nodesBelow('/dev', '/dev', 'rwm'), ...namedNodes(renamed)];
+}
+
+function namedNodes(devices: NonNullable<HostConfig['Devices']>): readonly DeviceNode[] {
+  return devices.flatMap(({ PathOnHost = '', PathInContainer, CgroupPermissions }) => {
     const inside = PathInContainer || PathOnHost;
     const access = CgroupPermissions || 'rwm';
     const found = PathOnHost === '' ? undefined : statSync(PathOnHost, { throwIfNoEntry: false });

@@ -39,7 +39,7 @@ export function runtimeExecSpec(
     env: processEnvironment(config, user.home, { env: exec.Env ?? [], tty: exec.Tty ?? false }),
     cwd,
     capabilities: { bounding: capabilities, effective: held, permitted: held },
-    noNewPrivileges: securityOf(host.SecurityOpt ?? []).noNewPrivileges,
+    noNewPrivileges: securityOf(host).noNewPrivileges,
     rlimits: (host.Ulimits ?? []).map((limit) => boundedLimit(limit, facts)),
   };
 }

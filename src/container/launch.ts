@@ -1,10 +1,10 @@
-import { chmodSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { resolveUser } from '../account/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { Networks } from '../network/index.ts';
-import { errnoText, isErrno, mkdirInRoot } from '../sys/index.ts';
+import { errnoText, isErrno, mkdirInRoot, mount } from '../sys/index.ts';
 import { makeBindSources } from './bind-sources.ts';
 import { cleanPath } from './bind-text.ts';
 import { processEnvironment } from './configure.ts';
@@ -15,13 +15,14 @@ import type { JoinedNetwork } from './join-network.ts';
 import { logSizeLimit } from './log-options.ts';
 import { type MountPoint, specMounts } from './mount-points.ts';
 import { procMountProblem } from './proc-mounts.ts';
+import { checkPropagation } from './propagation.ts';
 import { type ContainerRecord, hasProcess } from './record.ts';
 import { sharesProblem } from './resource-checks.ts';
 import { resourcesOf } from './resources.ts';
 import { type RuntimeFacts, runRuntime, which } from './runtime.ts';
 import { securityOf } from './security-options.ts';
 import { makeSpec, type SpecInput, type SpecMount } from './spec.ts';
-import { limitFailure, mountFailure, startFailure } from './start-failure.ts';
+import { foreignSetting, limitFailure, mountFailure, startFailure } from './start-failure.ts';
 import type { ContainerStore } from './store.ts';
 import { makeStubs, type StubRecord, type StubTarget } from './stubs.ts';
 import type { HostConfig } from './types.ts';
@@ -34,6 +35,8 @@ export interface LaunchParts {
   readonly bundle: string;
   /** Mounted root. */
   readonly root: string;
+  /** Where the /dev/shm of a container lies that others may have, too. */
+  readonly memoryOf: (id: string) => string;
   /** Folder of a container's log and injected files. */
   readonly folderOf: (id: string) => string;
   readonly exitDir: string;
@@ -51,6 +54,9 @@ export async function launch(record: ContainerRecord, joined: JoinedNetwork, par
   refuseDeviceRequests(host);
   const shares = sharesProblem(host, facts.cgroups);
   if (shares !== undefined) throw limitFailure(shares);
+  if (host.UTSMode === 'host' && config.Domainname)
+    throw foreignSetting('sysctl "kernel.domainname" is not in a separate kernel namespace');
+  checkPropagation(record.mounts);
   const folders = {
     own: parts.folderOf(id),
     shared: joined.shared === undefined ? undefined : parts.folderOf(joined.shared),
@@ -132,10 +138,11 @@ function specInput(
   record: ContainerRecord,
   joined: JoinedNetwork,
   mounts: readonly SpecMount[],
-  { root, store, facts }: LaunchParts,
+  parts: LaunchParts,
 ): SpecInput {
+  const { root, store, facts } = parts;
   const { id, config, host } = record;
-  const security = securityOf(host.SecurityOpt ?? []);
+  const security = securityOf(host);
   const user = resolveUser(root, config.User ?? '', host.GroupAdd ?? []);
   return {
     id,
@@ -149,17 +156,19 @@ function specInput(
     hostname: host.UTSMode === 'host' ? undefined : config.Hostname,
     ...(config.Domainname && { domainname: config.Domainname }),
     network: joined.network,
-    pid: namespaceOf(host.PidMode, 'pid', store),
-    ipc: namespaceOf(host.IpcMode, 'ipc', store),
+    pid: processesOf(host.PidMode, store),
+    ipc: memoryOf(record, parts),
     uts: host.UTSMode === 'host' ? 'host' : 'own',
     privileged: host.Privileged ?? false,
     capAdd: host.CapAdd ?? [],
     capDrop: host.CapDrop ?? [],
     seccomp: security.seccomp,
     noNewPrivileges: security.noNewPrivileges,
-    unmasked: security.unmasked,
+    writableCgroups: security.writableCgroups,
+    ...(host.MaskedPaths && { maskedPaths: host.MaskedPaths }),
+    ...(host.ReadonlyPaths && { readonlyPaths: host.ReadonlyPaths }),
     mounts,
-    shmSize: host.ShmSize || 64 * 1024 * 1024,
+    shmSize: shmSizeOf(host),
     ulimits: host.Ulimits ?? [],
     sysctls: host.Sysctls ?? {},
     resources: resourcesOf(host, facts),
@@ -171,13 +180,41 @@ function specInput(
   };
 }
 
-function namespaceOf(mode: string | undefined, kind: 'pid' | 'ipc', store: ContainerStore): SpecInput['pid'] {
+function processesOf(mode: string | undefined, store: ContainerStore): SpecInput['pid'] {
   if (mode === 'host') return 'host';
   if (!mode?.startsWith('container:')) return 'own';
+  return { path: `/proc/${runningOther(mode, 'PID', store).state.pid}/ns/pid` };
+}
+
+function memoryOf({ id, host }: ContainerRecord, { store, memoryOf: folderOf }: LaunchParts): SpecInput['ipc'] {
+  const mode = host.IpcMode ?? '';
+  if (mode === 'host' || mode === 'none') return mode;
+  if (mode === 'shareable') return { shm: makeMemory(folderOf(id), shmSizeOf(host)) };
+  if (!mode.startsWith('container:')) return 'own';
+  const other = runningOther(mode, 'IPC', store);
+  const path = `/proc/${other.state.pid}/ns/ipc`;
+  if (other.host.IpcMode === 'host') return { path, shm: '/dev/shm' };
+  if (other.host.IpcMode === 'shareable') return { path, shm: folderOf(other.id) };
+  throw new StrataError(
+    'invalid_argument',
+    `failed to join IPC namespace: container ${other.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
+    { code: 'ipc_not_shareable' },
+  );
+}
+
+/** Memory outside of the container's mounts, where another one's can reach it. */
+function makeMemory(path: string, size: number): string {
+  mkdirSync(path, { recursive: true });
+  mount('shm', path, 'tmpfs', ['nosuid', 'nodev', 'noexec'], `mode=1777,size=${size}`);
+  return path;
+}
+
+const shmSizeOf = (host: HostConfig) => host.ShmSize || 64 * 1024 * 1024;
+
+function runningOther(mode: string, kind: string, store: ContainerStore): ContainerRecord {
   const other = store.get(mode.slice('container:'.length));
-  if (!hasProcess(other))
-    throw new StrataError('conflict', `cannot join ${kind.toUpperCase()} of a non running container: ${other.id}`);
-  return { path: `/proc/${other.state.pid}/ns/${kind}` };
+  if (hasProcess(other)) return other;
+  throw new StrataError('conflict', `cannot join ${kind} of a non running container: ${other.id}`);
 }
 
 async function createProcess(
@@ -198,7 +235,12 @@ async function createProcess(
       tty: config.Tty ?? false,
       stdin: openStdin,
       leaveStdinOpen: openStdin && !config.StdinOnce,
-      mounts: [parts.root, ...(joined.network.kind === 'path' ? [joined.network.path] : []), ...bindSources(record)],
+      mounts: [
+        parts.root,
+        ...(joined.network.kind === 'path' ? [joined.network.path] : []),
+        ...bindSources(record),
+        ...sharedMemory(record, parts),
+      ],
       ...(parts.logSizeMax !== undefined && { logSizeMax: parts.logSizeMax }),
     });
   } catch (error) {
@@ -210,4 +252,10 @@ async function createProcess(
 
 function bindSources({ mounts }: ContainerRecord): string[] {
   return mounts.flatMap(({ Type, Source }) => (Type === 'bind' ? [Source] : []));
+}
+
+function sharedMemory({ id, host }: ContainerRecord, { memoryOf, store }: LaunchParts): string[] {
+  const mode = host.IpcMode ?? '';
+  if (mode === 'shareable') return [memoryOf(id)];
+  return mode.startsWith('container:') ? [memoryOf(store.get(mode.slice('container:'.length)).id)] : [];
 }

@@ -1,4 +1,5 @@
 /** The mounts that a user asked for: `-v`, `--mount`, `--tmpfs`, `--volumes-from`, and the image's VOLUMEs. */
+import { release } from 'node:os';
 import { StrataError } from '../errors/index.ts';
 import type { Volumes } from '../volume/index.ts';
 import { type Bind, cleanPath, parseBind } from './bind-text.ts';
@@ -106,11 +107,19 @@ function mountedPoint(mount: MountSpec, at: string): Wanted {
   const { Source: source = '', VolumeOptions: options } = mount;
   const rw = !mount.ReadOnly;
   if (mount.Type === 'bind')
-    return known(bindPoint(cleanPath(source), at, { mode: '', rw, propagation: mount.BindOptions?.Propagation ?? '' }));
+    return known({
+      ...bindPoint(cleanPath(source), at, { mode: '', rw, propagation: mount.BindOptions?.Propagation ?? '' }),
+      ...recursionOf(mount),
+    });
   if (mount.Type === 'tmpfs') return known({ ...tmpfsPoint(at, tmpfsText(mount), ''), RW: rw });
   if (options?.Subpath) throw new StrataError('unsupported', 'subpaths of volumes are not supported');
   const noCopy = options?.NoCopy ?? false;
   return { at, volume: { ...(source && { name: source }), rw, mode: 'z', noCopy, ...(options && { options }) } };
+}
+
+function recursionOf({ BindOptions: options }: MountSpec): Pick<MountPoint, 'Recursion'> {
+  if (options?.NonRecursive) return { Recursion: 'none' };
+  return options?.ReadOnlyNonRecursive ? { Recursion: 'writable' } : {};
 }
 
 function bindPoint(
@@ -152,6 +161,14 @@ async function volumePoint(at: string, wanted: WantedVolume, volumes: Volumes): 
   };
 }
 
+/** Whether the kernel can make what is mounted below a mount read-only, too: mount_setattr(2), since 5.12. */
+const allReadOnly = atLeast(release(), 5, 12);
+
+function atLeast(version: string, major: number, minor: number): boolean {
+  const [first = 0, second = 0] = version.split('.').map((text) => Number.parseInt(text, 10));
+  return first > major || (first === major && second >= minor);
+}
+
 /** The points in the runtime spec's words, parents before children. */
 export function specMounts(points: readonly MountPoint[]): readonly SpecMount[] {
   return points
@@ -164,11 +181,13 @@ export function specMounts(points: readonly MountPoint[]): readonly SpecMount[] 
           source: 'tmpfs',
           options: tmpfsMountOptions(point.Source),
         };
-      return {
-        destination: point.Destination,
-        type: 'bind',
-        source: point.Source,
-        options: ['rbind', point.RW ? 'rw' : 'ro', point.Propagation || 'rprivate'],
-      };
+      return { destination: point.Destination, type: 'bind', source: point.Source, options: bindOptions(point) };
     });
+}
+
+function bindOptions({ RW: writable, Propagation: asked, Recursion: recursion }: MountPoint): readonly string[] {
+  const propagation = asked || 'rprivate';
+  const mode = writable ? ['rw'] : ['ro', ...(recursion === undefined && allReadOnly ? ['rro'] : [])];
+  // With `rprivate` crun binds all that is below, too.
+  return recursion === 'none' ? ['bind', ...mode, propagation.replace(/^r/, '')] : ['rbind', ...mode, propagation];
 }

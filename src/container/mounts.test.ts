@@ -12,8 +12,9 @@ import {
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makePrivate, mount, unmount } from '../sys/index.ts';
 import { startTestHost, type TestHost } from './testing/host.ts';
-import type { ContainerConfig, HostConfig } from './types.ts';
+import type { ContainerConfig, HostConfig, MountSpec } from './types.ts';
 
 let host: TestHost;
 before(async () => {
@@ -37,6 +38,35 @@ test('a folder of the host is mounted, writable or not', async () => {
   assert.equal(await run('(echo y > /m/b) 2>/dev/null || echo ro', { Binds: [`${source}:/m:ro`] }), 'ro\n');
   const mount = { Type: 'bind' as const, Source: source, Target: '/m', ReadOnly: true };
   assert.equal(await run('(echo y > /m/b) 2>/dev/null || echo ro', { Mounts: [mount] }), 'ro\n');
+});
+
+test('what is mounted below a mount is there or not, and writable or not, as asked', async () => {
+  const source = folder();
+  mkdirSync(join(source, 'below'));
+  mount('tmpfs', join(source, 'below'), 'tmpfs', []);
+  writeFileSync(join(source, 'below/file'), 'there');
+  try {
+    const look = 'cat /m/below/file; touch /m/below/new 2>/dev/null && echo rw || echo ro';
+    const bind = (ReadOnly: boolean, BindOptions: NonNullable<MountSpec['BindOptions']>) =>
+      ({ Mounts: [{ Type: 'bind', Source: source, Target: '/m', ReadOnly, BindOptions }] }) as HostConfig;
+    const rows: readonly (readonly [HostConfig, RegExp])[] = [
+      [{ Binds: [`${source}:/m`] }, /^thererw$/m],
+      [{ Binds: [`${source}:/m:ro`] }, /^therero$/m],
+      [bind(true, {}), /^therero$/m],
+      [bind(true, { ReadOnlyForceRecursive: true }), /^therero$/m],
+      [bind(true, { ReadOnlyNonRecursive: true }), /^thererw$/m],
+      [bind(false, { NonRecursive: true }), /No such file.*\nrw/],
+      [bind(true, { NonRecursive: true }), /No such file.*\nro/],
+    ];
+    for (const [asked, expected] of rows) assert.match(await run(look, asked), expected, JSON.stringify(asked));
+    makePrivate(join(source, 'below'));
+    for (const mode of ['rshared', 'rslave'])
+      await assert.rejects(run('true', { Binds: [`${source}/below:/m:${mode}`] }), {
+        message: `path ${source}/below is mounted on ${source}/below but it is not a shared ${mode === 'rslave' ? 'or slave ' : ''}mount`,
+      });
+  } finally {
+    unmount(join(source, 'below'), { detach: true });
+  }
 });
 
 test('one file can be mounted, also where the image has none', async () => {

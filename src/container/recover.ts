@@ -58,7 +58,7 @@ function isToRunAgain({ state, host, stopped }: ContainerRecord): boolean {
 function sweep({ stateDir, dataDir, unmount }: RecoverParts, records: readonly ContainerRecord[]): void {
   const bundles = new Set(records.map(({ id }) => id.slice(0, 16)));
   for (const name of readdirSync(stateDir).filter((one) => !bundles.has(one))) {
-    unmount(join(stateDir, name, 'rootfs'));
+    for (const mount of ['rootfs', 'shm']) unmount(join(stateDir, name, mount));
     rmSync(join(stateDir, name), { recursive: true, force: true });
   }
   const folders = new Set(records.map(({ id }) => id));

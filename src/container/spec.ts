@@ -30,7 +30,8 @@ export interface SpecInput {
     | { readonly kind: 'host' }
     | { readonly kind: 'none' };
   readonly pid: 'own' | 'host' | { readonly path: string };
-  readonly ipc: 'own' | 'host' | { readonly path: string };
+  /** `none`: of its own, without /dev/shm. `shm`: what /dev/shm is, with a namespace that is joined or of its own. */
+  readonly ipc: 'own' | 'none' | 'host' | { readonly path?: string; readonly shm: string };
   readonly uts: 'own' | 'host';
   readonly privileged: boolean;
   readonly capAdd: readonly string[];
@@ -38,8 +39,10 @@ export interface SpecInput {
   /** undefined: no filter. */
   readonly seccomp: SeccompProfile | undefined;
   readonly noNewPrivileges: boolean;
-  /** Whether /proc and /sys are shown whole. */
-  readonly unmasked?: boolean;
+  /** Paths that are hidden, or read-only; absent: the usual ones, and none in a privileged container. */
+  readonly maskedPaths?: readonly string[];
+  readonly readonlyPaths?: readonly string[];
+  readonly writableCgroups: boolean;
   readonly mounts: readonly SpecMount[];
   /** Bytes. */
   readonly shmSize: number;
@@ -100,7 +103,7 @@ export function makeSpec(input: SpecInput, facts: RuntimeFacts): object {
   // Docker gives a user other than root the bounding set alone, so that only set-user-ID programs gain from it.
   const held = input.user.uid === 0 ? capabilities : [];
   const filter =
-    input.privileged || !facts.seccomp || input.seccomp === undefined
+    !facts.seccomp || input.seccomp === undefined
       ? undefined
       : seccompSection(input.seccomp, new Set(capabilities), hostPlatform().architecture);
   return {
@@ -146,7 +149,8 @@ export function makeSpec(input: SpecInput, facts: RuntimeFacts): object {
         ...input.sysctls,
       },
       devices: input.devices.map(({ access: _, ...node }) => node),
-      ...(input.privileged || input.unmasked ? {} : { maskedPaths, readonlyPaths }),
+      maskedPaths: input.maskedPaths ?? (input.privileged ? [] : maskedPaths),
+      readonlyPaths: input.readonlyPaths ?? (input.privileged ? [] : readonlyPaths),
       ...filterSection(filter, facts),
     },
     ...filterAnnotation(filter, facts),
@@ -172,11 +176,15 @@ function oomScore(wanted: number | undefined, facts: RuntimeFacts): object {
 function namespaces(input: SpecInput, facts: RuntimeFacts): object[] {
   const list: object[] = [{ type: 'mount' }];
   if (input.pid !== 'host') list.push({ type: 'pid', ...(input.pid !== 'own' && { path: input.pid.path }) });
-  if (input.ipc !== 'host') list.push({ type: 'ipc', ...(input.ipc !== 'own' && { path: input.ipc.path }) });
+  if (input.ipc !== 'host')
+    list.push({
+      type: 'ipc',
+      ...(typeof input.ipc === 'object' && input.ipc.path !== undefined && { path: input.ipc.path }),
+    });
   if (input.uts === 'own') list.push({ type: 'uts' });
   if (input.network.kind !== 'host')
     list.push({ type: 'network', ...(input.network.kind === 'path' && { path: input.network.path }) });
-  if (facts.cgroups === 'v2' && !input.hostCgroups) list.push({ type: 'cgroup' });
+  if (facts.cgroups !== 'none' && !input.hostCgroups) list.push({ type: 'cgroup' });
   return list;
 }
 
@@ -203,13 +211,19 @@ function defaultMounts(input: SpecInput, facts: RuntimeFacts): SpecMount[] {
       destination: '/sys/fs/cgroup',
       type: 'cgroup',
       source: 'cgroup',
-      options: [sys, 'nosuid', 'noexec', 'nodev'],
+      options: [input.writableCgroups ? 'rw' : 'ro', 'nosuid', 'noexec', 'nodev'],
     });
   mounts.push({ destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] });
-  if (!input.mounts.some(({ destination }) => destination === '/dev/shm')) {
+  if (input.ipc !== 'none' && !input.mounts.some(({ destination }) => destination === '/dev/shm')) {
+    const shared = input.ipc === 'host' ? '/dev/shm' : input.ipc === 'own' ? undefined : input.ipc.shm;
     mounts.push(
-      input.ipc === 'host'
-        ? { destination: '/dev/shm', type: 'bind', source: '/dev/shm', options: ['bind', 'rw'] }
+      shared !== undefined
+        ? {
+            destination: '/dev/shm',
+            type: 'bind',
+            source: shared,
+            options: ['bind', 'rw', 'nosuid', 'noexec', 'nodev'],
+          }
         : {
             destination: '/dev/shm',
             type: 'tmpfs',

@@ -66,6 +66,14 @@ export function limitFailure(why: string): StrataError {
   return new StrataError('invalid_argument', `${createFailed}: ${text}`, { code: 'limit_failed', exitCode: 128 });
 }
 
+/** The error of a container with settings of a namespace that is not its own, in the runtime's words. */
+export function foreignSetting(why: string): StrataError {
+  return new StrataError('invalid_argument', `${createFailed.split(': unable', 1)[0]}: ${why}`, {
+    code: 'foreign_namespace',
+    exitCode: 125,
+  });
+}
+
 /** The error of a container whose mount has no place in its root, in the runtime's words. */
 export function mountFailure(
   { Type, Source, Destination: target }: Container['mounts'][number],

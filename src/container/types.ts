@@ -17,7 +17,13 @@ export interface MountSpec {
   readonly Source?: string;
   readonly Target?: string;
   readonly ReadOnly?: boolean;
-  readonly BindOptions?: { readonly Propagation?: string; readonly CreateMountpoint?: boolean };
+  readonly BindOptions?: {
+    readonly Propagation?: string;
+    readonly CreateMountpoint?: boolean;
+    readonly NonRecursive?: boolean;
+    readonly ReadOnlyNonRecursive?: boolean;
+    readonly ReadOnlyForceRecursive?: boolean;
+  };
   readonly VolumeOptions?: {
     readonly NoCopy?: boolean;
     readonly Subpath?: string;
@@ -50,6 +56,9 @@ export interface HostConfig {
   readonly CapAdd?: readonly string[];
   readonly CapDrop?: readonly string[];
   readonly SecurityOpt?: readonly string[];
+  /** Paths of the container that are hidden; absent: the usual ones. */
+  readonly MaskedPaths?: readonly string[];
+  readonly ReadonlyPaths?: readonly string[];
   readonly Dns?: readonly string[];
   readonly DnsSearch?: readonly string[];
   readonly DnsOptions?: readonly string[];
@@ -109,7 +118,7 @@ export interface HostConfig {
     readonly Capabilities?: readonly (readonly string[])[];
   }[];
   readonly CgroupParent?: string;
-  /** `private` (version 2 of cgroups has namespaces) or `host`. */
+  /** `private` (the usual with version 2 of cgroups) or `host`. */
   readonly CgroupnsMode?: string;
 }
 
@@ -178,6 +187,8 @@ export interface Container {
     readonly Mode: string;
     readonly RW: boolean;
     readonly Propagation: string;
+    /** What of the mounts below it: not there, or writable in a read-only one. Absent: there, and as it is itself. */
+    readonly Recursion?: 'none' | 'writable';
   }[];
   readonly logPath: string;
 }

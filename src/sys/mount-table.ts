@@ -4,6 +4,10 @@ export interface MountRow {
   readonly target: string;
   /** Of the file system: `overlay`, `tmpfs`. */
   readonly type: string;
+  /** Whether mounts below it come to, or from, others that share it. */
+  readonly shared: boolean;
+  /** Whether mounts come to it alone. */
+  readonly slave: boolean;
 }
 
 /** The mounts that this process sees, in the order in which they were made (proc(5), mountinfo). */
@@ -13,7 +17,14 @@ export function mountTable(): readonly MountRow[] {
     .filter((line) => line !== '')
     .map((line) => {
       const [before = '', after = ''] = line.split(' - ');
-      return { target: unescaped(before.split(' ')[4] ?? ''), type: after.split(' ')[0] ?? '' };
+      const [, , , , target = '', , ...tags] = before.split(' ');
+      const tagged = (name: string) => tags.some((tag) => tag.startsWith(`${name}:`));
+      return {
+        target: unescaped(target),
+        type: after.split(' ')[0] ?? '',
+        shared: tagged('shared'),
+        slave: tagged('master'),
+      };
     });
 }
 

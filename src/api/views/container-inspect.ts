@@ -171,6 +171,7 @@ const hostDefaults: Readonly<Record<string, unknown>> = {
 
 export function hostConfigView(host: HostConfig): Record<string, unknown> {
   const out: Record<string, unknown> = { ...hostDefaults };
+  if (host.Privileged) out['MaskedPaths'] = out['ReadonlyPaths'] = null;
   for (const [key, value] of Object.entries(host)) if (value !== undefined && value !== null) out[key] = value;
   if (host.NetworkMode === undefined || host.NetworkMode === '' || host.NetworkMode === 'default')
     out['NetworkMode'] = 'bridge';

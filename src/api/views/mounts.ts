@@ -5,5 +5,6 @@ export function mountViews({ mounts, host }: Pick<Container, 'mounts' | 'host'>)
   const elsewhere = host.Tmpfs ?? {};
   return mounts
     .filter((mount) => !(mount.Type === 'tmpfs' && Object.hasOwn(elsewhere, mount.Destination)))
-    .map((mount) => (mount.Type === 'tmpfs' ? { ...mount, Source: '', Mode: '' } : { ...mount }));
+    .map((mount) => (mount.Type === 'tmpfs' ? { ...mount, Source: '', Mode: '' } : mount))
+    .map(({ Recursion: _, ...mount }) => mount);
 }
