@@ -27,13 +27,10 @@ export interface Twins {
   compare(line: string): Promise<string | undefined>;
   /** The same, with both answers as they are. */
   both(line: string): Promise<{ readonly docker: Result; readonly strata: Result }>;
-  remove(): void;
 }
 
 export async function makeTwins(engine: TestEngine): Promise<Twins> {
-  // Below the project, where its native modules are found.
-  const folder = join(dirname(dirname(import.meta.dirname)), 'dist', `twins-${randomBytes(4).toString('hex')}`);
-  const program = await buildProgram(join(folder, 'strata'));
+  const program = await buildProgram(join(engine.work, 'twins/strata'));
   const strata = `${process.execPath} --disable-warning=ExperimentalWarning -- ${program}`;
 
   async function run(client: string, me: string, line: string): Promise<Result> {
@@ -73,7 +70,6 @@ export async function makeTwins(engine: TestEngine): Promise<Twins> {
       const docker = await run('docker', 'alpha', line);
       return { docker, strata: await run(strata, 'bravo', line) };
     },
-    remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
 

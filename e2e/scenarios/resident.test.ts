@@ -27,9 +27,6 @@ before(async () => {
     for (const name of ['strata', 'package.json'])
       copyFileSync(join(dirname(built), name), join(dirname(program), name));
   } else await buildProgram(program);
-  // Where the program finds it, and the launcher no Node.js.
-  mkdirSync(join(engine.work, 'bin/node_modules'));
-  symlinkSync(join(import.meta.dirname, '../../node_modules/koffi'), join(engine.work, 'bin/node_modules/koffi'));
   bare = join(engine.work, 'bare');
   mkdirSync(bare);
   for (const name of ['perl', 'readlink']) symlinkSync(`/usr/bin/${name}`, join(bare, name));

@@ -78,7 +78,6 @@ before(async () => {
   await engine.docker(['create', '--name', 'fresh', 'labelled:1']);
 });
 after(async () => {
-  twins?.remove();
   await engine?.stop();
 });
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { threads } from '../../scripts/build.ts';
+import { carried } from '../../scripts/build.ts';
 
 const entry = `
 import { createLayers } from './index.ts';
@@ -26,7 +26,7 @@ test('a one-file program has the code of its threads in it, and ends when they h
       platform: 'node',
       format: 'cjs',
       external: ['koffi'],
-      define: { ...(await threads()), 'import.meta.url': 'STRATA_MODULE_URL' },
+      define: { ...(await carried()), 'import.meta.url': 'STRATA_MODULE_URL' },
       banner: { js: "const STRATA_MODULE_URL = require('node:url').pathToFileURL(__filename).href;" },
       outfile: join(base, 'program'),
       logLevel: 'error',

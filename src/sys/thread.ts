@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { nativePlace } from './carried-koffi.ts';
 
 /**
  * Starts a worker thread. `code` is what the build of a one-file program put in the place of the module: the code of that
@@ -17,8 +18,8 @@ export function startThread(module: URL, code: string | undefined, data?: unknow
     : new Worker(rooted(code, module), { ...options, eval: true });
 }
 
-/** Code that finds other packages from where the program is. */
+/** Code that knows where the program is, and where this process has its native part. */
 function rooted(code: string, program: URL): string {
-  const place = JSON.stringify(program.href);
-  return `((require, STRATA_MODULE_URL) => {${code}\n})(require('node:module').createRequire(${place}), ${place});`;
+  const places = [program.href, nativePlace()].map((place) => JSON.stringify(place));
+  return `((STRATA_MODULE_URL, STRATA_NATIVE_PLACE) => {${code}\n})(${places.join(', ')});`;
 }

@@ -17,15 +17,35 @@ case "$1 $2" in
     command -v perl >/dev/null && PERL_BADLANG=0 exec perl -e '@PERL@' -- "$socket" "$0" "$@"
   ;;
 esac
-# The Node.js 26 that npm installed below the program or beside it, else the one on the PATH. (An asterisk before a
-# slash would end the comment.)
+# The Node.js 26 that npm installed below the program or beside it, else the one on the PATH. Beside a copy of the file
+# there is nothing of ours. (An asterisk before a slash would end the comment.)
 program=$0
 [ -h "$program" ] && program=$(readlink -f "$program")
-folder=${program%/*}/..
-for node in "$folder"/node_modules/node-linux-*"/bin/node" "$folder"/../node-linux-*"/bin/node" node; do
-  [ -x "$node" ] && break
-done
+node=node
+case $program in
+*"/dist/strata")
+  folder=${program%/*}/..
+  for node in "$folder"/node_modules/node-linux-*"/bin/node" "$folder"/../node-linux-*"/bin/node" node; do
+    [ -x "$node" ] && break
+  done
+  ;;
+esac
 cache=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}
 [ -n "$cache" ] && export NODE_COMPILE_CACHE="$cache/strata"
-exec "$node" --disable-warning=ExperimentalWarning -- "$0" "$@"
+if [ "$node" = node ]; then
+  # A Node.js that is too old says so itself, unless it is so old that it knows nothing of what follows: that is asked
+  # once, until the first cache of a new one is there.
+  for seen in "$cache"/strata/v2[6-9].* "$cache"/strata/v[3-9][0-9].* none; do [ -d "$seen" ] && break; done
+  if [ "$seen" = none ] && ! node -e 'process.exit(parseInt(process.versions.node) < 26 ? 1 : 0)' 2>/dev/null; then
+    found=$(node --version 2>/dev/null)
+    echo "strata: Node.js 26 or newer is needed, and $([ -n "$found" ] && echo "this is $found ($(command -v node))" || echo none is on the PATH)." >&2
+    exit 1
+  fi
+fi
+# The file has no ending, so that a package.json beside or above it says what kind of module it is. Where that is not
+# ours, the file is loaded by hand.
+kind=
+[ -f "${program%/*}/package.json" ] && read -r kind <"${program%/*}/package.json"
+[ "$kind" = '{ "type": "commonjs" }' ] && exec "$node" --disable-warning=ExperimentalWarning -- "$0" "$@"
+exec "$node" --disable-warning=ExperimentalWarning -e '@LOADER@' -- "$program" "$@"
 */
