@@ -209,7 +209,8 @@ test('logs are framed by stream, and stamped where asked', async () => {
 });
 
 test('an upgraded attach joins both directions, and half-close ends the input only', async () => {
-  const { Id } = (await call('POST', '/containers/create', { Image: 'busybox', OpenStdin: true })).json;
+  const { Id } = (await call('POST', '/containers/create', { Image: 'busybox', OpenStdin: true, StdinOnce: true }))
+    .json;
   const socketPath = await listen();
   const head = `POST /v1.51/containers/${Id}/attach?stream=1&stdin=1&stdout=1&stderr=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nearly\n`;
   let asked = false;
@@ -230,7 +231,9 @@ test('an upgraded attach joins both directions, and half-close ends the input on
 });
 
 test('a terminal is not framed', async () => {
-  const { Id } = (await call('POST', '/containers/create', { Image: 'busybox', OpenStdin: true, Tty: true })).json;
+  const { Id } = (
+    await call('POST', '/containers/create', { Image: 'busybox', OpenStdin: true, StdinOnce: true, Tty: true })
+  ).json;
   const socketPath = await listen();
   const text = await raw(
     socketPath,
@@ -295,7 +298,8 @@ test('a client that offers h2c is answered as if it had not', async () => {
 });
 
 test('a lost client detaches and leaves the process alone', async () => {
-  const { Id } = (await call('POST', '/containers/create', { Image: 'busybox', OpenStdin: true })).json;
+  const { Id } = (await call('POST', '/containers/create', { Image: 'busybox', OpenStdin: true, StdinOnce: true }))
+    .json;
   const socketPath = await listen();
   await raw(
     socketPath,

@@ -12,11 +12,12 @@ import { upgradeOf } from './upgrade.ts';
 interface Connection {
   readonly input: Readable;
   readonly output: Duplex;
+  readonly isEncrypted: boolean;
 }
 
 /**
  * Takes the connection away from HTTP (Engine API, "Hijacking"): `101` for a client that asked to upgrade, else `200`
- * and then bare bytes. Without an upgrade the input is the body of the request.
+ * and then bare bytes. Where the client keeps to HTTP, the input is the body of the request.
  */
 function takeConnection(request: FastifyRequest, reply: FastifyReply, tty: boolean): Connection {
   const upgrade = upgradeOf(request.raw);
@@ -24,14 +25,15 @@ function takeConnection(request: FastifyRequest, reply: FastifyReply, tty: boole
   reply.hijack();
   const output = (upgrade?.socket ?? request.raw.socket) as Duplex;
   upgrade?.release();
-  const type = upgrade && !tty ? multiplexedStream : rawStream;
+  const is101 = upgrade !== undefined && !upgrade.isRaw;
+  const type = is101 && !tty ? multiplexedStream : rawStream;
   const headers = rawHeaderNames(reply.raw).map((name) => `${name}: ${reply.raw.getHeader(name)}`);
-  const first = upgrade
+  const first = is101
     ? ['HTTP/1.1 101 UPGRADED', `Content-Type: ${type}`, 'Connection: Upgrade', 'Upgrade: tcp']
     : ['HTTP/1.1 200 OK', `Content-Type: ${type}`];
   output.on('error', () => output.destroy());
   output.write(`${[...first, ...headers].join('\r\n')}\r\n\r\n`);
-  return { input, output };
+  return { input, output, isEncrypted: 'encrypted' in request.raw.socket };
 }
 
 /** Names as they were set: header names mean the same in any case, but people read these. */
@@ -39,16 +41,22 @@ function rawHeaderNames(response: ServerResponse): readonly string[] {
   return (response as unknown as { getRawHeaderNames(): string[] }).getRawHeaderNames();
 }
 
+export interface StreamOptions {
+  readonly tty: boolean;
+  /** What the client's input is to the process: nothing; the whole of its own; or one of several, which others follow. */
+  readonly stdin: 'none' | 'whole' | 'shared';
+}
+
 /**
- * Joins a process to the connection of its client until one of them ends. The client's half-close closes the
- * process's input and nothing else; a lost client, which shows when something is written to it, detaches and leaves
- * the process alone.
+ * Joins a process to the connection of its client until one of them ends. The client's half-close ends the process's
+ * input where that is the client's alone, and nothing else; where it is shared, the client has left. A lost client
+ * detaches and leaves the process alone.
  */
 export async function serveAttachment(
   request: FastifyRequest,
   reply: FastifyReply,
   attachment: Attachment,
-  options: { readonly tty: boolean; readonly stdin: boolean },
+  options: StreamOptions,
 ): Promise<void> {
   await join(takeConnection(request, reply, options.tty), attachment, options);
 }
@@ -61,7 +69,7 @@ export async function serveStart(
   request: FastifyRequest,
   reply: FastifyReply,
   start: () => Promise<Attachment | null>,
-  options: { readonly tty: boolean; readonly stdin: boolean },
+  options: StreamOptions,
 ): Promise<void> {
   const connection = takeConnection(request, reply, options.tty);
   try {
@@ -76,16 +84,12 @@ export async function serveStart(
   }
 }
 
-async function join(
-  { input, output }: Connection,
-  attachment: Attachment,
-  options: { readonly tty: boolean; readonly stdin: boolean },
-): Promise<void> {
+async function join(connection: Connection, attachment: Attachment, options: StreamOptions): Promise<void> {
+  const { output } = connection;
   const detach = () => attachment.detach();
   output.once('close', detach);
   if (output.destroyed) detach();
-  if (options.stdin) pumpInput(input, attachment);
-  else input.resume();
+  pumpInput(connection, attachment, options);
   const onWire = framer(options.tty);
   try {
     for await (const chunk of attachment.output) {
@@ -108,16 +112,39 @@ function endOutput(output: Duplex): void {
   });
 }
 
-function pumpInput(input: Readable, attachment: Attachment): void {
-  input.on('data', (chunk: Buffer) => {
-    input.pause();
-    attachment.write(chunk).then(
-      () => input.resume(),
-      // The process has closed its input: what the client still types goes nowhere.
-      () => input.resume(),
-    );
-  });
-  input.once('end', () => void attachment.closeInput().catch(() => {}));
-  input.once('error', () => void attachment.closeInput().catch(() => {}));
+function pumpInput(connection: Connection, attachment: Attachment, { tty, stdin }: StreamOptions): void {
+  const { input } = connection;
+  if (stdin !== 'none')
+    input.on('data', (chunk: Buffer) => {
+      input.pause();
+      attachment.write(chunk).then(
+        () => input.resume(),
+        // The process has closed its input: what the client still types goes nowhere.
+        () => input.resume(),
+      );
+    });
+  const end = async () => {
+    const isThere = await takesMore(connection);
+    if (stdin === 'none') return;
+    if (stdin === 'shared' || (tty && !isThere)) attachment.detach();
+    else await attachment.closeInput();
+  };
+  const ended = () => void end().catch(() => {});
+  // It may have ended before there was a process.
+  if (input.readableEnded || input.destroyed) ended();
+  input.once('end', ended);
+  input.once('error', ended);
   input.resume();
+}
+
+/**
+ * Whether the client, which sends nothing more, still listens: the kernel refuses even nothing to one that is gone. Under
+ * TLS it cannot be told, and counts as gone.
+ */
+async function takesMore({ output, isEncrypted }: Connection): Promise<boolean> {
+  if (output.destroyed || isEncrypted) return false;
+  return await new Promise((resolve) => {
+    output.once('close', () => resolve(false));
+    output.write(Buffer.alloc(0), (error) => resolve(!error));
+  });
 }

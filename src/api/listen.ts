@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { StrataError } from '../errors/index.ts';
 import { listen, listenPrivately } from '../stream/index.ts';
 import type { ListenOptions } from './types.ts';
+import { markRawStreams } from './raw-streams.ts';
 import { handleUpgrades, wantsUpgrade } from './upgrade.ts';
 
 // A build context or an image archive may take longer to arrive than any fixed time; headers may not.
@@ -18,6 +19,7 @@ export interface Listener {
 
 export async function startListener(options: ListenOptions, route: RequestListener): Promise<Listener> {
   const server = 'tcp' in options ? createSecureServer(options.tcp.tls, route) : createServer(serverOptions, route);
+  markRawStreams(server, 'tcp' in options ? 'secureConnection' : 'connection');
   server.on('clientError', answerClientError);
   handleUpgrades(server, route);
   const open = trackConnections(server);

@@ -1,5 +1,6 @@
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { rawStreamProtocol } from './raw-streams.ts';
 
 /** A connection that a client asked to take over. */
 interface Upgrade {
@@ -13,7 +14,8 @@ const upgrades = new WeakMap<IncomingMessage, Upgrade>();
 export function wantsUpgrade(request: IncomingMessage): boolean {
   const protocol = request.headers.upgrade?.toLowerCase();
   const path = (request.url ?? '').split('?')[0]!;
-  if (protocol === 'tcp') return request.method === 'POST' && /\/(attach|start)$/.test(path);
+  if (protocol === 'tcp' || protocol === rawStreamProtocol)
+    return request.method === 'POST' && /\/(attach|start)$/.test(path);
   if (protocol === 'h2c') return request.method === 'POST' && /^(\/v[\d.]+)?\/(grpc|session)$/.test(path);
   if (protocol === 'websocket') return request.method === 'GET' && path.endsWith('/attach/ws');
   return false;
@@ -37,8 +39,14 @@ export function handleUpgrades(
   });
 }
 
-export function upgradeOf(request: IncomingMessage): { readonly socket: Duplex; release(): void } | undefined {
+export function upgradeOf(
+  request: IncomingMessage,
+): { readonly socket: Duplex; readonly isRaw: boolean; release(): void } | undefined {
   const upgrade = upgrades.get(request);
   if (!upgrade) return undefined;
-  return { socket: upgrade.socket, release: () => upgrade.response.detachSocket(upgrade.socket as never) };
+  return {
+    socket: upgrade.socket,
+    isRaw: request.headers.upgrade === rawStreamProtocol,
+    release: () => upgrade.response.detachSocket(upgrade.socket as never),
+  };
 }

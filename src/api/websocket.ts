@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Attachment } from '../container/index.ts';
 import { StrataError } from '../errors/index.ts';
 import { drained } from '../stream/index.ts';
+import type { StreamOptions } from './hijack.ts';
 import { upgradeOf } from './upgrade.ts';
 import { binaryFrame, closeFrame, createFrameReader, pongFrame } from './websocket-frames.ts';
 
@@ -18,7 +19,7 @@ export async function serveWebSocket(
   request: FastifyRequest,
   reply: FastifyReply,
   attach: () => Promise<Attachment>,
-  options: { readonly stdin: boolean },
+  options: StreamOptions,
 ): Promise<void> {
   const upgrade = upgradeOf(request.raw);
   const key = request.headers['sec-websocket-key'];
@@ -47,18 +48,19 @@ export async function serveWebSocket(
   }
 }
 
-async function readFrames(socket: Duplex, attachment: Attachment, options: { readonly stdin: boolean }): Promise<void> {
+async function readFrames(socket: Duplex, attachment: Attachment, { tty, stdin }: StreamOptions): Promise<void> {
+  const end = async () => (stdin === 'whole' && !tty ? await attachment.closeInput() : attachment.detach());
   const read = createFrameReader();
   for await (const chunk of socket) {
     for (const frame of read(chunk as Buffer)) {
-      if (frame.kind === 'data' && options.stdin) await attachment.write(frame.data);
+      if (frame.kind === 'data' && stdin !== 'none') await attachment.write(frame.data);
       if (frame.kind === 'ping') socket.write(pongFrame(frame.data));
       if (frame.kind === 'close') {
-        await attachment.closeInput();
+        await end();
         socket.end(closeFrame());
         return;
       }
     }
   }
-  await attachment.closeInput();
+  await end();
 }

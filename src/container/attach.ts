@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connectPacketSocket, isErrno, type PacketSocket } from '../sys/index.ts';
 import { followBatches } from './log-file.ts';
 import type { Attachment, LogChunk } from './types.ts';
@@ -40,13 +41,16 @@ export function createAttachment(options: AttachmentOptions): Attachment {
   return {
     output: output(),
     write: async (data) => await input?.write(data),
-    closeInput: async () => await input?.end(),
+    closeInput: async () => await (options.tty ? input?.write(endOfTyping) : input?.end()),
     detach() {
       stop.abort();
       input?.close();
     },
   };
 }
+
+/** A terminal has no end; this key says it to who reads lines: once for the line that was begun, once for nothing. */
+const endOfTyping = Buffer.from('\x04\x04');
 
 const mostMerged = 64 * 1024;
 
@@ -84,11 +88,9 @@ interface Input {
 function createInput({ socket: path, started }: AttachmentOptions): Input {
   let connecting: Promise<PacketSocket | undefined> | undefined;
   let last: Promise<unknown> = Promise.resolve();
-  let closed = false;
 
   function connect(): Promise<PacketSocket | undefined> {
     connecting ??= started().then(() => {
-      if (closed) return undefined;
       try {
         return connectPacketSocket(path);
       } catch (error) {
@@ -119,8 +121,12 @@ function createInput({ socket: path, started }: AttachmentOptions): Input {
         socket.close();
       }),
     close() {
-      closed = true;
-      void connecting?.then((socket) => socket?.close()).catch(() => undefined);
+      // What was sent before the end gets through, also to a process that is yet to start; one that does not read it in
+      // time gets no more.
+      const inTime = connecting?.then(() => sleep(1000, undefined, { ref: false }));
+      void Promise.race([last, inTime])
+        .then(async () => (await connecting)?.close())
+        .catch(() => undefined);
     },
   };
 }

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Container, LogOptions } from '../../container/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { checkDetachKeys } from '../detach-keys.ts';
-import { serveAttachment } from '../hijack.ts';
+import { type StreamOptions, serveAttachment } from '../hijack.ts';
 import { stampedLines } from '../log-lines.ts';
 import { framer, multiplexedStream, rawStream } from '../multiplex.ts';
 import type { Query } from '../query.ts';
@@ -65,13 +65,18 @@ export function addContainerStreamRoutes(app: FastifyInstance, { containers }: B
   const takesInput = (container: Container, query: Query) =>
     query.flag('stdin') && (container.config.OpenStdin ?? false);
 
+  const streamsOf = ({ config }: Container, stdin: boolean): StreamOptions => ({
+    tty: config.Tty ?? false,
+    stdin: !stdin ? 'none' : config.StdinOnce ? 'whole' : 'shared',
+  });
+
   app.post<ById>('/containers/:id/attach', async (request, reply) => {
     const query = queryOf(request);
     checkDetachKeys(query.text('detachKeys'), 'detach');
     const container = attachable(request.params.id);
     const stdin = takesInput(container, query);
     const attachment = await attach(container, query, stdin);
-    await serveAttachment(request, reply, attachment, { tty: container.config.Tty ?? false, stdin });
+    await serveAttachment(request, reply, attachment, streamsOf(container, stdin));
     return reply;
   });
 
@@ -79,7 +84,7 @@ export function addContainerStreamRoutes(app: FastifyInstance, { containers }: B
     const query = queryOf(request);
     const container = attachable(request.params.id);
     const stdin = takesInput(container, query);
-    await serveWebSocket(request, reply, () => attach(container, query, stdin), { stdin });
+    await serveWebSocket(request, reply, () => attach(container, query, stdin), streamsOf(container, stdin));
     return reply;
   });
 

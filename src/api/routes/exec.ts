@@ -40,7 +40,7 @@ export function addExecRoutes(app: FastifyInstance, { containers }: Backend): vo
       if (tty && rows && columns) await exec.resize(state.id, rows, columns).catch(() => {});
       return attachment;
     };
-    await serveStart(request, reply, start, { tty, stdin: state.config.AttachStdin ?? false });
+    await serveStart(request, reply, start, { tty, stdin: state.config.AttachStdin ? 'whole' : 'none' });
     return reply;
   });
 
