@@ -1,12 +1,13 @@
-import { chmodSync, chownSync, readFileSync, statSync, unlinkSync } from 'node:fs';
+import { chmodSync, chownSync, statSync, unlinkSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { StrataError } from '../errors/index.ts';
 import { listen, listenPrivately } from '../stream/index.ts';
-import type { ListenOptions } from './types.ts';
+import { groupId, letGroupThrough } from './group-access.ts';
 import { markRawStreams } from './raw-streams.ts';
+import type { ListenOptions, UnixListenOptions } from './types.ts';
 import { handleUpgrades, wantsUpgrade } from './upgrade.ts';
 
 // A build context or an image archive may take longer to arrive than any fixed time; headers may not.
@@ -39,12 +40,18 @@ function createSecureServer(
   );
 }
 
-async function listenUnix(server: Server, at: { socketPath: string; mode: number; group?: string }): Promise<void> {
+async function listenUnix(server: Server, at: UnixListenOptions): Promise<void> {
   await clearStaleSocket(at.socketPath);
   const gid = at.group === undefined ? undefined : groupId(at.group);
   await listenPrivately(server, at.socketPath);
   if (gid !== undefined) chownSync(at.socketPath, 0, gid);
   chmodSync(at.socketPath, at.mode);
+  if (gid === undefined) return;
+  const closed = letGroupThrough(at.socketPath, gid, at.ownFolder);
+  if (closed !== undefined)
+    at.warn?.(
+      `members of group ${at.group} cannot reach ${at.socketPath}: ${closed} is closed to them; open it with chmod o+x ${closed}, or choose another place with --socket`,
+    );
 }
 
 /** A socket file that nobody answers on was left by a process that died. */
@@ -70,16 +77,6 @@ function answers(path: string): Promise<boolean> {
     // Anything else, such as a queue that is full, is a sign of life.
     probe.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'));
   });
-}
-
-function groupId(group: string): number {
-  if (/^\d+$/.test(group)) return Number(group);
-  const row = readFileSync('/etc/group', 'utf8')
-    .split('\n')
-    .map((line) => line.split(':'))
-    .find(([name]) => name === group);
-  if (!row?.[2]) throw new StrataError('invalid_argument', `no such group: ${group}`, { code: 'unknown_group' });
-  return Number(row[2]);
 }
 
 function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {

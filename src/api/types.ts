@@ -13,14 +13,20 @@ export interface ApiBackend extends Engine {
   shutdown?(): void;
 }
 
+export interface UnixListenOptions {
+  readonly socketPath: string;
+  /** Permission bits of the socket, e.g. 0o660. */
+  readonly mode: number;
+  /** Name or id of the group that owns the socket. */
+  readonly group?: string;
+  /** The engine's folder, which the group may be let through. */
+  readonly ownFolder?: string;
+  /** Takes what keeps the group from the socket all the same. */
+  readonly warn?: (line: string) => void;
+}
+
 export type ListenOptions =
-  | {
-      readonly socketPath: string;
-      /** Permission bits of the socket, e.g. 0o660. */
-      readonly mode: number;
-      /** Name or id of the group that owns the socket. */
-      readonly group?: string;
-    }
+  | UnixListenOptions
   | {
       /** Only with mutual TLS: whoever may speak to the engine is root on this machine. */
       readonly tcp: {

@@ -56,7 +56,7 @@ export async function ensureDaemon(options: StartOptions): Promise<void> {
 /** Never in the kernel's own file systems, in which node's recursive mkdir does not end. */
 function makeStateRoot(path: string): void {
   try {
-    mkdirSync(path, { recursive: !/^\/(proc|sys)\//.test(path), mode: 0o711 });
+    mkdirSync(path, { recursive: !/^\/(proc|sys)\//.test(path), mode: 0o700 });
   } catch (cause) {
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
     throw new StrataError('failed_precondition', `cannot make the folder ${path} for the daemon: ${messageOf(cause)}`, {

@@ -154,6 +154,8 @@ async function serve(flags: DaemonFlags, beside: ServedBeside): Promise<void> {
       socketPath: flags.socketPath,
       mode: flags.group === undefined ? 0o600 : 0o660,
       ...(flags.group !== undefined && { group: flags.group }),
+      ownFolder: stateRoot,
+      warn: log,
     });
     more = await beside(flags.socketPath);
   } catch (error) {
