@@ -80,6 +80,9 @@ export function createContainers(options: ContainerOptions): Containers {
   for (const dir of [dataDir, stateDir, exitDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
   const store = createContainerStore(options.db);
   const turns = createTurns();
+  /** A restart by hand is one thing: what is removed at its end is not removed in the middle of it. */
+  const restartTurns = createTurns();
+  const restarted = new Set<string>();
   const mounts = new Map<string, Mount>();
   const backoff = createBackoff();
   const restarts = new Map<string, NodeJS.Timeout>();
@@ -313,9 +316,9 @@ export function createContainers(options: ContainerOptions): Containers {
     const exitCode = readExitCode(exitDir, id) ?? unknown;
     const ranForMs = Date.now() - Date.parse(record.state.startedAt);
     health.end(id);
-    // What wait and attach look for must not wait for the tidying up.
+    // What wait and attach look for must not wait for the tidying up. Nor is it over for a moment where it starts again.
     store.changeState(id, {
-      status: 'exited',
+      status: !closed && shouldRestart(record, exitCode) ? 'restarting' : 'exited',
       pid: 0,
       exitCode,
       oomKilled: wasOutOfMemory(bundleOf(id)),
@@ -332,7 +335,7 @@ export function createContainers(options: ContainerOptions): Containers {
     const now = store.change(id, { ports: {}, networks: withoutAddresses(record.networks) });
     if (!now) return;
     if (!closed && shouldRestart(now, exitCode)) scheduleRestart(id, ranForMs);
-    else if (now.host.AutoRemove) await removeRow(id, true);
+    else if (now.host.AutoRemove && !restarted.has(id)) await removeRow(id, true);
   }
 
   function scheduleRestart(id: string, ranForMs: number): void {
@@ -479,7 +482,7 @@ export function createContainers(options: ContainerOptions): Containers {
       const what =
         state.status === 'paused'
           ? 'paused and must be unpaused first'
-          : 'running: stop the container before removing or force remove';
+          : `${state.status}: stop the container before removing or force remove`;
       throw new StrataError('conflict', `cannot remove container ${JSON.stringify(name)}: container is ${what}`, {
         code: 'container_running',
       });
@@ -517,11 +520,10 @@ export function createContainers(options: ContainerOptions): Containers {
   async function attach(ref: string, asked: Parameters<Containers['attach']>[1]): Promise<Attachment> {
     const record = store.get(ref);
     const { id, config } = record;
-    // Attached before the start, it is about the run to come.
-    const run = hasProcess(record) ? record.runs : record.runs + 1;
+    const run = runAsked(record);
     const over = () => {
       const now = store.find(id);
-      return !now || now.runs > run || (now.runs === run && !hasProcess(now));
+      return !now || isOverRun(now, run);
     };
     const begun = () => over() || hasProcess(store.get(id));
     const attachment = createAttachment({
@@ -619,13 +621,20 @@ export function createContainers(options: ContainerOptions): Containers {
     },
     stop,
     async restart(ref, how) {
-      const record = await started(ref);
-      if (isRunning(record))
-        await stop(record.id, how).catch((error: unknown) => {
-          if (!(error instanceof StrataError) || error.code !== 'not_running') throw error;
-        });
-      await containers.start(record.id);
-      emit('restart', store.get(record.id));
+      const { id } = await started(ref);
+      await restartTurns.run(id, async () => {
+        restarted.add(id);
+        try {
+          if (isRunning(store.get(id)))
+            await stop(id, how).catch((error: unknown) => {
+              if (!(error instanceof StrataError) || error.code !== 'not_running') throw error;
+            });
+          await containers.start(id);
+        } finally {
+          restarted.delete(id);
+        }
+      });
+      emit('restart', store.get(id));
     },
     kill,
     pause: async (ref) => await freeze(ref, 'pause'),
@@ -653,14 +662,14 @@ export function createContainers(options: ContainerOptions): Containers {
     },
     async wait(ref, condition = 'not-running', abort) {
       const first = store.get(ref);
+      const run = runAsked(first);
       let last = first;
       const holds = () => {
         const now = store.find(first.id);
         if (!now) return true;
         last = now;
         if (condition === 'removed') return false;
-        const runsMore = condition === 'not-running' || now.runs > first.runs || hasProcess(first);
-        return runsMore && !isRunning(now);
+        return condition === 'not-running' && !isRunning(first) ? true : isOverRun(now, run);
       };
       await store.until(first.id, holds, abort ? { signal: abort } : {});
       abort?.throwIfAborted();
@@ -760,6 +769,15 @@ export function createContainers(options: ContainerOptions): Containers {
     },
   };
   return containers;
+}
+
+/** Which run somebody waits for or attaches to: this one; where there is none, the one to come. */
+function runAsked(record: ContainerRecord): number {
+  return hasProcess(record) ? record.runs : record.runs + 1;
+}
+
+function isOverRun(now: ContainerRecord, run: number): boolean {
+  return now.runs > run || (now.runs === run && !hasProcess(now));
 }
 
 /** conmon leaves a file of this name. */

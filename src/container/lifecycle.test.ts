@@ -225,6 +225,36 @@ test('a restart policy starts it again, as often as it says, and not after a sto
   for (const id of [failing, always]) await host.containers.remove(id);
 });
 
+test('between two runs of a restart policy it is never over, and who waits for an end hears of the first', async () => {
+  const id = await host.create(['sh', '-c', 'sleep 0.2; exit 3'], {
+    host: { RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 2 } },
+  });
+  const seen: string[] = [];
+  const end = host.containers.subscribe(({ container, action }) => {
+    if (container.id === id && (action === 'die' || action === 'start')) seen.push(container.state.status);
+  });
+  await host.containers.start(id);
+  assert.equal((await host.containers.wait(id)).exitCode, 3);
+  assert.notEqual(host.containers.get(id).state.status, 'exited');
+  while (host.containers.get(id).state.status !== 'exited') await sleep(20);
+  end();
+  assert.deepEqual(seen, ['running', 'restarting', 'running', 'restarting', 'running', 'exited']);
+  assert.equal(host.containers.get(id).restartCount, 2);
+  await host.containers.remove(id);
+});
+
+test('a restart by hand keeps a container that is removed at its end', async () => {
+  const id = await host.create(['sleep', '60'], { host: { AutoRemove: true } });
+  await host.containers.start(id);
+  const gone = host.containers.wait(id, 'removed');
+  await host.containers.restart(id, { timeoutSeconds: 0 });
+  await Promise.all([1, 2, 3].map(() => host.containers.restart(id, { timeoutSeconds: 0 })));
+  assert.equal(host.containers.get(id).state.status, 'running');
+  await host.containers.stop(id, { timeoutSeconds: 0 });
+  await gone;
+  assert.throws(() => host.containers.get(id), { kind: 'not_found' });
+});
+
 test('wait for the next exit waits through a stop that was before', async () => {
   const { id } = await host.run(['sh', '-c', 'exit 1']);
   assert.equal((await host.containers.wait(id)).exitCode, 1);
