@@ -1,15 +1,15 @@
 import type { Command } from './command.ts';
-import { bool, type Flags, text } from './flags/flag.ts';
+import { bool, type Flags, list, text } from './flags/flag.ts';
 import { flagUsages } from './flags/usage.ts';
 import { commonCommands, type Group, groups, type Leaf, otherCommands, spellingsOf } from './tree.ts';
 
 /** Options before the command. */
 export const globalFlags = {
   config: text('', 'Folder of the client configuration (default "~/.docker")'),
-  context: text('c', 'Accepted for compatibility', '', { hidden: true }),
+  context: text('c', "Docker's context that says which engine to talk to (overrides DOCKER_HOST and DOCKER_CONTEXT)"),
   debug: bool('D', 'Say more when something fails'),
-  host: text('H', 'Engine to talk to, e.g. unix:///run/strata/strata.sock or tcp://host:2376'),
-  'log-level': text('l', 'Accepted for compatibility', '', { hidden: true }),
+  host: list('H', 'Engine to talk to, e.g. unix:///run/strata/strata.sock or tcp://host:2376'),
+  'log-level': text('l', 'How much to say: "debug", "info", "warn", "error", "fatal"', 'info'),
   tls: bool('', 'Use TLS'),
   tlscacert: text('', 'Certificate of the authority that signed the certificate of the engine'),
   tlscert: text('', 'Certificate of this client'),

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '../client/index.ts';
+import { StrataError } from '../errors/index.ts';
 import type { Command } from './command.ts';
 import { connect } from './connect.ts';
 import { parseFlags } from './flags/parse.ts';
@@ -15,12 +16,13 @@ import { programVersion } from './version.ts';
 export async function main(argv: readonly string[], session?: Session): Promise<number> {
   const base = session ?? processSession();
   try {
-    const { values, args, given } = parseFlags(globalFlags, argv, false);
+    const { values, args } = parseFlags(globalFlags, argv, false);
     return await dispatch(args, values as GlobalValues, {
       ...base,
-      ...(given.has('host') && { host: String(values['host']) }),
+      hosts: values['host'] as GlobalValues['host'],
+      context: String(values['context']),
       ...(values['config'] !== '' && { configDir: String(values['config']) }),
-      debug: values['debug'] === true,
+      debug: values['debug'] === true || isVerbose(String(values['log-level'])),
     });
   } catch (error) {
     if (error instanceof UsageError && error.help) {
@@ -29,6 +31,13 @@ export async function main(argv: readonly string[], session?: Session): Promise<
     }
     return reportError(error, base, { name: 'strata', synopsis: 'Usage:  strata [OPTIONS] COMMAND [ARG...]' });
   }
+}
+
+/** Throws for a level that there is not. The client has no log: what it says besides its output, it says in any case. */
+function isVerbose(level: string): boolean {
+  if (['trace', 'debug'].includes(level.toLowerCase())) return true;
+  if (['', 'info', 'warn', 'warning', 'error', 'fatal', 'panic'].includes(level.toLowerCase())) return false;
+  throw new StrataError('invalid_argument', `Unable to parse logging level: ${level}`);
 }
 
 type GlobalValues = { readonly [K in keyof typeof globalFlags]: (typeof globalFlags)[K]['initial'] };

@@ -7,8 +7,9 @@ export interface Session {
   readonly stdin: Readable & { readonly isTTY?: boolean; setRawMode?(raw: boolean): unknown };
   readonly stdout: Output;
   readonly stderr: Output;
-  /** Host that was asked for with `--host`. */
-  readonly host?: string;
+  /** What was given to `--host`, and to `--context`. */
+  readonly hosts?: readonly string[];
+  readonly context?: string;
   readonly configDir: string;
   readonly debug: boolean;
   /** When the command was called, in milliseconds: before its program was loaded. */
@@ -17,6 +18,8 @@ export interface Session {
   readonly resident?: {
     /** Aborted when the caller is gone. */
     readonly gone: AbortSignal;
+    /** Where the daemon itself listens. */
+    readonly socket: string;
   };
   /** Calls the listener at each such signal to the command's process until the returned function is called. */
   readonly onSignal: (signal: NodeJS.Signals, listener: () => void) => () => void;

@@ -118,11 +118,10 @@ function sessionOf(socket: Socket, { cwd, env, stderr, stdout }: CommandRequest,
     stdin: Readable.from([]),
     stdout: outputs[0],
     stderr: outputs[1],
-    host: `unix://${apiSocket}`,
     configDir: resolve(cwd, env['DOCKER_CONFIG'] || join(env['HOME'] || userInfo().homedir, '.docker')),
     debug: false,
     calledAt: Date.now(),
-    resident: { gone: gone.signal },
+    resident: { gone: gone.signal, socket: apiSocket },
     onSignal(signal, listener) {
       signals.on(signal, listener);
       tellListens();

@@ -1,5 +1,5 @@
-import { join } from 'node:path';
 import { answersAt } from '../../../client/index.ts';
+import { chooseEngine, noTls } from '../../choose-engine.ts';
 import { defineCommand } from '../../command.ts';
 
 export const command = defineCommand({
@@ -8,10 +8,9 @@ export const command = defineCommand({
   args: { min: 0, max: 0 },
   flags: {},
   async run({ session, client }) {
-    const named = session.host ?? session.env['STRATA_HOST'];
-    const own = join(session.env['STRATA_STATE_ROOT'] || '/run/strata', 'strata.sock');
+    const choice = chooseEngine(session, noTls);
     // A daemon is not started to be stopped.
-    if (!named && !(await answersAt(own))) return 0;
+    if (choice.kind === 'own' && !(await answersAt(choice.path))) return 0;
     const { strata } = await client();
     await strata.shutdown();
     return 0;
