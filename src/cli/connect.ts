@@ -1,5 +1,5 @@
-import { type Client, createClient, type Endpoint, ensureDaemon } from '../client/index.ts';
-import { chooseEngine, type TlsFlags } from './choose-engine.ts';
+import { answersAt, type Client, createClient, type Endpoint, ensureDaemon } from '../client/index.ts';
+import { chooseEngine, noTls, type TlsFlags } from './choose-engine.ts';
 import type { Session } from './session.ts';
 
 /** The engine that the command is meant for; the daemon of this machine is started where it does not answer. */
@@ -9,6 +9,12 @@ export async function connect(session: Session, tls: TlsFlags): Promise<Client> 
   return createClient(
     session.resident ? { kind: 'unix', path: session.resident.socket } : await ownDaemon(choice.path, session),
   );
+}
+
+/** Whether another engine was named, or that of this machine answers: without either, `connect` would start it. */
+export async function hasEngine(session: Session): Promise<boolean> {
+  const choice = chooseEngine(session, noTls);
+  return choice.kind === 'other' || (await answersAt(choice.path));
 }
 
 async function ownDaemon(path: string, { env }: Session): Promise<Endpoint> {

@@ -125,7 +125,8 @@ async function runLeaf(
         return client;
       },
     });
-    (await client)?.close();
+    // One that could not be had is told by the command that asked for it.
+    (await client?.catch(() => undefined))?.close();
     return code;
   } catch (error) {
     if (error instanceof UsageError && error.help) {

@@ -1,6 +1,10 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, constants, fdatasync, fsyncSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { promisify } from 'node:util';
 import { messageOf, StrataError } from '../errors/index.ts';
+
+const syncData = promisify(fdatasync);
 
 /** How long a connection waits for another that writes. */
 const BUSY_MS = 5000;
@@ -26,6 +30,10 @@ export interface Database {
    * one that returns a promise is refused, since what it does later would be in nobody's transaction.
    */
   transaction<T>(body: () => T): T;
+  /** Resolves when all that was committed until now survives a power cut. Calls that come at once share the work. */
+  durable(): Promise<void>;
+  /** Counts what was changed. */
+  changes(): number;
   close(): void;
 }
 
@@ -42,9 +50,10 @@ export function openDatabase(file: string, migrations: readonly Migration[]): Da
     db = new DatabaseSync(file);
     db.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
     writeAhead(db);
-    // NORMAL may lose the last commits in a power cut but never tears: what they named is then swept as garbage.
+    // NORMAL never tears. What must outlive a power cut is told with `durable`, once for many commits.
     db.exec('PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;');
-    const database = wrap(db);
+    const database = wrap(db, file);
+    checkWhole(database);
     migrate(db, database, migrations, file);
     return database;
   } catch (error) {
@@ -75,6 +84,13 @@ function writeAhead(db: DatabaseSync): void {
   }
 }
 
+/** Rows that cannot be read must be met before anybody decides what no row names. */
+function checkWhole(database: Database): void {
+  const [first] = database.all<{ quick_check: string }>('PRAGMA quick_check(1)');
+  if (first?.quick_check === 'ok') return;
+  throw Object.assign(new Error(first?.quick_check ?? 'it cannot be checked'), { errcode: 11 });
+}
+
 /** SQLITE_CORRUPT and SQLITE_NOTADB. */
 function isDamage(error: unknown): boolean {
   const code = sqliteCode(error);
@@ -86,9 +102,11 @@ function sqliteCode(error: unknown): number {
   return ((error as { errcode?: number }).errcode ?? 0) & 0xff;
 }
 
-function wrap(db: DatabaseSync): Database {
+function wrap(db: DatabaseSync, file: string): Database {
   const statements = new Map<string, StatementSync>();
+  const log = createLogSync(file);
   let depth = 0;
+  let changed = 0;
   const prepared = (sql: string): StatementSync => {
     const known = statements.get(sql);
     if (known) return known;
@@ -99,7 +117,11 @@ function wrap(db: DatabaseSync): Database {
   return {
     get: <T>(sql: string, ...values: Value[]) => prepared(sql).get(...values) as T | undefined,
     all: <T>(sql: string, ...values: Value[]) => prepared(sql).all(...values) as T[],
-    run: (sql, ...values) => ({ changes: Number(prepared(sql).run(...values).changes) }),
+    run(sql, ...values) {
+      const changes = Number(prepared(sql).run(...values).changes);
+      changed += changes;
+      return { changes };
+    },
     transaction(body) {
       const name = `nested${depth}`;
       db.exec(depth === 0 ? 'BEGIN IMMEDIATE' : `SAVEPOINT ${name}`);
@@ -117,37 +139,100 @@ function wrap(db: DatabaseSync): Database {
         depth--;
       }
     },
-    close: () => db.close(),
+    durable: () => log.sync(changed),
+    changes: () => changed,
+    close() {
+      db.close();
+      log.close();
+    },
   };
+}
+
+/** Brings the write-ahead log to the disk, which SQLite itself does at a checkpoint alone. */
+function createLogSync(file: string): { sync(changed: number): Promise<void>; close(): void } {
+  let fd: number | undefined;
+  let synced = 0;
+  let running: Promise<void> | undefined;
+  let next: { readonly promise: Promise<void>; changed: number } | undefined;
+
+  async function write(changed: number): Promise<void> {
+    fd ??= openLog(file);
+    await syncData(fd);
+    synced = Math.max(synced, changed);
+  }
+
+  function start(changed: number): Promise<void> {
+    const work = write(changed).finally(() => {
+      running = undefined;
+    });
+    running = work;
+    return work;
+  }
+
+  return {
+    async sync(changed) {
+      if (changed <= synced) return;
+      if (!running) return await start(changed);
+      // The one under way may have begun before the last commit.
+      if (next) next.changed = changed;
+      else {
+        const following = { changed, promise: Promise.resolve() };
+        following.promise = running
+          .catch(() => {})
+          .then(() => {
+            next = undefined;
+            return start(following.changed);
+          });
+        next = following;
+      }
+      await next.promise;
+    },
+    close() {
+      if (fd !== undefined) closeSync(fd);
+      fd = undefined;
+    },
+  };
+}
+
+/** Its name must be on the disk, too. No lock of SQLite's is on this file, which closing it would drop. */
+function openLog(file: string): number {
+  const folder = openSync(dirname(file), constants.O_RDONLY);
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+  return openSync(`${file}-wal`, constants.O_RDONLY);
 }
 
 function migrate(db: DatabaseSync, database: Database, migrations: readonly Migration[], file: string): void {
   db.exec('CREATE TABLE IF NOT EXISTS migrations (room TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT');
   const rooms = new Map<string, Migration[]>();
   for (const migration of migrations) rooms.set(migration.room, [...(rooms.get(migration.room) ?? []), migration]);
+  // A file that is refused is left as it was.
+  refuseNewer(database, rooms, file);
   // Looked at and changed in one transaction: several threads may open a new file at once.
-  for (const [room, steps] of rooms) database.transaction(() => migrateRoom(db, database, room, steps, file));
+  for (const [room, steps] of rooms) database.transaction(() => migrateRoom(db, database, room, steps));
 }
 
-function migrateRoom(
-  db: DatabaseSync,
-  database: Database,
-  room: string,
-  steps: readonly Migration[],
-  file: string,
-): void {
-  const have = database.get<{ version: number }>('SELECT version FROM migrations WHERE room = ?', room)?.version ?? 0;
-  const latest = Math.max(...steps.map(({ version }) => version));
-  if (have > latest) {
+function refuseNewer(database: Database, rooms: ReadonlyMap<string, readonly Migration[]>, file: string): void {
+  for (const { room, version } of database.all<{ room: string; version: number }>('SELECT * FROM migrations')) {
+    const latest = latestOf(rooms.get(room) ?? []);
+    if (version <= latest) continue;
     throw new StrataError(
       'failed_precondition',
-      `${file} was written by a newer Strata (${room} ${have}, this one knows ${latest})`,
-      {
-        code: 'database_too_new',
-        hint: 'use the newer program, or another data root',
-      },
+      `${file} was written by a newer Strata (${room} ${version}, this one knows ${latest})`,
+      { code: 'database_too_new', hint: 'use the newer program, or another data root' },
     );
   }
+}
+
+function latestOf(steps: readonly Migration[]): number {
+  return Math.max(0, ...steps.map(({ version }) => version));
+}
+
+function migrateRoom(db: DatabaseSync, database: Database, room: string, steps: readonly Migration[]): void {
+  const have = database.get<{ version: number }>('SELECT version FROM migrations WHERE room = ?', room)?.version ?? 0;
   for (const { version, sql } of steps.toSorted((a, b) => a.version - b.version)) {
     if (version <= have) continue;
     db.exec(sql);

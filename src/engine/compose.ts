@@ -1,5 +1,4 @@
 /** The composition root: opens the store and wires the rooms. Nothing else makes a room. */
-import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Builder, buildMigrations, createBuilder } from '../build/index.ts';
@@ -25,6 +24,7 @@ import { systemInfo } from './info.ts';
 import { createLayoutPacking } from './layout-packing.ts';
 import { lockDataRoot } from './lock.ts';
 import { publishContainerEvents } from './publish.ts';
+import { claimStore, refuseWithoutDatabase, type StoreMark } from './store-mark.ts';
 import type { Engine, EngineConfig } from './types.ts';
 
 const engineMigrations: readonly Migration[] = [
@@ -59,8 +59,8 @@ async function open(config: EngineConfig, options: EngineOptions, unlock: () => 
   const { dataRoot, stateRoot } = config;
   mkdirSync(stateRoot, { recursive: true, mode: 0o700 });
   chmodSync(dataRoot, 0o711);
-  // What requests had brought when an earlier daemon was killed.
-  rmSync(join(dataRoot, 'tmp'), { recursive: true, force: true });
+  // Before anything is swept: what is in the store must be this database's.
+  refuseWithoutDatabase(dataRoot);
   const db = openDatabase(join(dataRoot, 'strata.db'), [
     ...snapshotMigrations,
     ...imageMigrations,
@@ -71,6 +71,29 @@ async function open(config: EngineConfig, options: EngineOptions, unlock: () => 
     ...buildMigrations,
     ...engineMigrations,
   ]);
+  try {
+    const mark = await claimStore(db, { dataRoot, stateRoot });
+    return await wire(config, options, { db, mark, unlock });
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+interface Opened {
+  readonly db: Database;
+  readonly mark: StoreMark;
+  readonly unlock: () => void;
+}
+
+async function wire(
+  config: EngineConfig,
+  options: EngineOptions,
+  { db, mark, unlock }: Opened,
+): Promise<RunningEngine> {
+  const { dataRoot, stateRoot } = config;
+  // What requests had brought when an earlier daemon was killed.
+  rmSync(join(dataRoot, 'tmp'), { recursive: true, force: true });
   const runtime = once(() => probeRuntime(stateRoot));
 
   const { layerBytes, layerEntries, layerRatio } = config.limits;
@@ -177,7 +200,8 @@ async function open(config: EngineConfig, options: EngineOptions, unlock: () => 
     transfers,
     registry,
     layers,
-    info: () => systemInfo({ config, id: engineID(db), containers, images, runtime }),
+    info: () => systemInfo({ config, id: mark.id, containers, images, runtime }),
+    settled: () => db.durable(),
     async close() {
       offContainers();
       await garbage.stop();
@@ -187,6 +211,7 @@ async function open(config: EngineConfig, options: EngineOptions, unlock: () => 
       await networks.close();
       await layers.close();
       await snapshots.close();
+      await mark.close();
       db.close();
       unlock();
     },
@@ -205,15 +230,6 @@ async function discardOrphans(db: Database, snapshots: ReturnType<typeof createS
     db.all<{ snapshot: string }>('SELECT snapshot FROM containers').map(({ snapshot }) => snapshot),
   );
   for (const key of snapshots.actives()) if (!owned.has(key)) await snapshots.discard(key);
-}
-
-/** The engine's identity, made with its data root. */
-function engineID(db: Database): string {
-  const known = db.get<{ value: string }>("SELECT value FROM engine WHERE key = 'id'");
-  if (known) return known.value;
-  const made = randomUUID();
-  db.run("INSERT INTO engine (key, value) VALUES ('id', ?)", made);
-  return made;
 }
 
 function once<T>(make: () => T): () => T {

@@ -76,5 +76,7 @@ export interface Engine {
   };
   /** Facts for `info`: runtime picked, cgroup mode, kernel… as Docker's SystemInfo. */
   info(): Promise<Readonly<Record<string, unknown>>>;
+  /** Resolves when all that was done until now survives a power cut. */
+  settled(): Promise<void>;
   close(): Promise<void>;
 }

@@ -17,6 +17,7 @@ import { type Output, readOutputs } from '../../build/outputs.ts';
 import { buildRequest } from '../../build/request.ts';
 import { type BuildView, chooseMode, createBuildView } from '../../build/view.ts';
 import { type Call, defineCommand } from '../../command.ts';
+import { hasEngine } from '../../connect.ts';
 import { everyCredential } from '../../registry-auth.ts';
 import type { Session } from '../../session.ts';
 import { abortOnInterrupt } from '../../terminal/signals.ts';
@@ -70,6 +71,8 @@ async function build({ flags, args, session, client }: BuildCall): Promise<numbe
   const aside = putAside(outputs);
   try {
     const request = buildRequest(flags, session, sources, aside.outputs);
+    const alone = await checkedAlone(request, session);
+    if (alone) return await present({ report: alone }, flags, session, []);
     const auth = await everyCredential(session);
     const engine = await client();
     const view = createBuildView(mode, session, {
@@ -88,6 +91,13 @@ async function build({ flags, args, session, client }: BuildCall): Promise<numbe
     aside.dispose();
     sources.dispose();
   }
+}
+
+/** The checks of a Dockerfile that is here need no engine, and do not start one. */
+async function checkedAlone(request: BuildRequest, session: Session): Promise<BuildResult['report'] | undefined> {
+  if (request.call !== 'check' || (await hasEngine(session))) return undefined;
+  const { checkAlone } = await import('../../../build/index.ts');
+  return checkAlone(request);
 }
 
 async function run(engine: Client, session: Session, request: BuildRequest, view: BuildView): Promise<BuildResult> {
