@@ -18,7 +18,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   registry: ['errors', 'oci', 'sys', 'db', 'progress', 'content', 'layer', 'snapshot', 'image'],
   account: ['errors', 'sys'],
   dockerfile: ['errors', 'oci'],
-  network: ['errors', 'db', 'sys'],
+  network: ['errors', 'oci', 'db', 'sys'],
   volume: ['errors', 'db', 'sys'],
   container: ['errors', 'oci', 'sys', 'db', 'account', 'content', 'layer', 'snapshot', 'network', 'volume', 'stream'],
   build: [

@@ -1,5 +1,6 @@
 import type { BuildResult } from '../build/index.ts';
-import type { Engine } from '../engine/index.ts';
+import { type Engine, networkEvent } from '../engine/index.ts';
+import type { Network } from '../network/index.ts';
 import { familiarName, parseReference } from '../oci/index.ts';
 
 type Events = Pick<Engine['events'], 'publish'>;
@@ -16,11 +17,10 @@ export function publishVolume(events: Events, action: string, name: string): voi
 export function publishNetwork(
   events: Events,
   action: string,
-  network: { readonly id: string; readonly name: string; readonly driver: string },
+  network: Pick<Network, 'id' | 'name' | 'driver'>,
   more: Readonly<Record<string, string>> = {},
 ): void {
-  const Attributes = { ...more, name: network.name, type: network.driver };
-  events.publish({ Type: 'network', Action: action, Actor: { ID: network.id, Attributes } });
+  events.publish(networkEvent(action, network, more));
 }
 
 /** A build made an image and gave it names. */

@@ -20,7 +20,7 @@ import { createExecs } from './execs.ts';
 import { readExitCode, watchExits } from './exit-watch.ts';
 import { createHealth } from './health.ts';
 
-import { joinNetwork, renameOnNetworks, requestedNetworks } from './join-network.ts';
+import { endpointWarnings, joinNetwork, renameOnNetworks, requestedNetworks } from './join-network.ts';
 import { launch } from './launch.ts';
 import { checkLinks } from './links.ts';
 import { logSize } from './log-file.ts';
@@ -162,7 +162,7 @@ export function createContainers(options: ContainerOptions): Containers {
       };
       store.insert(record);
       emit('create', record);
-      return { container: record, warnings: hostConfigWarnings(host, facts) };
+      return { container: record, warnings: [...hostConfigWarnings(host, facts), ...endpointWarnings(asked)] };
     } catch (error) {
       await snapshots.discard(active.key);
       rmSync(folderOf(id), { recursive: true, force: true });

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { Networks } from '../network/index.ts';
+import { type Networks, nameServerOf } from '../network/index.ts';
 import { linkLines } from './links.ts';
 import type { ContainerRecord } from './record.ts';
 import type { SpecMount } from './spec.ts';
@@ -76,7 +76,7 @@ async function resolvConf(record: ContainerRecord, networks: Networks): Promise<
   // On a user's network the bridge's own server answers with the names of its containers, and asks those of `--dns`.
   const own = Object.entries(endpoints)
     .filter(([name]) => !['bridge', 'host', 'none'].includes(name))
-    .flatMap(([name]) => networks.get(name).subnets.flatMap(({ gateway }) => (gateway ? [gateway] : [])));
+    .flatMap(([name]) => nameServerOf(networks.get(name)) ?? []);
   const nameservers = own.length > 0 ? own : host.Dns?.length ? host.Dns : found.nameservers;
   const search = host.DnsSearch?.length ? host.DnsSearch.filter((domain) => domain !== '.') : found.search;
   const asked = host.DnsOptions?.length ? host.DnsOptions : found.options;

@@ -1,11 +1,13 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { StrataError } from '../errors/index.ts';
 import {
+  driverOptionProblems,
   type EndpointSettings,
   isInSubnet,
   type Network,
   type NetworkMember,
   type Networks,
+  unknownDriverOptions,
 } from '../network/index.ts';
 import { portsToPublish } from './configure.ts';
 import { sharedNetwork } from './network-mode.ts';
@@ -91,6 +93,25 @@ export function askedEndpoint(
 
 const isMacAddress = (text: string) => /^[\da-f]{2}([:-][\da-f]{2}){5}$|^[\da-f]{4}(\.[\da-f]{4}){2}$/i.test(text);
 
+/** What was asked of endpoints and changes nothing. */
+export function endpointWarnings(endpoints: Readonly<Record<string, EndpointSettings>>): readonly string[] {
+  return Object.entries(endpoints).flatMap(([name, { DriverOpts = {} }]) =>
+    unknownDriverOptions(DriverOpts).map(
+      (key) => `driver option ${JSON.stringify(key)} is unknown on network ${name} and has no effect`,
+    ),
+  );
+}
+
+/** For a request that has no room for warnings: `invalid_argument`. */
+export function refuseUnknownOptions({ DriverOpts = {} }: EndpointSettings): void {
+  const [key] = unknownDriverOptions(DriverOpts);
+  if (key === undefined) return;
+  throw new StrataError('invalid_argument', `unknown driver option ${JSON.stringify(key)}`, {
+    code: 'invalid_endpoint',
+    hint: 'com.docker.network.endpoint.sysctls and com.docker.network.endpoint.ifname are known',
+  });
+}
+
 function keptFields(given: EndpointSettings): EndpointSettings {
   const { MacAddress, IPAddress: _, Gateway: _1, IPPrefixLen: _2, NetworkID: _3, EndpointID: _4, ...asked } = given;
   return { ...asked, ...(MacAddress && { wantedMacAddress: MacAddress }) };
@@ -118,6 +139,7 @@ function endpointProblems(
     ...(asked.IPAMConfig?.LinkLocalIPs ?? [])
       .filter((ip) => !isIP(ip))
       .map((ip) => `invalid link-local IP address: ${ip}`),
+    ...driverOptionProblems(asked.DriverOpts ?? {}),
     // No network has IPv6 subnets.
     ...(ip6 && name !== 'container' ? [unconfigured] : []),
   ];
@@ -130,7 +152,11 @@ export async function joinOneMore(
   name: string,
   asked: EndpointSettings,
 ): Promise<EndpointSettings> {
-  return { ...asked, ...(await networks.join(record.id, record.name, memberOf(record, name, asked))) };
+  return kept(asked, await networks.join(record.id, record.name, memberOf(record, name, asked)));
+}
+
+function kept(asked: EndpointSettings, given: EndpointSettings): EndpointSettings {
+  return { ...asked, ...given, ...(given.IPAddress && { lastAddress: given.IPAddress }) };
 }
 
 /** The endpoints of a container that has another name now, which its networks are told. */
@@ -155,7 +181,11 @@ function memberOf(record: ContainerRecord, name: string, settings: EndpointSetti
     aliases: settings.Aliases ?? [],
     ...(hostname && { hostname }),
     ...(settings.IPAMConfig?.IPv4Address && { ip: settings.IPAMConfig.IPv4Address }),
+    ...(settings.lastAddress && { lastIP: settings.lastAddress }),
     ...(settings.wantedMacAddress && { mac: settings.wantedMacAddress }),
+    ...(settings.IPAMConfig?.LinkLocalIPs?.length && { linkLocal: settings.IPAMConfig.LinkLocalIPs }),
+    ...(settings.DriverOpts && { driverOptions: settings.DriverOpts }),
+    ...(settings.GwPriority && { priority: settings.GwPriority }),
   };
 }
 
@@ -192,11 +222,13 @@ export async function joinNetwork(
   return {
     network: { kind: 'path', path: made.sandbox.path },
     endpoints: Object.fromEntries(
-      Object.entries(made.endpoints).map(([name, settings]) => [name, { ...record.networks[name], ...settings }]),
+      Object.entries(made.endpoints).map(([name, settings]) => [name, kept(record.networks[name] ?? {}, settings)]),
     ),
     ports: { ...Object.fromEntries(exposed), ...made.ports },
   };
 }
+
+const networkCodes = ['network_not_found', 'address_in_use', 'no_free_address', 'endpoint_failed', 'network_fixed'];
 
 async function connect(record: ContainerRecord, networks: Networks): ReturnType<Networks['connect']> {
   try {
@@ -211,7 +243,7 @@ async function connect(record: ContainerRecord, networks: Networks): ReturnType<
   } catch (error) {
     if (!(error instanceof StrataError)) throw error;
     const isOfPorts = ['port_allocated', 'port_in_use', 'port_not_bound'].includes(error.code ?? '');
-    const isOfNetworks = ['network_not_found', 'address_in_use', 'no_free_address'].includes(error.code ?? '');
+    const isOfNetworks = networkCodes.includes(error.code ?? '');
     if (!isOfPorts && !isOfNetworks) throw error;
     const where = isOfPorts
       ? `driver failed programming external connectivity on endpoint ${record.name} (${record.id}): `

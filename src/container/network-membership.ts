@@ -1,7 +1,7 @@
 import { StrataError } from '../errors/index.ts';
 import type { Networks } from '../network/index.ts';
 import { containerFiles } from './injected-files.ts';
-import { askedEndpoint, joinOneMore } from './join-network.ts';
+import { askedEndpoint, joinOneMore, refuseUnknownOptions } from './join-network.ts';
 import { sharedNetwork } from './network-mode.ts';
 import { type ContainerRecord, hasProcess } from './record.ts';
 import type { ContainerStore } from './store.ts';
@@ -36,6 +36,7 @@ export function createMembership({
         const record = store.get(id);
         refuseFixed(record, name);
         const asked = askedEndpoint(networks.get(name), endpoint);
+        refuseUnknownOptions(asked);
         if (!hasProcess(record)) {
           store.change(id, { networks: { ...record.networks, [name]: asked } });
           return;

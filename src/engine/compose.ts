@@ -185,7 +185,7 @@ async function wire(
   await containers.recover();
   await discardOrphans(db, snapshots);
   await images.collect();
-  const offContainers = publishContainerEvents(containers, events);
+  const offContainers = publishContainerEvents(containers, networks, events);
 
   return {
     config,

@@ -1,9 +1,26 @@
-import type { Containers } from '../container/index.ts';
-import type { Engine } from './types.ts';
+import type { Container, Containers } from '../container/index.ts';
+import type { Network, Networks } from '../network/index.ts';
+import type { Engine, EngineEvent } from './types.ts';
 
-/** Tells the engine's bus what happens to containers, with the attributes that Docker gives. Returns how to stop. */
-export function publishContainerEvents(containers: Containers, events: Engine['events']): () => void {
+/**
+ * Tells the engine's bus what happens to containers, with the attributes that Docker gives. That a container is on its
+ * networks is told before its start, and that it is on none before its end, as proxies expect. Returns how to stop.
+ */
+export function publishContainerEvents(
+  containers: Containers,
+  networks: Pick<Networks, 'list'>,
+  events: Engine['events'],
+): () => void {
+  const tellNetworks = (action: 'connect' | 'disconnect', container: Container) => {
+    for (const name of Object.keys(container.networks)) {
+      const network = networks.list().find((one) => one.name === name);
+      if (network) events.publish(networkEvent(action, network, { container: container.id }));
+    }
+  };
   return containers.subscribe(({ action, container, attributes }) => {
+    if (action === 'start') tellNetworks('connect', container);
+    // A start that failed left it on none.
+    if (action === 'die' && container.state.error === '') tellNetworks('disconnect', container);
     events.publish({
       Type: 'container',
       Action: action,
@@ -18,4 +35,13 @@ export function publishContainerEvents(containers: Containers, events: Engine['e
       },
     });
   });
+}
+
+export function networkEvent(
+  action: string,
+  { id, name, driver }: Pick<Network, 'id' | 'name' | 'driver'>,
+  more: Readonly<Record<string, string>> = {},
+): Pick<EngineEvent, 'Type' | 'Action' | 'Actor'> {
+  const type = driver === 'none' ? 'null' : driver;
+  return { Type: 'network', Action: action, Actor: { ID: id, Attributes: { ...more, name, type } } };
 }

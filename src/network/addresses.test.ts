@@ -21,7 +21,7 @@ function place() {
   const take = (wanted?: string) => {
     const path = `/sandbox/${sandboxes++}`;
     db.run("INSERT INTO sandboxes (path, owner, request) VALUES (?, 'x', '{}')", path);
-    const ip = takeAddress(db, network, path, wanted);
+    const ip = takeAddress(db, network, path, wanted === undefined ? {} : { ip: wanted });
     return { ip, giveBack: () => db.run('DELETE FROM sandboxes WHERE path = ?', path) };
   };
   const close = () => {

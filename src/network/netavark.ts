@@ -34,6 +34,8 @@ export interface NetavarkRequest {
   readonly network_info: Readonly<
     Record<string, { readonly network_interface: string | undefined; readonly [key: string]: unknown }>
   >;
+  /** Of networks that others come before or after in leading out. Not netavark's, which reads what it knows. */
+  readonly priorities?: Readonly<Record<string, number>>;
 }
 
 export interface NetavarkAnswer {

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { StrataError } from '../errors/index.ts';
+import { isInterfaceName } from './bridge-options.ts';
 import type { NetworkStore } from './store.ts';
 
 /** The alias (`ip link show`) of every bridge that an engine made: what has another one, or none, is somebody else's. */
@@ -18,7 +19,7 @@ export function isOwnBridge(name: string): boolean {
  * else's: the last container that left would take that away.
  */
 export function checkBridgeName(name: string, store: NetworkStore): void {
-  if (!/^[^\s/:]{1,15}$/.test(name) || name === '.' || name === '..')
+  if (!isInterfaceName(name))
     throw new StrataError('invalid_argument', `invalid bridge name: ${JSON.stringify(name)}`, {
       code: 'invalid_bridge',
       hint: 'at most 15 characters',

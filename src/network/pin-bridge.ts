@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { hostEnvironment } from './free-subnet.ts';
 import { bridgeMark } from './own-bridge.ts';
+import type { Network } from './types.ts';
 
 const execFileAsync = promisify(execFile);
 /** NET_ADDR_SET of linux/netdevice.h: somebody chose the address. */
@@ -17,9 +19,17 @@ export async function pinBridgeAddress(bridge: string): Promise<void> {
   try {
     if ((await fact('addr_assign_type')) === chosen) return;
     await execFileAsync('ip', ['link', 'set', 'dev', bridge, 'alias', bridgeMark, 'address', await fact('address')], {
-      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+      env: hostEnvironment,
     });
   } catch {
     // A network without a bridge of its own, or one that went meanwhile: nothing to keep.
   }
+}
+
+/** A bridge whose gateway is somebody else's has no address. */
+export async function takeBridgeAddress({ bridge = '', subnets }: Network): Promise<void> {
+  const { gateway, subnet } = subnets[0]!;
+  const address = `${gateway}/${subnet.split('/')[1]}`;
+  // It is not there where no container came or went since.
+  await execFileAsync('ip', ['addr', 'del', address, 'dev', bridge], { env: hostEnvironment }).catch(() => undefined);
 }

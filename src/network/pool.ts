@@ -10,7 +10,8 @@ export interface PooledSandbox {
  * it is gone with its processes, since without CAP_NET_ADMIN nobody can change a namespace's addresses or rules.
  */
 export interface Pool {
-  take(): Promise<PooledSandbox>;
+  /** `last`: an address that would be had again. */
+  take(last?: string): Promise<PooledSandbox>;
   giveBack(path: string, endpoint: EndpointSettings): void;
   /** Makes one ready ahead of its use. */
   prewarm(): Promise<void>;
@@ -32,9 +33,11 @@ export function createPool(parts: {
     pending.add(tracked);
   };
   return {
-    async take() {
+    async take(last) {
       if (idle.length === 0 && warming) await warming.catch(() => undefined);
-      return idle.pop() ?? (await parts.make());
+      const same = idle.findIndex(({ endpoint }) => last !== undefined && endpoint.IPAddress === last);
+      const [found] = same < 0 ? [idle.pop()] : idle.splice(same, 1);
+      return found ?? (await parts.make());
     },
     giveBack(path, endpoint) {
       if (closed || idle.length >= most) background(parts.destroy(path));

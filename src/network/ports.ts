@@ -68,7 +68,7 @@ export function portTable(published: readonly Published[]): Record<string, Requi
   const table: Record<string, Required<PortBinding>[]> = {};
   for (const { containerPort, protocol, hostIp, hostPort } of published) {
     const key = `${containerPort}/${protocol}`;
-    table[key] = [...(table[key] ?? []), { HostIp: hostIp, HostPort: String(hostPort) }];
+    table[key] = [...(table[key] ?? []), { HostIp: hostIp, HostPort: hostPort === 0 ? '' : String(hostPort) }];
   }
   return table;
 }

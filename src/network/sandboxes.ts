@@ -3,13 +3,16 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database } from '../db/index.ts';
 import { createNetworkNamespace, removeNetworkNamespace } from '../sys/index.ts';
-import { giveBackAddress, takeAddress } from './addresses.ts';
+import { giveBackAddress, takeAddress, type WantedAddress } from './addresses.ts';
+import { bridgeOptions, nameServerOf } from './bridge-options.ts';
+import { createBridgeRules, type OpenPort } from './bridge-rules.ts';
 import { hardwareAddress } from './hardware-address.ts';
 import { type HeldPort, hasIPv6, holdPort, type Published } from './held-port.ts';
-import { passInternalTraffic } from './internal-traffic.ts';
+import { checkLinkLocal, settleInterface, wantedInterfaceName } from './interface-settings.ts';
 import { createNetavark, type NetavarkAnswer, type NetavarkRequest } from './netavark.ts';
+import { takeBridgeAddress } from './pin-bridge.ts';
 import { choosePorts, release } from './ports.ts';
-import { routeOut } from './route-out.ts';
+import { gatewayOf, inOrder, needsRoute, routeOut, type Way } from './route-out.ts';
 import { type NetworkStore, newID } from './store.ts';
 import { parseSubnet } from './subnet.ts';
 import type { EndpointSettings, Network, PortBinding } from './types.ts';
@@ -19,7 +22,11 @@ export interface Membership {
   readonly aliases: readonly string[];
   readonly hostname?: string;
   readonly ip?: string;
+  readonly lastIP?: string;
   readonly mac?: string;
+  readonly linkLocal?: readonly string[];
+  readonly driverOptions?: Readonly<Record<string, string>>;
+  readonly priority?: number;
 }
 
 /** What a sandbox is attached to. */
@@ -62,12 +69,17 @@ export interface Sandboxes {
   give(path: string, owner: string): void;
   /** After a restart: holds the published ports of a sandbox again. One that a program has taken meanwhile is left to it. */
   holdAgain(row: SandboxRow): Promise<void>;
+  /** After a restart: sees to it that the rules of the networks that a sandbox is on are there. */
+  restoreRules(row: SandboxRow, networks: NetworkStore): Promise<void>;
+  /** Takes the firewall rules of a network away. */
+  forgetRules(network: Network): Promise<void>;
   /** Lets go of every published port; what the firewall forwards goes on. */
   close(): Promise<void>;
 }
 
 export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
   const netavark = createNetavark(join(stateRoot, 'netavark'));
+  const bridgeRules = createBridgeRules();
   const folder = join(stateRoot, 'netns');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   /** Choosing a port and taking it must not be mixed with another's. */
@@ -76,25 +88,74 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
   /** Sockets on published ports, by the path of the sandbox. */
   const held = new Map<string, readonly HeldPort[]>();
 
-  function takePorts(path: string, ports: Attach['ports'], containerIp: string): Promise<readonly Published[]> {
+  /** `lead`: the network that leads out, and the container's address there. */
+  function takePorts(
+    path: string,
+    asked: Attach['ports'],
+    lead: { readonly network: Network; readonly ip: string },
+  ): Promise<readonly Published[]> {
     const next = choosing.then(async () => {
-      if (Object.keys(ports).length === 0) return [];
+      if (Object.keys(asked).length === 0) return [];
+      const { mode, hostBinding = '' } = bridgeOptions(lead.network.options);
+      if (mode === 'routed') return openPorts(path, asked);
+      const ports = Object.fromEntries(
+        Object.entries(asked).map(([port, bindings]) => [
+          port,
+          bindings.map((one) => ({ ...one, HostIp: one.HostIp || hostBinding })),
+        ]),
+      );
+      const containerIp = lead.ip;
       const hold = (one: Published) => holdPort(one, () => reachableAddress(sandboxes.find(path)));
       const chosen = await choosePorts(ports, { db, ipv6: await hasIPv6(), containerIp, hold });
       held.set(path, chosen.held);
-      for (const { containerPort, hostIp, hostPort, protocol } of chosen.published)
-        db.run(
-          'INSERT INTO published_ports (protocol, host_ip, host_port, container_port, sandbox) VALUES (?, ?, ?, ?, ?)',
-          protocol,
-          hostIp,
-          hostPort,
-          containerPort,
-          path,
-        );
+      note(path, chosen.published);
       return chosen.published;
     });
     choosing = next.catch(() => undefined);
     return next;
+  }
+
+  function note(path: string, published: readonly Published[]): void {
+    for (const { containerPort, hostIp, hostPort, protocol } of published)
+      db.run(
+        'INSERT INTO published_ports (protocol, host_ip, host_port, container_port, sandbox) VALUES (?, ?, ?, ?, ?)',
+        protocol,
+        hostIp,
+        hostPort,
+        containerPort,
+        path,
+      );
+  }
+
+  /** On a routed network a port is reached at the container's own address: no port of the host belongs to it. */
+  function openPorts(path: string, asked: Attach['ports']): readonly Published[] {
+    const published = Object.keys(asked).map((key) => {
+      const [port = '', protocol = 'tcp'] = key.split('/');
+      return { protocol, hostIp: '0.0.0.0', hostPort: noPort, containerPort: Number(port) };
+    });
+    note(path, published);
+    return published;
+  }
+
+  /** What netavark has no words for, once it has made the bridge. */
+  async function settleBridge(network: Network): Promise<void> {
+    const options = bridgeOptions(network.options);
+    const open =
+      options.mode === 'routed'
+        ? db.all<OpenPort & Record<string, unknown>>(
+            'SELECT a.ip, p.protocol, p.container_port AS port FROM published_ports p JOIN addresses a ON a.sandbox = p.sandbox WHERE a.network = ? ORDER BY 1, 2, 3',
+            network.id,
+          )
+        : [];
+    await bridgeRules.ensure(network, open);
+    if (options.inhibited) await takeBridgeAddress(network);
+  }
+
+  async function settleMembers(path: string, members: readonly Membership[], request: NetavarkRequest): Promise<void> {
+    for (const { network, linkLocal = [], driverOptions = {} } of members) {
+      await settleBridge(network);
+      await settleInterface(path, { name: request.networks[network.id]!.interface_name, linkLocal, driverOptions });
+    }
   }
 
   async function letGo(path: string): Promise<void> {
@@ -111,16 +172,19 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
       const path = join(folder, randomBytes(8).toString('hex'));
       db.run('INSERT INTO sandboxes (path, owner, request) VALUES (?, ?, ?)', path, owner, '{}');
       try {
-        const ips = attach.networks.map(({ network, ip }) => takeAddress(db, network, path, ip));
+        for (const { linkLocal = [] } of attach.networks) checkLinkLocal(linkLocal);
+        const ips = attach.networks.map((member) => takeAddress(db, member.network, path, wantedOf(member)));
         // From an internal network nothing leads out, and nothing in.
-        const leadsOut = attach.networks.some(({ network }) => !network.internal);
-        const published = await takePorts(path, leadsOut ? attach.ports : {}, ips[0] ?? '');
+        const [lead] = inOrder(attach.networks).filter(({ network }) => !network.internal);
+        const published = lead
+          ? await takePorts(path, attach.ports, { network: lead.network, ip: ips[attach.networks.indexOf(lead)]! })
+          : [];
         const request = requestOf(attach, ips, published);
         save(path, request);
         createNetworkNamespace(path);
-        for (const { network } of attach.networks) await passInternalTraffic(network);
         const answer = attach.networks.length > 0 ? await netavark.setup(path, request) : {};
-        if (attach.networks.length !== 1) await routeOut(path, attach.networks, request);
+        await settleMembers(path, attach.networks, request);
+        if (needsRoute(attach.networks)) await routeOut(path, attach.networks, request);
         return { path, published, endpoints: endpointsOf(attach, answer) };
       } catch (error) {
         await sandboxes.destroy(sandboxes.find(path)!);
@@ -129,10 +193,13 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
     },
     async join({ path, request: text }, attach, networks) {
       const before = JSON.parse(text) as NetavarkRequest;
-      const [{ network, ip }] = attach.networks as [Membership];
-      const ips = [takeAddress(db, network, path, ip)];
+      const [member] = attach.networks as [Membership];
+      const { network } = member;
+      checkLinkLocal(member.linkLocal ?? []);
+      const ips = [takeAddress(db, network, path, wantedOf(member))];
+      const taken = Object.values(before.networks).map((one) => one.interface_name);
       const added = {
-        ...requestOf(attach, ips, [], freeInterface(before)),
+        ...requestOf(attach, ips, [], taken),
         port_mappings: before.port_mappings,
         ...(before.dns_servers && { dns_servers: before.dns_servers }),
       };
@@ -140,11 +207,12 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
         ...added,
         networks: { ...before.networks, ...added.networks },
         network_info: { ...before.network_info, ...added.network_info },
+        priorities: { ...before.priorities, ...added.priorities },
       };
       save(path, after);
       try {
-        await passInternalTraffic(network);
         const answer = await netavark.setup(path, added);
+        await settleMembers(path, [member], added);
         await routeOut(path, members(after, networks), after);
         return endpointsOf(attach, answer)[network.name]!;
       } catch (error) {
@@ -172,9 +240,14 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
     },
     async rename({ path, request: text }, attach) {
       const before = JSON.parse(text) as NetavarkRequest;
-      const named = attach.networks.filter(({ network }) => hasNames(network) && before.networks[network.id]);
+      const named = attach.networks.filter(
+        ({ network }) => nameServerOf(network) !== undefined && before.networks[network.id],
+      );
       const names = named.map((member) => ({ network: member.network, all: dnsNames(attach, member) }));
-      const changed = names.map(({ network, all }) => [network.id, { ...before.networks[network.id]!, aliases: all }]);
+      const changed = names.map(({ network, all }) => [
+        network.id,
+        { ...before.networks[network.id]!, aliases: answeredNames(network, all) },
+      ]);
       save(path, {
         ...before,
         container_name: attach.containerName,
@@ -182,7 +255,7 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
       });
       await netavark.rename(
         before.container_id,
-        Object.fromEntries(names.map(({ network, all }) => [network.id, all])),
+        Object.fromEntries(names.map(({ network, all }) => [network.id, answeredNames(network, all)])),
         names.map(({ network, all: [name] }) => ({
           server: network.subnets[0]!.gateway!,
           name: name!,
@@ -206,8 +279,9 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
     give: (path, owner) => void db.run('UPDATE sandboxes SET owner = ? WHERE path = ?', owner, path),
     async holdAgain({ path }) {
       const rows = db.all<PublishedRow>(
-        'SELECT protocol, host_ip, host_port, container_port FROM published_ports WHERE sandbox = ? AND container_port IS NOT NULL',
+        'SELECT protocol, host_ip, host_port, container_port FROM published_ports WHERE sandbox = ? AND container_port IS NOT NULL AND host_port <> ?',
         path,
+        noPort,
       );
       const sockets = await Promise.allSettled(
         rows.map((row) => holdPort(publishedOf(row), () => reachableAddress(sandboxes.find(path)))),
@@ -217,6 +291,14 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
         sockets.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])),
       );
     },
+    async restoreRules({ request }, networks) {
+      const { networks: on = {} } = JSON.parse(request) as Partial<NetavarkRequest>;
+      for (const id of Object.keys(on)) {
+        const network = networks.all().find((one) => one.id === id);
+        if (network) await settleBridge(network);
+      }
+    },
+    forgetRules: bridgeRules.forget,
     async close() {
       for (const path of [...held.keys()]) await letGo(path);
     },
@@ -239,8 +321,11 @@ function publishedOf(row: PublishedRow): Published {
 /** The sandbox's address that published ports lead to; it changes when a container changes its networks. */
 function reachableAddress(row: SandboxRow | undefined): string | undefined {
   if (!row) return undefined;
-  const { networks = {}, network_info: info } = JSON.parse(row.request) as Partial<NetavarkRequest>;
-  const [network] = Object.keys(networks).filter((id) => info?.[id]?.['internal'] !== true);
+  const { networks = {}, network_info: info, priorities = {} } = JSON.parse(row.request) as Partial<NetavarkRequest>;
+  const rank = (id: string) => priorities[id] ?? 0;
+  const [network] = Object.keys(networks)
+    .filter((id) => info?.[id]?.['internal'] !== true)
+    .sort((a, b) => rank(b) - rank(a));
   return network === undefined ? undefined : networks[network]!.static_ips[0];
 }
 
@@ -261,32 +346,33 @@ export function isPooled({ request }: SandboxRow): boolean {
   return (JSON.parse(request) as NetavarkRequest).container_id?.startsWith('pool') ?? false;
 }
 
-function freeInterface({ networks }: NetavarkRequest): number {
-  const taken = new Set(Object.values(networks).map((one) => one.interface_name));
-  let number = 0;
-  while (taken.has(`eth${number}`)) number++;
-  return number;
+function members({ networks, priorities = {} }: NetavarkRequest, store: NetworkStore): readonly Way[] {
+  return Object.keys(networks).map((id) => ({ network: store.get(id), priority: priorities[id] ?? 0 }));
 }
 
-function members({ networks }: NetavarkRequest, store: NetworkStore): readonly Pick<Membership, 'network'>[] {
-  return Object.keys(networks).map((id) => ({ network: store.get(id) }));
+function wantedOf({ ip, lastIP }: Membership): WantedAddress {
+  return { ...(ip !== undefined && { ip }), ...(lastIP && { last: lastIP }) };
 }
 
-/** `firstInterface`: number of the interface in the first of the networks. */
+/** In place of a port of the host: there is none. */
+const noPort = 0;
+
+/** `taken`: names of interfaces that the namespace has. */
 function requestOf(
   attach: Attach,
   ips: readonly string[],
   published: readonly Published[],
-  firstInterface = 0,
+  taken: readonly string[] = [],
 ): NetavarkRequest {
   const { containerID, containerName, networks } = attach;
+  const names = interfaceNames(networks, new Set(taken));
   return {
     container_id: containerID,
     container_name: containerName,
     ...(attach.dns?.length && { dns_servers: attach.dns }),
     // What comes by IPv6 is passed on by the daemon: the containers have IPv4 addresses alone.
     port_mappings: published
-      .filter(({ hostIp }) => !hostIp.includes(':'))
+      .filter(({ hostIp, hostPort }) => !hostIp.includes(':') && hostPort !== noPort)
       .map(({ containerPort, hostIp, hostPort, protocol }) => ({
         container_ip: '',
         container_port: containerPort,
@@ -296,22 +382,43 @@ function requestOf(
         range: 1,
       })),
     networks: Object.fromEntries(
-      networks.map(({ network, mac, ...names }, i) => [
+      networks.map(({ network, mac, ...known }, i) => [
         network.id,
         {
-          interface_name: `eth${firstInterface + i}`,
+          interface_name: names[i]!,
           static_ips: [ips[i]!],
           static_mac: mac || hardwareAddress(ips[i]!),
-          ...(hasNames(network) && { aliases: dnsNames(attach, names) }),
+          ...(nameServerOf(network) !== undefined && { aliases: answeredNames(network, dnsNames(attach, known)) }),
         },
       ]),
     ),
     network_info: Object.fromEntries(networks.map(({ network }) => [network.id, networkInfo(network)])),
+    priorities: Object.fromEntries(
+      networks.flatMap(({ network, priority }) => (priority ? [[network.id, priority]] : [])),
+    ),
   };
 }
 
-/** On the default bridge containers have no names, as in Docker. */
-const hasNames = (network: Network) => network.name !== 'bridge';
+function interfaceNames(networks: readonly Membership[], taken: Set<string>): readonly string[] {
+  return networks.map(({ network, driverOptions = {} }) => {
+    const name = wantedInterfaceName(driverOptions, taken) ?? freeInterface(network, taken);
+    taken.add(name);
+    return name;
+  });
+}
+
+function freeInterface(network: Network, taken: ReadonlySet<string>): string {
+  const { interfacePrefix } = bridgeOptions(network.options);
+  let number = 0;
+  while (taken.has(`${interfacePrefix}${number}`)) number++;
+  return `${interfacePrefix}${number}`;
+}
+
+/** A container is known by its names alone, and by them with the network's name behind, where that can be part of one. */
+function answeredNames({ name }: Network, names: readonly string[]): readonly string[] {
+  if (!/^[\w.-]{1,63}$/.test(name)) return names;
+  return [...names, ...names.map((one) => `${one}.${name}`)];
+}
 
 function dnsNames(
   { containerID, containerName }: Pick<Attach, 'containerID' | 'containerName'>,
@@ -325,19 +432,19 @@ function dnsNames(
  * for it, so that engines beside each other (each has a "bridge") would remove each other's rules.
  */
 function networkInfo(network: Network): NetavarkRequest['network_info'][string] {
-  const mtu = network.options['com.docker.network.driver.mtu'];
+  const { mtu } = bridgeOptions(network.options);
   return {
     name: network.id,
     id: network.id,
     driver: 'bridge',
     network_interface: network.bridge,
-    subnets: network.subnets,
+    subnets: network.subnets.map(({ subnet, gateway }) => ({ subnet, ...(gateway && { gateway }) })),
     ipv6_enabled: false,
     internal: network.internal,
-    dns_enabled: hasNames(network),
+    dns_enabled: nameServerOf(network) !== undefined,
     ipam_options: { driver: 'host-local' },
     // One network's containers do not reach another's.
-    options: { isolate: 'true', ...(mtu && { mtu }) },
+    options: { isolate: 'true', ...(mtu && { mtu: String(mtu) }) },
   };
 }
 
@@ -352,11 +459,11 @@ function endpointsOf(attach: Attach, answer: NetavarkAnswer): Record<string, End
           Aliases: names.aliases,
           IPAddress: ip,
           IPPrefixLen: Number(prefix),
-          Gateway: network.internal ? '' : (face?.subnets[0]?.gateway ?? ''),
+          Gateway: gatewayOf(network) ?? '',
           MacAddress: face?.mac_address ?? '',
           NetworkID: network.id,
           EndpointID: newID(),
-          ...(hasNames(network) && { DNSNames: dnsNames(attach, names) }),
+          ...(nameServerOf(network) !== undefined && { DNSNames: dnsNames(attach, names) }),
         },
       ];
     }),

@@ -1,4 +1,4 @@
-import { isIP, isIPv6 } from 'node:net';
+import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { StrataError } from '../errors/index.ts';
 
 /** An IPv4 subnet as numbers. */
@@ -77,10 +77,23 @@ export function firstAddress({ base }: Subnet): number {
   return base + 1;
 }
 
-/** Host addresses after the gateway's, in order. */
-export function* hostAddresses({ base, prefix }: Subnet): Generator<number> {
-  const last = base + 2 ** (32 - prefix) - 2;
-  for (let address = base + 2; address <= last; address++) yield address;
+/** First and last address of a subnet that a host can have, within `range` where that is given. */
+export function hostAddresses(
+  { base, prefix }: Subnet,
+  range?: Subnet,
+): { readonly first: number; readonly last: number } {
+  const [first, last] = [base + 1, base + 2 ** (32 - prefix) - 2];
+  if (!range) return { first, last };
+  return { first: Math.max(first, range.base), last: Math.min(last, range.base + 2 ** (32 - range.prefix) - 1) };
+}
+
+/** An address with a prefix of any length, as the block that it lies in; undefined for what is none. */
+export function readPrefix(text: string): Subnet | undefined {
+  const [address = '', prefix = '', ...rest] = text.split('/');
+  const base = isIPv4(address) ? parseAddress(address) : undefined;
+  const bits = Number(prefix);
+  if (base === undefined || !/^\d{1,2}$/.test(prefix) || bits > 32 || rest.length > 0) return undefined;
+  return { base: bits === 0 ? 0 : (base & mask(bits)) >>> 0, prefix: bits };
 }
 
 /** Addresses that new networks are cut from: pieces with a prefix of `size` bits out of the subnet `base`. */

@@ -24,8 +24,23 @@ export interface EndpointSettings {
     readonly IPv6Address?: string;
     readonly LinkLocalIPs?: readonly string[];
   };
+  /** For the network's driver: `com.docker.network.endpoint.sysctls` and `.ifname`. */
+  readonly DriverOpts?: Readonly<Record<string, string>>;
+  /** Of several networks the one of the highest priority leads out. */
+  readonly GwPriority?: number;
   /** Hardware address that the user asked for; not one of Docker's fields. */
   readonly wantedMacAddress?: string;
+  /** Address of the last run, which the next one has again where it is free; not one of Docker's fields. */
+  readonly lastAddress?: string;
+}
+
+export interface NetworkSubnet {
+  readonly subnet: string;
+  readonly gateway?: string;
+  /** Part of the subnet that addresses are given out of. */
+  readonly ipRange?: string;
+  /** Addresses that nobody is given, by what they are for. */
+  readonly auxiliary?: Readonly<Record<string, string>>;
 }
 
 export interface Network {
@@ -39,11 +54,19 @@ export interface Network {
   readonly attachable?: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly options: Readonly<Record<string, string>>;
-  readonly subnets: readonly { readonly subnet: string; readonly gateway?: string }[];
+  readonly subnets: readonly NetworkSubnet[];
   /** Kernel name of the bridge. */
   readonly bridge?: string;
   /** Nobody asked for this subnet: another one does as well. */
   readonly fromPool?: boolean;
+  /** The subnets as they were asked for; absent where none was. */
+  readonly wanted?: readonly NetworkSubnet[];
+  /** Options for the choice of addresses, as they were given. */
+  readonly addressOptions?: Readonly<Record<string, string>>;
+  /** It holds settings for other networks, and nothing is attached to it. */
+  readonly configOnly?: boolean;
+  /** Name of the network whose settings it has. */
+  readonly configFrom?: string;
 }
 
 export interface Sandbox {
@@ -60,27 +83,38 @@ export interface NetworkMember {
   readonly hostname?: string;
   /** The address that the user asked for. */
   readonly ip?: string;
+  /** The address that it had when it ran last. */
+  readonly lastIP?: string;
   /** The hardware address that the user asked for. */
   readonly mac?: string;
+  /** More addresses of the interface, of 169.254.0.0/16. */
+  readonly linkLocal?: readonly string[];
+  readonly driverOptions?: Readonly<Record<string, string>>;
+  /** Default 0. */
+  readonly priority?: number;
+}
+
+export interface CreateNetwork {
+  readonly name: string;
+  readonly driver?: string;
+  readonly internal?: boolean;
+  readonly attachable?: boolean;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly options?: Readonly<Record<string, string>>;
+  readonly subnets?: readonly NetworkSubnet[];
+  readonly addressOptions?: Readonly<Record<string, string>>;
+  readonly configOnly?: boolean;
+  /** Name or id of a network with `configOnly`. */
+  readonly configFrom?: string;
 }
 
 export interface Networks {
-  create(options: {
-    readonly name: string;
-    readonly driver?: string;
-    readonly internal?: boolean;
-    readonly attachable?: boolean;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly options?: Readonly<Record<string, string>>;
-    readonly subnets?: readonly { readonly subnet: string; readonly gateway?: string }[];
-  }): Promise<Network>;
+  create(options: CreateNetwork): Promise<Network>;
   get(ref: string): Network;
   list(): readonly Network[];
   remove(ref: string): Promise<void>;
-  /** Removes what no container is attached to; `labels`: only networks whose labels pass. Resolves with the names. */
-  prune(filter?: {
-    readonly labels?: (labels: Readonly<Record<string, string>>) => boolean;
-  }): Promise<readonly string[]>;
+  /** Removes what no container is attached to and `filter` lets pass. Resolves with what is gone. */
+  prune(filter?: (network: Network) => boolean): Promise<readonly Network[]>;
   /** Makes a namespace attached to the networks, with the ports published. `conflict` names a port that is in use. */
   connect(options: {
     readonly containerID: string;

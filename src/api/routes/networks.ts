@@ -1,12 +1,15 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, RouteHandlerMethod } from 'fastify';
 import { StrataError } from '../../errors/index.ts';
 import type { EndpointSettings, Network } from '../../network/index.ts';
+import { noBool, parseBool } from '../../oci/index.ts';
 import { readJson } from '../body.ts';
 import { type Filters, readFilters } from '../filters.ts';
+import { checkAddressDriver, checkFamilies, checkScope, networkWarnings } from '../network-request.ts';
 import { publishNetwork } from '../publish.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
-import { queryOf } from '../server.ts';
+import { queryOf, versionOf } from '../server.ts';
 import { networkConnectRequest, networkCreateRequest, networkDisconnectRequest } from '../shapes/network.ts';
+import { parseMoment } from '../time.ts';
 import type { ApiBackend } from '../types.ts';
 import { networkView } from '../views/network.ts';
 
@@ -18,7 +21,7 @@ const predefined = new Set(['bridge', 'host', 'none', 'default']);
 export function addNetworkRoutes(app: FastifyInstance, backend: Backend): void {
   const { networks, containers, events } = backend;
 
-  app.get('/networks', async (request, reply) => {
+  const list: RouteHandlerMethod = async (request, reply) => {
     const filters = readFilters(queryOf(request), ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type']);
     const wrong = filters.values('type').find((type) => type !== 'builtin' && type !== 'custom');
     if (wrong !== undefined) throw new StrataError('invalid_argument', `invalid filter: 'type'='${wrong}'`);
@@ -30,10 +33,20 @@ export function addNetworkRoutes(app: FastifyInstance, backend: Backend): void {
         .filter(keep)
         .map((network) => networkView(network)),
     );
-  });
+  };
+  for (const path of ['/networks', '/networks/']) app.get(path, list);
 
   const inspect = async (id: string) => networkView(networks.get(id), containers.list());
-  app.get<ById>('/networks/:id', async (request, reply) => sendJson(reply, await inspect(request.params.id)));
+  app.get<ById>('/networks/:id', async (request, reply) => {
+    const query = queryOf(request);
+    const verbose = query.text('verbose');
+    if (verbose !== '' && parseBool(verbose) === undefined)
+      throw new StrataError('invalid_argument', `invalid value for verbose: ${verbose}: ${noBool(verbose)}`);
+    const scope = query.text('scope');
+    if (scope !== '' && scope !== 'local')
+      throw new StrataError('not_found', `network ${request.params.id} not found`, { code: 'network_not_found' });
+    sendJson(reply, await inspect(request.params.id));
+  });
 
   app.post('/networks/create', async (request, reply) => {
     const given = await readJson(request, networkCreateRequest, { required: true });
@@ -42,14 +55,16 @@ export function addNetworkRoutes(app: FastifyInstance, backend: Backend): void {
     if (predefined.has(name)) {
       throw new StrataError('permission_denied', `operation is not permitted on predefined ${name} network `);
     }
-    if (given.ConfigOnly || given.Ingress)
-      throw new StrataError('unsupported', 'config-only and ingress networks are not supported');
-    const { Driver: addresses = '' } = given.IPAM ?? {};
-    if (addresses !== '' && addresses !== 'default')
-      throw new StrataError('not_found', `plugin ${JSON.stringify(addresses)} not found`, { code: 'plugin_not_found' });
-    const subnets = (given.IPAM?.Config ?? []).flatMap(({ Subnet, Gateway }) =>
-      Subnet ? [{ subnet: Subnet, ...(Gateway && { gateway: Gateway }) }] : [],
-    );
+    checkScope(given);
+    checkFamilies(given, versionOf(request));
+    checkAddressDriver(given.IPAM?.Driver ?? '');
+    const subnets = (given.IPAM?.Config ?? []).map(({ Subnet = '', Gateway, IPRange, AuxiliaryAddresses = {} }) => ({
+      subnet: Subnet,
+      ...(Gateway && { gateway: Gateway }),
+      ...(IPRange && { ipRange: IPRange }),
+      ...(Object.keys(AuxiliaryAddresses).length > 0 && { auxiliary: AuxiliaryAddresses }),
+    }));
+    const { Network: from = '' } = given.ConfigFrom ?? {};
     const network = await networks.create({
       name,
       ...(given.Driver && { driver: given.Driver }),
@@ -57,10 +72,13 @@ export function addNetworkRoutes(app: FastifyInstance, backend: Backend): void {
       ...(given.Attachable && { attachable: true }),
       ...(given.Labels && { labels: given.Labels }),
       ...(given.Options && { options: given.Options }),
+      ...(given.IPAM?.Options && { addressOptions: given.IPAM.Options }),
+      ...(given.ConfigOnly && { configOnly: true }),
+      ...(from !== '' && { configFrom: from }),
       ...(subnets.length > 0 && { subnets }),
     });
     publishNetwork(events, 'create', network);
-    sendJson(reply, { Id: network.id, Warning: '' }, 201);
+    sendJson(reply, { Id: network.id, Warning: networkWarnings(given).join('; ') }, 201);
   });
 
   app.delete<ById>('/networks/:id', async (request, reply) => {
@@ -89,7 +107,8 @@ export function addNetworkRoutes(app: FastifyInstance, backend: Backend): void {
     const { Container, EndpointConfig } = await readJson(request, networkConnectRequest, { required: true });
     const { network, container } = pair(backend, request.params.id, Container);
     await containers.connectNetwork(container.id, network.name, (EndpointConfig ?? {}) as EndpointSettings);
-    publishNetwork(events, 'connect', network, { container: container.id });
+    // What does not run is attached when it starts.
+    if (container.state.pid > 0) publishNetwork(events, 'connect', network, { container: container.id });
     sendEmpty(reply, 200);
   });
 
@@ -97,15 +116,19 @@ export function addNetworkRoutes(app: FastifyInstance, backend: Backend): void {
     const { Container } = await readJson(request, networkDisconnectRequest, { required: true });
     const { network, container } = pair(backend, request.params.id, Container);
     await containers.disconnectNetwork(container.id, network.name);
-    publishNetwork(events, 'disconnect', network, { container: container.id });
+    if (container.state.pid > 0) publishNetwork(events, 'disconnect', network, { container: container.id });
     sendEmpty(reply, 200);
   });
 
   app.post('/networks/prune', async (request, reply) => {
     const filters = readFilters(queryOf(request), ['label', 'label!', 'until']);
-    const deleted = await networks.prune({ labels: filters.labels });
+    const until = parseMoment(filters.values('until')[0] ?? '') ?? Number.POSITIVE_INFINITY;
+    const deleted = await networks.prune(
+      ({ labels, created }) => filters.labels(labels) && Date.parse(created) / 1000 < until,
+    );
+    for (const network of deleted) publishNetwork(events, 'destroy', network);
     events.publish({ Type: 'network', Action: 'prune', Actor: { ID: '', Attributes: { reclaimed: '0' } } });
-    sendJson(reply, { NetworksDeleted: deleted.length > 0 ? deleted : null });
+    sendJson(reply, { NetworksDeleted: deleted.length > 0 ? deleted.map(({ name }) => name) : null });
   });
 }
 

@@ -1,4 +1,4 @@
-import { anything, flag, list, map, object, text } from '../shape.ts';
+import { flag, list, map, object, text } from '../shape.ts';
 import { endpointSettings } from './container.ts';
 
 export const networkCreateRequest = object({
@@ -17,7 +17,7 @@ export const networkCreateRequest = object({
   Attachable: flag,
   Ingress: flag,
   ConfigOnly: flag,
-  ConfigFrom: anything,
+  ConfigFrom: object({ Network: text }),
   Options: map(text),
   Labels: map(text, () => ''),
 });

@@ -1,5 +1,5 @@
 import type { Container } from '../../container/index.ts';
-import type { Network } from '../../network/index.ts';
+import type { Network, NetworkSubnet } from '../../network/index.ts';
 
 /** `GET /networks/{id}`; without `containers`, one row of `GET /networks`. */
 export function networkView(network: Network, containers: readonly Container[] = []): Record<string, unknown> {
@@ -11,12 +11,16 @@ export function networkView(network: Network, containers: readonly Container[] =
     Driver: network.driver === 'none' ? 'null' : network.driver,
     EnableIPv4: true,
     EnableIPv6: network.subnets.some(({ subnet }) => subnet.includes(':')),
-    IPAM: { Driver: 'default', Options: null, Config: ipamConfig(network) },
+    IPAM: {
+      Driver: 'default',
+      Options: isPredefined(network) ? null : (network.addressOptions ?? {}),
+      Config: ipamConfig(network),
+    },
     Internal: network.internal,
     Attachable: network.attachable ?? false,
     Ingress: false,
-    ConfigFrom: { Network: '' },
-    ConfigOnly: false,
+    ConfigFrom: { Network: network.configFrom ?? '' },
+    ConfigOnly: network.configOnly ?? false,
     Containers: Object.fromEntries(containers.flatMap((container) => endpointRow(network, container))),
     Options: network.name === 'bridge' ? { ...bridgeDefaults, ...network.options } : network.options,
     Labels: network.labels,
@@ -31,10 +35,25 @@ const bridgeDefaults = {
   'com.docker.network.driver.mtu': '1500',
 };
 
+const isPredefined = ({ name }: Network) => ['bridge', 'host', 'none'].includes(name);
+
+/** As it was asked for; where nothing was, what was chosen. */
 function ipamConfig(network: Network): unknown {
-  if (network.driver !== 'bridge') return null;
-  return network.subnets.map(({ subnet, gateway }) => ({ Subnet: subnet, ...(gateway && { Gateway: gateway }) }));
+  if (network.driver !== 'bridge' && !network.wanted) return null;
+  const chosen = network.subnets.map<NetworkSubnet>(({ subnet, gateway }) => ({
+    subnet,
+    // The bridge of an isolated network is no gateway.
+    ...(gateway && !isIsolated(network) && { gateway }),
+  }));
+  return (network.wanted ?? chosen).map(({ subnet, ipRange, gateway, auxiliary }) => ({
+    Subnet: subnet,
+    ...(ipRange && { IPRange: ipRange }),
+    ...(gateway && { Gateway: gateway }),
+    ...(auxiliary && { AuxiliaryAddresses: auxiliary }),
+  }));
 }
+
+const isIsolated = ({ options }: Network) => options['com.docker.network.bridge.gateway_mode_ipv4'] === 'isolated';
 
 function endpointRow(network: Network, container: Container): [string, unknown][] {
   const endpoint = container.networks[network.name];
