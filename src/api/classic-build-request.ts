@@ -24,6 +24,7 @@ export function classicBuildRequest(
   const buildArgs = classicBuildArgs(query.json('buildargs', 'build args'), 'buildargs');
   const labels = classicLabels(query.json('labels', 'labels'), 'labels');
   return {
+    stepImages: true,
     ...(dockerfile !== '' && { dockerfile: { path: dockerfile } }),
     ...(tags.length > 0 && { tags }),
     ...(buildArgs && { buildArgs }),

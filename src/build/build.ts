@@ -41,6 +41,7 @@ import { answerCall, checkOptions } from './reports/call.ts';
 import { resolveBase } from './resolve-base.ts';
 import { Session } from './session.ts';
 import { solve } from './solver/solve.ts';
+import { StepImages, wantsStepImages } from './step-images.ts';
 import type { BuildOptions, BuildRequest, BuildResult, NamedContext } from './types.ts';
 import { type RootValue, rootOf } from './value.ts';
 
@@ -53,11 +54,14 @@ export interface BuiltStage {
 
 /** One build from its request to its result. Whatever happens, nothing of it is left running or mounted. */
 export async function runBuild(plant: Plant, request: BuildRequest, options: BuildOptions): Promise<BuildResult> {
-  const session = new Session(options, plant.shop.now);
-  const build = new Build(plant, request, session, options);
+  const steps = wantsStepImages(request) ? new StepImages(plant, request, options.progress) : undefined;
+  const session = new Session(steps ? { ...options, progress: steps.progress } : options, plant.shop.now);
+  const build = new Build(plant, request, session, options, steps);
   try {
     return await build.run();
   } catch (error) {
+    // What was made until then is there to look at.
+    await steps?.end().catch(() => undefined);
     await build.releaseKept(options.signal.aborted ? undefined : error);
     if (options.signal.aborted) throw new StrataError('cancelled', 'context canceled', { cause: error });
     throw toStrataError(error);
@@ -75,8 +79,16 @@ class Build {
   readonly #given: Readonly<Record<string, string>>;
   readonly #kept: KeptRoot[] = [];
   readonly #held: ReturnType<Plant['held']['open']>;
+  readonly #steps: StepImages | undefined;
 
-  constructor(plant: Plant, request: BuildRequest, session: Session, { keepResult }: BuildOptions) {
+  constructor(
+    plant: Plant,
+    request: BuildRequest,
+    session: Session,
+    { keepResult }: BuildOptions,
+    steps: StepImages | undefined,
+  ) {
+    this.#steps = steps;
     this.#keepResult = keepResult;
     this.#plant = plant;
     this.#request = request;
@@ -106,6 +118,8 @@ class Build {
     // A cache of all stages takes their layers where they can be had.
     const all = this.#request.cacheTo?.some(({ mode }) => mode === 'max') ? plans.flatMap(({ stages }) => stages) : [];
     const passed = new Set<string>();
+    const epoch = this.#epoch();
+    this.#steps?.plan(plans[0]!, epoch);
     const values = await solve(
       plans.map(({ stage }) => stage.vertex),
       {
@@ -115,8 +129,9 @@ class Build {
         owner: this.#session,
         flights: this.#plant.flights,
         now: this.#session.now,
-        onResult: (value) => {
+        onResult: (value, { event }) => {
           this.#held.add(value);
+          this.#steps?.add(event.id, value);
           if (value.kind !== 'tree') passed.add(value.id);
         },
         isAbsent: (value) => value.kind === 'absent',
@@ -136,17 +151,20 @@ class Build {
       all: roots,
       passed,
     });
+    const parent = await this.#steps?.beforeExport(built[0]!);
     const result = await exportAll({
       plant: this.#plant,
       session: this.#session,
       request: this.#request,
       built,
       passed,
-      epoch: this.#epoch(),
+      epoch,
+      ...(parent && { parent }),
     });
+    await this.#steps?.end(result.imageID);
     const { labels = {} } = this.#request;
     const until = this.#keepResult;
-    const kept = until && this.#plant.results.keep({ built, labels, epoch: this.#epoch() }, until);
+    const kept = until && this.#plant.results.keep({ built, labels, epoch }, until);
     return {
       ...result,
       ...(cached && { metadata: { ...cached, ...result.metadata } }),
@@ -321,7 +339,8 @@ class Build {
     const compiler = new Compiler(settings, nodes);
     const stage = await compiler.stage(target);
     const stages = await compiler.compiled();
-    numberSteps(stages);
+    numberSteps(stages, this.#steps ? dockerfile.metaArgs.length : 0);
+    this.#steps?.tellArguments(dockerfile.metaArgs, stages);
     await checkContextPaths(this.#plant.shop, this.#session.signal, dockerfile, compiler.contextPaths, {
       dir: context.dir,
       label: context.label,
@@ -414,13 +433,21 @@ function madeFor(draft: ImageDraft, platform: Platform): ImageDraft {
   };
 }
 
-/** Gives every step its place among all steps that run: stages in the order of the file. */
-function numberSteps(stages: readonly CompiledStage[]): void {
-  const steps = stages.flatMap((stage) => stage.steps.map(({ vertex }) => vertex));
-  for (const [index, vertex] of steps.entries()) {
-    (vertex as { event: BuildVertex['event'] }).event = {
-      ...vertex.event,
-      step: { number: index + 1, total: steps.length },
-    };
+/**
+ * Gives every step its place among all steps that run: stages in the order of the file, behind the arguments in front of
+ * them. Triggers have the place of their FROM.
+ */
+function numberSteps(stages: readonly CompiledStage[], before: number): void {
+  const steps = stages.flatMap((stage) => stage.steps);
+  const total = before + steps.filter(({ isTrigger }) => !isTrigger).length;
+  let number = before;
+  for (const stage of stages) {
+    const triggers = stage.steps.filter(({ isTrigger }) => isTrigger);
+    for (const step of stage.steps) {
+      if (!step.isTrigger) number++;
+      const trigger = step.isTrigger && { number: triggers.indexOf(step) + 1, total: triggers.length };
+      const vertex = step.vertex as { event: BuildVertex['event'] };
+      vertex.event = { ...vertex.event, step: { number, total, ...(trigger && { trigger }) } };
+    }
   }
 }

@@ -38,7 +38,7 @@ export async function resolveBase(
     }
   });
   parts.images.touch(image.id);
-  return { kind: 'image', reference: canonical, config: image.config, value: imageRoot(image) };
+  return { kind: 'image', reference: canonical, config: image.config, value: imageRoot(image), id: image.id };
 }
 
 async function pull(

@@ -67,6 +67,11 @@ export interface BuildRequest {
   /** How the user names the Dockerfile; the answer of `call: 'check'` shows it. Default: as the context names it. */
   readonly shownName?: string;
   readonly explain?: boolean;
+  /**
+   * Makes an image for every instruction, each the parent of the next, as the classic builder does: `completed` events of
+   * instructions carry its id, and say `cached` of one that changes no file where that image was there already.
+   */
+  readonly stepImages?: boolean;
   /** Keep the failed step's root and mounts so that a shell can be opened in it: the error's `cause` is a FailedStep. */
   readonly keepFailed?: boolean;
   /** Credentials by registry host for pulls in this build (the classic API's X-Registry-Config). */

@@ -24,7 +24,7 @@ export async function createImage({ db, content, snapshots }: CreateParts, image
   db.transaction(() => {
     db.run(
       `INSERT INTO images (id, snapshot, size, created_at, tagged_at, used_at, parent, manifest, manifest_type) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (id) DO UPDATE SET used_at = excluded.used_at, manifest = coalesce(excluded.manifest, manifest), manifest_type = coalesce(excluded.manifest_type, manifest_type)`,
+       ON CONFLICT (id) DO UPDATE SET used_at = excluded.used_at, parent = coalesce(parent, excluded.parent), manifest = coalesce(excluded.manifest, manifest), manifest_type = coalesce(excluded.manifest_type, manifest_type)`,
       id,
       image.snapshot,
       stack.reduce((sum, { measure }) => sum + measure!.contentSize, 0),

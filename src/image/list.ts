@@ -7,9 +7,12 @@ export async function listImages(records: Records, filter: ImageFilter): Promise
   const { before, since, references = [] } = filter;
   const latest = before === undefined ? Number.POSITIVE_INFINITY : records.required(before).created_at;
   const earliest = since === undefined ? Number.NEGATIVE_INFINITY : records.required(since).created_at;
-  const rows = records.rows().filter(({ created_at }) => created_at < latest && created_at > earliest);
+  const all = records.rows();
+  const parents = new Set(filter.hideIntermediate ? all.map(({ parent }) => parent) : []);
+  const rows = all.filter(({ created_at }) => created_at < latest && created_at > earliest);
   const found = await Promise.all(rows.map((row) => records.toImage(row)));
-  const wanted = found.filter((image) => passes(image, filter, 'created'));
+  const isShown = ({ id, names, repoDigests }: Image) => names.length + repoDigests.length > 0 || !parents.has(id);
+  const wanted = found.filter((image) => isShown(image) && passes(image, filter, 'created'));
   // As Docker: a listing by name shows the names that were asked for, not the image's others.
   if (references.length === 0) return wanted;
   const asked = (name: string) => references.some((pattern) => matchesReference(pattern, name));

@@ -81,6 +81,8 @@ export interface NewImage {
 
 export interface ImageFilter {
   readonly dangling?: boolean;
+  /** Leaves out *intermediate* images: those without a name that others are built on. Default false. */
+  readonly hideIntermediate?: boolean;
   /** Only images whose labels pass. */
   readonly labels?: (labels: Readonly<Record<string, string>>) => boolean;
   readonly references?: readonly string[];

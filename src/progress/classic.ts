@@ -4,6 +4,7 @@
  * Stages may run side by side, but steps are told in the order of the Dockerfile: what a later step says is kept until
  * every step before it has ended.
  */
+import { createHash } from 'node:crypto';
 import type { BuildEvent } from './events.ts';
 import { type CheckWarning, type WarningsOptions, warningLines } from './warnings.ts';
 
@@ -24,9 +25,12 @@ export interface ClassicRenderer {
 }
 
 interface Step {
+  /** Its place: a trigger of a base stands behind the FROM that has the same number. */
   readonly number: number;
+  readonly trigger: { readonly number: number; readonly total: number } | undefined;
   readonly id: string;
-  readonly kind: string;
+  /** FROM, COPY, …: upper case. */
+  readonly keyword: string;
   /** Text that is not yet printed. */
   held: string[];
   container: string | undefined;
@@ -42,15 +46,15 @@ export function createClassicRenderer(options: ClassicOptions = {}): ClassicRend
   const steps = new Map<string, Step>();
   const warnings: CheckWarning[] = [];
   const told: string[] = [];
-  let turn = 1;
+  /** How many steps are told to their end. */
+  let turn = 0;
 
   const flush = (everything: boolean) => {
-    for (const step of [...steps.values()].sort((a, b) => a.number - b.number)) {
-      if (step.number > turn && !everything) break;
-      if (step.touched) told.push(...step.held);
-      else if (!step.ended) continue;
-      step.held = [];
-      if (step.ended && step.number === turn) turn++;
+    const inOrder = [...steps.values()].sort(byPlace);
+    for (; turn < inOrder.length; turn++) {
+      const step = inOrder[turn]!;
+      if (step.touched) told.push(...step.held.splice(0));
+      if (!step.ended && !everything) break;
     }
     return told.splice(0);
   };
@@ -63,7 +67,7 @@ export function createClassicRenderer(options: ClassicOptions = {}): ClassicRend
         return told.splice(0);
       }
       if (event.type === 'vertex') declare(steps, event);
-      else tell(steps.get(event.id), event, options);
+      else tell(steps.get(event.id), event, options, steps.values());
       return flush(false);
     },
     end: () => [...flush(true), ...warningLines(warnings, options.warnings)],
@@ -72,13 +76,14 @@ export function createClassicRenderer(options: ClassicOptions = {}): ClassicRend
 
 function declare(steps: Map<string, Step>, event: Extract<BuildEvent, { type: 'vertex' }>): void {
   if (!event.step || steps.has(event.id)) return;
-  const { number, total } = event.step;
-  const header = [`Step ${number}/${total} : ${event.instruction ?? event.name}`, '\n'];
+  const { number, total, trigger } = event.step;
+  const text = event.written ?? event.instruction ?? event.name;
   steps.set(event.id, {
     number,
+    trigger,
     id: event.id,
-    kind: event.kind,
-    held: header,
+    keyword: /^\S*/.exec(text)![0].toUpperCase(),
+    held: trigger ? triggerHeader(trigger) : [`Step ${number}/${total} : ${text}`, '\n'],
     container: undefined,
     ended: false,
     touched: false,
@@ -88,7 +93,7 @@ function declare(steps: Map<string, Step>, event: Extract<BuildEvent, { type: 'v
 
 type Happening = Exclude<BuildEvent, { type: 'vertex' | 'warning' }>;
 
-function tell(step: Step | undefined, event: Happening, options: ClassicOptions): void {
+function tell(step: Step | undefined, event: Happening, options: ClassicOptions, all: Iterable<Step>): void {
   if (!step || step.ended) return;
   step.touched ||= event.type !== 'cancelled' && event.type !== 'waiting';
   switch (event.type) {
@@ -97,7 +102,12 @@ function tell(step: Step | undefined, event: Happening, options: ClassicOptions)
       step.held.push(paint(event.stream, event.text, options.color ?? true));
       return;
     case 'completed':
-      complete(step, event, options);
+      complete(
+        step,
+        event,
+        options,
+        [...all].some(({ number, trigger }) => trigger && number === step.number),
+      );
       return;
     case 'failed':
       beginContainer(step, undefined);
@@ -114,24 +124,45 @@ function tell(step: Step | undefined, event: Happening, options: ClassicOptions)
   }
 }
 
-function complete(step: Step, event: Extract<BuildEvent, { type: 'completed' }>, options: ClassicOptions): void {
+function triggerHeader({ number, total }: NonNullable<Step['trigger']>): string[] {
+  return number === 1 ? [`# Executing ${total} build trigger${total === 1 ? '' : 's'}\n`] : [];
+}
+
+function byPlace(a: Step, b: Step): number {
+  return a.number - b.number || (a.trigger?.number ?? 0) - (b.trigger?.number ?? 0);
+}
+
+function complete(
+  step: Step,
+  event: Extract<BuildEvent, { type: 'completed' }>,
+  options: ClassicOptions,
+  /** Triggers of a base stand under the same title: the id is told behind the last of them. */
+  hasTriggers: boolean,
+): void {
   step.ended = true;
+  const isFrom = step.keyword === 'FROM';
+  // An id is told where it is an image's: of other results there is nothing that one could run.
+  const image = event.result?.startsWith('sha256:') ? event.result : undefined;
   if (event.cached) {
-    if (step.kind !== 'source') step.held.push(' ---> Using cache\n');
-  } else {
+    if (!isFrom && image !== undefined) step.held.push(' ---> Using cache\n');
+  } else if (image !== undefined || event.container !== undefined) {
     beginContainer(step, event.container);
     if (step.container && (options.remove ?? true)) {
       step.held.push(` ---> Removed intermediate container ${step.container}\n`);
     }
   }
-  if (event.result) step.held.push(` ---> ${shortID(event.result)}\n`);
+  const isInside = step.trigger ? step.trigger.number < step.trigger.total : hasTriggers;
+  if (image !== undefined && !isInside) step.held.push(` ---> ${shortID(image)}\n`);
+  else if (isFrom && event.result === undefined && !isInside) step.held.push(' ---> \n');
 }
+
+const withoutContainer = new Set(['FROM', 'COPY', 'ADD']);
 
 /** The container's id is known only when the step is over; its first output is told under a name of its own. */
 function beginContainer(step: Step, container: string | undefined): void {
-  if (step.begun || step.kind !== 'exec') return;
+  if (step.begun || withoutContainer.has(step.keyword)) return;
   step.begun = true;
-  step.container = shortID(container ?? step.id);
+  step.container = shortID(container ?? createHash('sha256').update(step.id).digest('hex'));
   step.held.push(` ---> Running in ${step.container}\n`);
 }
 

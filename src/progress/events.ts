@@ -37,9 +37,18 @@ export type BuildEvent =
       readonly name: string;
       /** The instruction alone, as written with variables expanded: `RUN make`. */
       readonly instruction?: string;
+      /** The same as it stands in the file, variables and all, in one line. */
+      readonly written?: string;
       readonly stage?: string;
-      /** Position among the instructions of the whole Dockerfile that this build runs: `Step 3/12`. */
-      readonly step?: { readonly number: number; readonly total: number };
+      /**
+       * Position among the instructions of the whole Dockerfile that this build runs: `Step 3/12`. Triggers of a base have
+       * the number of their FROM, and a place of their own among them.
+       */
+      readonly step?: {
+        readonly number: number;
+        readonly total: number;
+        readonly trigger?: { readonly number: number; readonly total: number };
+      };
       readonly location?: SourceLocation;
       readonly platform?: string;
     }

@@ -34,7 +34,7 @@ export function addDiskUsageRoute(app: FastifyInstance, backend: Backend): void 
 }
 
 async function imageUsage({ images, containers }: Backend, version: string): Promise<object> {
-  const [list, usage] = await Promise.all([images.list(), images.diskUsage()]);
+  const [list, usage] = await Promise.all([images.list({ hideIntermediate: true }), images.diskUsage()]);
   const shared = new Map(usage.images.map((row) => [row.id, row.sharedSize]));
   const uses = countUses(containers);
   const Images = list.map((image) =>

@@ -24,7 +24,7 @@ export function addImageRoutes(app: FastifyInstance, verbs: ImageVerbs, backend:
     const query = queryOf(request);
     const filters = readFilters(query, ['before', 'dangling', 'label', 'reference', 'since', 'until']);
     const legacy = query.text('filter');
-    const found = await listImages(images, filters, legacy);
+    const found = await listImages(images, filters, legacy, query.flag('all'));
     const sizes = query.flag('shared-size') ? await sharedSizes(images) : undefined;
     const rows = found.map((image) =>
       summarizeImage(image, {
@@ -89,13 +89,14 @@ async function tagImage({ images, events }: Backend, name: string, repo: string,
   publishImage(events, 'tag', image.id, familiarName(withDefaultTag(target)));
 }
 
-async function listImages(images: Images, filters: Filters, legacy: string) {
+async function listImages(images: Images, filters: Filters, legacy: string, all: boolean) {
   const dangling = filters.flag('dangling');
   const references = legacy === '' ? filters.values('reference') : [legacy];
   const until = parseMoment(filters.values('until')[0] ?? '');
   const beforeImage = filters.values('before')[0];
   const since = filters.values('since')[0];
   const filter: ImageFilter = {
+    hideIntermediate: !all,
     ...(dangling !== undefined && { dangling }),
     labels: filters.labels,
     ...(references.length > 0 && { references }),

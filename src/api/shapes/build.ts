@@ -81,6 +81,7 @@ export const buildRequest = object({
   call: text,
   explain: flag,
   keepFailed: flag,
+  stepImages: flag,
   shownName: text,
   auth: map(credentials),
 });

@@ -1,4 +1,5 @@
 import { StrataError } from '../../errors/index.ts';
+import type { Digest } from '../../oci/index.ts';
 import type { BuiltStage } from '../build.ts';
 import type { Plant } from '../builder.ts';
 import type { Session } from '../session.ts';
@@ -19,6 +20,8 @@ export interface Exporting {
   readonly passed: ReadonlySet<string>;
   /** SOURCE_DATE_EPOCH. */
   readonly epoch: number | undefined;
+  /** The image of the step before the last one. */
+  readonly parent?: Digest;
 }
 
 /** Makes what the request wants of the built stages; an image where it says nothing. */

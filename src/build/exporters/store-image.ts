@@ -48,10 +48,12 @@ async function storeImage(
   }
   const facts = snapshot === root.snapshot ? layers : await measuredLayers(plant, snapshot);
   const config = finishConfig(stage.draft, facts, { labels: request.labels ?? {}, epoch });
-  if (!wantsInlineCache(request)) return images.create({ config, snapshot, names });
+  const { parent } = exporting;
+  const image = { config, snapshot, names, ...(parent && { parent }) };
+  if (!wantsInlineCache(request)) return images.create(image);
   const results = exportResults(plant.shop.records, snapshots, root.snapshot, passed);
   const rawConfig = Buffer.from(JSON.stringify({ ...config, [cacheField]: results }));
-  return images.create({ config, rawConfig, snapshot, names });
+  return images.create({ ...image, rawConfig });
 }
 
 /** `--cache-to type=inline`, or BuildKit's build argument for it. */

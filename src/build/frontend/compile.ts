@@ -6,6 +6,7 @@ import {
   type TextRange,
 } from '../../dockerfile/index.ts';
 import { StrataError } from '../../errors/index.ts';
+import type { Digest } from '../../oci/index.ts';
 import { digestOf } from '../cache/keys.ts';
 import { mkdirOp } from '../ops/mkdir.ts';
 import type { StepIdentity } from '../ops/root-step.ts';
@@ -15,12 +16,12 @@ import { applyMetadata } from './apply-metadata.ts';
 import { contextRoot } from './context-root.ts';
 import { copyStep } from './copy-step.ts';
 import { emptyRoot } from './empty-root.ts';
-import { draftOf, emptyDraft } from './image-draft.ts';
+import { copyDraft, draftOf, emptyDraft } from './image-draft.ts';
 import { located } from './locate.ts';
-import { isStep, StepNames, showInstruction } from './names.ts';
+import { isStep, StepNames, showInstruction, writtenText } from './names.ts';
 import { knownOp, passingOp } from './passing.ts';
 import { joinPath, workingDirectory } from './paths.ts';
-import type { BuildVertex, CompiledStage, External } from './plan.ts';
+import type { BuildVertex, CompiledStage, External, StageStep } from './plan.ts';
 import { runStep } from './run-step.ts';
 import { Scope } from './scope.ts';
 import type { FrontendSettings } from './settings.ts';
@@ -111,24 +112,36 @@ export class Compiler {
 
   async #compile(node: StageNode): Promise<CompiledStage> {
     if (!this.#isReplaced(node)) this.#prefetch(node);
-    const { base, triggers, isImage } = await this.#base(node);
+    const { base, triggers, isImage, id } = await this.#base(node);
     const state = new StageState(base);
     const instructions = this.#isReplaced(node) ? [] : [...triggers, ...node.stage.instructions];
     const total = instructions.filter(isStep).length + (isImage ? 1 : 0);
     const names = new StepNames(this.settings.platformLabel, node.label, total);
     this.#from(state, node, names, isImage);
     delete state.draft.config.OnBuild;
+    this.#keepDraft(state, { ...(id && { base: id }) });
     for (const [position, instruction] of instructions.entries()) {
       const isTrigger = position < triggers.length;
       const range = instruction.location;
       try {
         await this.#instruction(state, node, instruction, { position, names, range, isTrigger });
+        this.#keepDraft(state, { isTrigger });
       } catch (error) {
         throw located(this.settings.dockerfile, range, error);
       }
     }
     const { vertex, draft, platform, scope, args, workdir, steps } = state;
     return { node, vertex, draft, platform, scope, args, workdir, steps };
+  }
+
+  /** What the last step has made of the configuration. */
+  #keepDraft(state: StageState, known: Partial<StageStep>): void {
+    const last = state.steps.pop()!;
+    state.steps.push({
+      ...last,
+      ...known,
+      ...(this.settings.request.stepImages && { draft: copyDraft(state.draft) }),
+    });
   }
 
   /** Everything that the stage will ask for is begun at once: images are resolved in parallel. */
@@ -150,7 +163,7 @@ export class Compiler {
     return stage.name !== undefined && this.settings.isContext(stage.name);
   }
 
-  async #base(node: StageNode) {
+  async #base(node: StageNode): Promise<StageBase> {
     const { dockerfile, targetPlatform } = this.settings;
     const range = node.stage.from.location;
     const platform = node.platform ?? targetPlatform;
@@ -178,14 +191,14 @@ export class Compiler {
         const other = await this.stage(findTarget(this.nodes, external.name));
         return { base: other, triggers: readTriggers(other.draft.config.OnBuild ?? [], range), isImage: false };
       }
-      const { config, value } = external;
+      const { config, value, id } = external;
       const vertex = {
         event: { id: '', kind: 'source', name: external.reference } as const,
         inputs: [],
         op: knownOp(value),
       };
       const base = { vertex, draft: draftOf(config), platform, scope: new Scope(), args: [] };
-      return { base, triggers: readTriggers(config.config?.OnBuild ?? [], range), isImage: true };
+      return { base, triggers: readTriggers(config.config?.OnBuild ?? [], range), isImage: true, ...(id && { id }) };
     } catch (error) {
       throw located(dockerfile, range, error);
     }
@@ -208,7 +221,7 @@ export class Compiler {
     );
     const inputs = before.event.id === '' ? [] : [before];
     state.vertex = { event, inputs, op: inputs.length > 0 ? passingOp : before.op };
-    state.steps.push({ vertex: state.vertex, instruction: from });
+    state.steps.push({ vertex: state.vertex, instruction: from, isTrigger: false });
   }
 
   /** The classic view shows a FROM as people write it, with its arguments filled in. */
@@ -304,7 +317,7 @@ export class Compiler {
   ): void {
     const event = this.#event(node, instruction, identity.description, identity.instruction, kind, range);
     state.vertex = { event, inputs, op: locatedOp(op, this.settings, range) };
-    state.steps.push({ vertex: state.vertex, instruction });
+    state.steps.push({ vertex: state.vertex, instruction, isTrigger: false });
   }
 
   #identity(node: StageNode, position: number, shown: string, names: StepNames, instruction: Instruction): Identity {
@@ -327,17 +340,26 @@ export class Compiler {
     kind: BuildVertex['event']['kind'],
     range: TextRange,
   ): BuildVertex['event'] {
-    void instruction;
     return {
       id: this.settings.vertexID(),
       kind,
       name,
       instruction: shown,
+      written: writtenText(instruction),
       ...(node.label !== '' && { stage: node.label }),
       location: range,
       ...(this.settings.platformLabel !== '' && { platform: this.settings.platformLabel }),
     };
   }
+}
+
+/** What a stage begins with. */
+interface StageBase {
+  readonly base: ConstructorParameters<typeof StageState>[0];
+  readonly triggers: readonly Instruction[];
+  readonly isImage: boolean;
+  /** The image of the store that it is. */
+  readonly id?: Digest;
 }
 
 /** Where an instruction stands, or the FROM whose base brought it as a trigger. */

@@ -47,6 +47,11 @@ export function showInstruction(instruction: Instruction, scope: Scope, escapeTo
   return `${shown} (${summarizeHeredoc(data)})`;
 }
 
+/** The instruction in one line, as it stands in the file. */
+export function writtenText(instruction: Instruction): string {
+  return instruction.original.trim().split('\n')[0]!;
+}
+
 function splitKeyword(text: string): [string, string] {
   const match = /^\s*(\S+)\s*([\s\S]*)$/.exec(text);
   return [match?.[1] ?? text, match?.[2] ?? ''];

@@ -1,5 +1,5 @@
 import type { Instruction } from '../../dockerfile/index.ts';
-import type { ImageConfig, Platform } from '../../oci/index.ts';
+import type { Digest, ImageConfig, Platform } from '../../oci/index.ts';
 import type { Vertex } from '../solver/vertex.ts';
 import type { Value } from '../value.ts';
 import type { ImageDraft } from './image-draft.ts';
@@ -16,6 +16,8 @@ export type External =
       readonly reference: string;
       readonly config: ImageConfig;
       readonly value: Value;
+      /** Where it is an image of the store. */
+      readonly id?: Digest;
     }
   | { readonly kind: 'tree'; readonly label: string; readonly vertex: BuildVertex }
   /** Another stage of the same file. */
@@ -33,6 +35,18 @@ export interface CompiledStage {
   /** Names of the ARGs declared so far, in order. */
   readonly args: readonly string[];
   readonly workdir: string;
-  /** Its steps in order, for numbering. */
-  readonly steps: readonly { readonly vertex: BuildVertex; readonly instruction: Instruction }[];
+  /** Its steps in order. */
+  readonly steps: readonly StageStep[];
+}
+
+/** One instruction of a stage. */
+export interface StageStep {
+  readonly vertex: BuildVertex;
+  readonly instruction: Instruction;
+  /** Came with the base, as ONBUILD. */
+  readonly isTrigger: boolean;
+  /** The image's configuration after it, where the request wants images of steps. */
+  readonly draft?: ImageDraft;
+  /** Of a FROM: the image of the store that it names. */
+  readonly base?: Digest;
 }

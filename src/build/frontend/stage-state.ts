@@ -3,7 +3,7 @@ import { createdBy, historyComment } from '../../dockerfile/index.ts';
 import type { Platform } from '../../oci/index.ts';
 import { copyDraft, type ImageDraft, parseEnv } from './image-draft.ts';
 import { workingDirectory } from './paths.ts';
-import type { BuildVertex, CompiledStage } from './plan.ts';
+import type { BuildVertex, CompiledStage, StageStep } from './plan.ts';
 import { defaultPath, Scope } from './scope.ts';
 
 /** A stage while its instructions are read, one after the other. */
@@ -12,7 +12,7 @@ export class StageState {
   readonly scope: Scope;
   readonly args: string[];
   readonly platform: Platform;
-  readonly steps: { vertex: BuildVertex; instruction: Instruction }[] = [];
+  readonly steps: StageStep[] = [];
   vertex: BuildVertex;
   workdir: string;
   /** A CMD was seen in this stage: ENTRYPOINT then leaves it alone. */

@@ -12,8 +12,8 @@ export interface Solving<Result> {
   readonly owner: object;
   readonly flights: Flights<Outcome<Result>>;
   readonly now: () => number;
-  /** Told every result as soon as it is there. */
-  readonly onResult?: (result: Result) => void;
+  /** Told every result as soon as it is there, before its `completed` event. */
+  readonly onResult?: (result: Result, vertex: Vertex<Result>) => void;
   /** Whether a stored result is only a name: the vertex runs all the same once an op has to work on it. */
   readonly isAbsent?: (result: Result) => boolean;
   /** What an absent result stands for, where it can be had without running the vertex. */
@@ -150,7 +150,7 @@ class Solver<Result> {
       const known = await op.lookup(results, this.#work(node));
       if (known) this.#tellStarted(node, false);
       if (known && this.#isAbsent(known.result)) {
-        this.#solving.onResult?.(known.result);
+        this.#solving.onResult?.(known.result, node.vertex);
         node.absent = known;
         this.#passBy(node);
         return known;
@@ -226,7 +226,7 @@ class Solver<Result> {
     delete node.absent;
     node.result = outcome.result;
     this.#tellStarted(node, false);
-    this.#solving.onResult?.(outcome.result);
+    this.#solving.onResult?.(outcome.result, node.vertex);
     this.#tellCompleted(node, outcome, cached, this.#solving.now());
     this.#release(node);
     return outcome;

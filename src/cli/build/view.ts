@@ -8,6 +8,7 @@ import {
   createRawJsonRenderer,
   createTtyRenderer,
 } from '../../progress/index.ts';
+import { humanSize } from '../format/human-size.ts';
 import type { Session } from '../session.ts';
 import { fault } from './fault.ts';
 
@@ -25,6 +26,8 @@ interface ViewOptions {
   readonly color: boolean;
   /** Warnings with all that is known of them (`--debug`). */
   readonly expand: boolean;
+  /** Bytes of the context, as the classic view tells them; undefined where it is not sent. */
+  readonly contextSize?: number | undefined;
   /** Names that the image gets, as the classic view tells them. */
   readonly names: readonly string[];
 }
@@ -75,10 +78,10 @@ function plainView({ stderr }: Session, { color, expand }: ViewOptions): BuildVi
 }
 
 /** The classic view is the output of the command, as it was in docker. */
-function classicView({ stdout }: Session, { color, expand, names }: ViewOptions): BuildView {
+function classicView({ stdout }: Session, { color, expand, names, contextSize }: ViewOptions): BuildView {
   const renderer = createClassicRenderer({ color, warnings: { color, expand, program: 'strata' } });
-  // The folder is read where it lies; people look for this line all the same.
-  stdout.write('Sending build context to Docker daemon\n');
+  // The engine reads the folder where it lies; people look for this line all the same.
+  if (contextSize !== undefined) stdout.write(`Sending build context to Docker daemon  ${humanSize(contextSize)}\n`);
   return {
     progress(event) {
       for (const piece of renderer.push(event)) stdout.write(piece);

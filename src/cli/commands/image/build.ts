@@ -9,6 +9,7 @@ import { familiarName, parseReference, withDefaultTag } from '../../../oci/index
 import type { BuildEvent } from '../../../progress/index.ts';
 import { parseCall } from '../../build/call.ts';
 import { readSources } from '../../build/context.ts';
+import { contextSize } from '../../build/context-size.ts';
 import { hasTerminal, shellInFailedStep } from '../../build/failed-step.ts';
 import { tellFailure } from '../../build/failure.ts';
 import { fault } from '../../build/fault.ts';
@@ -79,11 +80,12 @@ async function build({ flags, args, session, client }: BuildCall): Promise<numbe
       color: colorful(session),
       expand: session.debug || flags.debug,
       names: flags.tag.map(fullName),
+      ...(mode === 'classic' && { contextSize: await sentSize(request) }),
     });
     const result = await run(
       engine,
       session,
-      { ...request, ...(auth && { auth }) },
+      { ...request, ...(mode === 'classic' && { stepImages: true }), ...(auth && { auth }) },
       told(view, flags.explain || mode === 'rawjson'),
     );
     return await present(result, flags, session, aside.files);
@@ -98,6 +100,13 @@ async function checkedAlone(request: BuildRequest, session: Session): Promise<Bu
   if (request.call !== 'check' || (await hasEngine(session))) return undefined;
   const { checkAlone } = await import('../../../build/index.ts');
   return checkAlone(request);
+}
+
+/** What the docker client would send of the context; undefined where the engine fetches it. */
+async function sentSize({ context, dockerfile }: BuildRequest): Promise<number | undefined> {
+  if (context.kind === 'file') return (await stat(context.path)).size;
+  const path = dockerfile && 'path' in dockerfile ? dockerfile.path : 'Dockerfile';
+  return context.kind === 'local' ? await contextSize(context.dir, path) : undefined;
 }
 
 async function run(engine: Client, session: Session, request: BuildRequest, view: BuildView): Promise<BuildResult> {
