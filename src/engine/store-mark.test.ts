@@ -199,3 +199,19 @@ test('a state root with the containers of another store is left alone', async ()
 function removeDatabase(root: string): void {
   for (const suffix of ['', '-wal', '-shm']) rmSync(join(root, `strata.db${suffix}`), { force: true });
 }
+
+test('a store of before there were marks is taken as it is', async () => {
+  const root = await used('unmarked');
+  rmSync(join(root, 'store'));
+  rmSync(join(`${root}-state`, 'store'));
+  const db = new DatabaseSync(join(root, 'strata.db'));
+  db.exec('DELETE FROM engine');
+  db.close();
+  const engine = await open(root);
+  assert.deepEqual(
+    engine.volumes.list().map(({ name }) => name),
+    ['precious'],
+  );
+  await engine.close();
+  assert.ok(list(root).some((name) => name.endsWith('/data')));
+});

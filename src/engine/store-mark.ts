@@ -63,7 +63,8 @@ export async function claimStore(db: Database, roots: { dataRoot: string; stateR
   const epoch = Number(storedValue(db, 'epoch') ?? 0);
   const file = join(dataRoot, 'strata.db');
   if (holds(dataRoot) !== undefined) {
-    if (known === undefined) throw lost(dataRoot, `its database ${file} is empty`, 'database_missing');
+    if (known === undefined && (own !== undefined || isBlank(db)))
+      throw lost(dataRoot, `its database ${file} is empty`, 'database_missing');
     if (own && own.store !== known)
       throw lost(dataRoot, `its database ${file} is the one of another store`, 'database_foreign');
     if (own && own.epoch > epoch)
@@ -107,6 +108,15 @@ export async function claimStore(db: Database, roots: { dataRoot: string; stateR
       await tick();
     },
   };
+}
+
+/** Whether the database names nothing at all. One that was written before stores had a mark names what is there. */
+function isBlank(db: Database): boolean {
+  const tables = db.all<{ name: string }>(
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+  );
+  const told = tables.filter(({ name }) => name !== 'migrations' && name !== 'engine');
+  return told.every(({ name }) => db.get(`SELECT 1 FROM "${name}" LIMIT 1`) === undefined);
 }
 
 const markFile = (dataRoot: string) => join(dataRoot, 'store');
