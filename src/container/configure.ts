@@ -83,10 +83,17 @@ export function commandOf(config: ContainerConfig): readonly string[] {
 export function processEnvironment(
   config: ContainerConfig,
   home: string,
-  exec: { readonly env: readonly string[]; readonly tty: boolean } | undefined = undefined,
+  {
+    exec,
+    linked,
+  }: {
+    readonly exec?: { readonly env: readonly string[]; readonly tty: boolean };
+    /** What is said of linked containers. */
+    readonly linked: readonly string[];
+  },
 ): readonly string[] {
   const tty = exec ? exec.tty : (config.Tty ?? false);
-  const own = [defaultPath, `HOSTNAME=${config.Hostname}`, ...(tty ? ['TERM=xterm'] : [])];
+  const own = [defaultPath, `HOSTNAME=${config.Hostname}`, ...(tty ? ['TERM=xterm'] : []), ...linked];
   const env = mergeEnv(mergeEnv(own, config.Env ?? []), exec?.env ?? []);
   return env.some((entry) => entry.startsWith('HOME=')) ? env : [...env, `HOME=${home}`];
 }

@@ -22,7 +22,7 @@ import { createHealth } from './health.ts';
 
 import { endpointWarnings, joinNetwork, renameOnNetworks, requestedNetworks } from './join-network.ts';
 import { launch } from './launch.ts';
-import { checkLinks } from './links.ts';
+import { checkLinks, linkVariables } from './links.ts';
 import { logSize } from './log-file.ts';
 import { checkLogConfig } from './log-options.ts';
 import { queryLogs } from './log-query.ts';
@@ -227,8 +227,9 @@ export function createContainers(options: ContainerOptions): Containers {
     if (!active) throw new StrataError('data_loss', `the root file system of container ${record.name} is gone`);
     mounts.set(id, await snapshots.mount(active, { target: rootOf(id) }));
     const joined = await joinNetwork(record, networks, store);
-    const named = joined.shared === undefined ? record : withHostnameOf(record, store.get(joined.shared));
-    if (named !== record) store.change(id, { config: named.config });
+    const own = joined.shared === undefined ? record : withHostnameOf(record, store.get(joined.shared));
+    const named = { ...own, linkVariables: linkVariables(record, joined.endpoints, store) };
+    store.change(id, { config: named.config, linkVariables: named.linkVariables });
     const startedAt = timestamp();
     await launch(named, joined, {
       facts,
@@ -260,6 +261,7 @@ export function createContainers(options: ContainerOptions): Containers {
         finishedAt: never,
       },
     });
+    await membership.relink(id);
   }
 
   async function failed(record: ContainerRecord, error: unknown): Promise<StrataError> {
@@ -611,6 +613,8 @@ export function createContainers(options: ContainerOptions): Containers {
     });
   }
 
+  const membership = createMembership({ store, networks, turns, folderOf });
+
   const containers: Containers = {
     create,
     start: async (ref) => {
@@ -706,7 +710,8 @@ export function createContainers(options: ContainerOptions): Containers {
       emit('update', store.change(record.id, { host })!);
       return resourceWarnings(changes, options.runtime());
     },
-    ...createMembership({ store, networks, turns, folderOf }),
+    connectNetwork: membership.connectNetwork,
+    disconnectNetwork: membership.disconnectNetwork,
     async prune({ until: before = Number.POSITIVE_INFINITY, labels = () => true }) {
       const deleted: string[] = [];
       let reclaimed = 0;

@@ -17,7 +17,7 @@ export function checkUser({ config }: ContainerRecord, user: string, root: strin
 
 /** The `process` of an exec (runtime spec config.md "Process"): as the container's own, but for what is asked for. */
 export function runtimeExecSpec(
-  { config, host }: ContainerRecord,
+  { config, host, linkVariables: linked = [] }: ContainerRecord,
   exec: ExecConfig,
   root: string,
   facts: RuntimeFacts,
@@ -36,7 +36,7 @@ export function runtimeExecSpec(
     terminal: exec.Tty ?? false,
     user: { uid: user.uid, gid: user.gid, additionalGids: [...new Set([user.gid, ...user.groups])], umask: 0o22 },
     args: exec.Cmd,
-    env: processEnvironment(config, user.home, { env: exec.Env ?? [], tty: exec.Tty ?? false }),
+    env: processEnvironment(config, user.home, { linked, exec: { env: exec.Env ?? [], tty: exec.Tty ?? false } }),
     cwd,
     capabilities: { bounding: capabilities, effective: held, permitted: held },
     noNewPrivileges: securityOf(host).noNewPrivileges,

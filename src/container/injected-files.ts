@@ -1,10 +1,12 @@
-import { writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Networks, nameServerOf } from '../network/index.ts';
 import { linkLines } from './links.ts';
 import type { ContainerRecord } from './record.ts';
 import type { SpecMount } from './spec.ts';
 import type { ContainerStore } from './store.ts';
+import type { HostConfig } from './types.ts';
 
 /**
  * /etc/hosts, /etc/hostname and /etc/resolv.conf of a container: files beside its log, mounted over the image's own unless
@@ -25,16 +27,18 @@ export async function containerFiles(
     options: ['bind', access, 'rprivate'],
   });
   if (folders.shared !== undefined)
-    return ['/etc/hostname', '/etc/resolv.conf', '/etc/hosts']
-      .filter((destination) => !taken.has(destination))
-      .map((destination) => mount(destination, join(folders.shared!, basename(destination))));
+    return (
+      ['/etc/hostname', '/etc/resolv.conf', '/etc/hosts']
+        .filter((destination) => !taken.has(destination))
+        // That container's own may have been in its image, or it is gone with them.
+        .filter((destination) => existsSync(join(folders.shared!, basename(destination))))
+        .map((destination) => mount(destination, join(folders.shared!, basename(destination))))
+    );
   const host = record.host.NetworkMode === 'host';
   const files: Record<string, string> = {
     '/etc/hostname': `${record.config.Hostname}\n`,
     '/etc/resolv.conf': await resolvConf(record, networks),
-    ...(!host || record.host.ExtraHosts?.length
-      ? { '/etc/hosts': hosts(record, linkLines(record, record.networks, store)) }
-      : {}),
+    '/etc/hosts': host ? await hostsOfHost(record) : hosts(record, linkLines(record, record.networks, store)),
   };
   const mounts: SpecMount[] = [];
   for (const [destination, text] of Object.entries(files)) {
@@ -44,6 +48,20 @@ export async function containerFiles(
     mounts.push(mount(destination, source));
   }
   return mounts;
+}
+
+/** On the host's network, names are the host's. */
+async function hostsOfHost({ host }: ContainerRecord): Promise<string> {
+  const own = await readFile('/etc/hosts', 'utf8').catch(() => '127.0.0.1\tlocalhost\n');
+  return `${[own.trimEnd(), ...extraHosts(host, '127.0.0.1')].join('\n')}\n`;
+}
+
+function extraHosts({ ExtraHosts = [] }: HostConfig, gateway: string): readonly string[] {
+  return ExtraHosts.map((entry) => {
+    const at = entry.search(/[:=]/);
+    const ip = entry.slice(at + 1);
+    return `${ip === 'host-gateway' ? gateway : ip}\t${entry.slice(0, at)}`;
+  });
 }
 
 function hosts(record: ContainerRecord, links: readonly string[]): string {
@@ -57,11 +75,7 @@ function hosts(record: ContainerRecord, links: readonly string[]): string {
     'ff02::2\tip6-allrouters',
   ];
   const gateway = Object.values(record.networks).find(({ Gateway }) => Gateway)?.Gateway ?? '127.0.0.1';
-  for (const entry of record.host.ExtraHosts ?? []) {
-    const at = entry.search(/[:=]/);
-    const ip = entry.slice(at + 1);
-    lines.push(`${ip === 'host-gateway' ? gateway : ip}\t${entry.slice(0, at)}`);
-  }
+  lines.push(...extraHosts(record.host, gateway));
   lines.push(...links);
   const full = Domainname ? `${Hostname}.${Domainname}` : Hostname;
   const short = full.split('.', 1)[0]!;
@@ -72,6 +86,9 @@ function hosts(record: ContainerRecord, links: readonly string[]): string {
 
 async function resolvConf(record: ContainerRecord, networks: Networks): Promise<string> {
   const { host, networks: endpoints } = record;
+  const asksFor = [host.Dns, host.DnsSearch, host.DnsOptions].some((list) => list?.length);
+  // The host's network has its name servers, also those on its loopback.
+  if (host.NetworkMode === 'host' && !asksFor) return await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
   const found = await networks.resolvers();
   // On a user's network the bridge's own server answers with the names of its containers, and asks those of `--dns`.
   const own = Object.entries(endpoints)

@@ -14,6 +14,7 @@ import { containerFiles } from './injected-files.ts';
 import type { JoinedNetwork } from './join-network.ts';
 import { logSizeLimit } from './log-options.ts';
 import { type MountPoint, specMounts } from './mount-points.ts';
+import { ownerOfNames } from './network-mode.ts';
 import { procMountProblem } from './proc-mounts.ts';
 import { checkPropagation } from './propagation.ts';
 import { type ContainerRecord, hasProcess } from './record.ts';
@@ -59,7 +60,7 @@ export async function launch(record: ContainerRecord, joined: JoinedNetwork, par
   checkPropagation(record.mounts);
   const folders = {
     own: parts.folderOf(id),
-    shared: joined.shared === undefined ? undefined : parts.folderOf(joined.shared),
+    shared: joined.shared === undefined ? undefined : parts.folderOf(ownerOfNames(joined.shared, parts.store)),
   };
   const injected = await containerFiles(
     { ...record, networks: joined.endpoints },
@@ -76,7 +77,8 @@ export async function launch(record: ContainerRecord, joined: JoinedNetwork, par
     // By which programs find out that they run in a container.
     { path: '/.dockerenv', kind: 'file', mode: 0o755 },
   ]);
-  const mounts = [...injected, ...specMounts(record.mounts), ...initMount(host)];
+  // After the user's: a volume at /etc does not hide them.
+  const mounts = [...specMounts(record.mounts), ...injected, ...initMount(host)];
   const spec = makeSpec(specInput(record, joined, mounts, parts), facts);
   await writeFile(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
   const pid = await createProcess(record, joined, { ...parts, logSizeMax });
@@ -149,7 +151,7 @@ function specInput(
     root,
     readonlyRoot: host.ReadonlyRootfs ?? false,
     args: [...(host.Init ? [initPath, '--'] : []), record.path, ...record.args],
-    env: processEnvironment(config, user.home),
+    env: processEnvironment(config, user.home, { linked: record.linkVariables ?? [] }),
     cwd: config.WorkingDir || '/',
     user,
     tty: config.Tty ?? false,

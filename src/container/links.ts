@@ -56,3 +56,113 @@ export function linkLines(
   });
   return [...new Set(lines)];
 }
+
+/**
+ * Variables by which a container on the default bridge learns of those that it is linked to, as Docker has made them since
+ * its beginnings: ports, name and variables of each. `conflict` in Docker's words where one does not run.
+ */
+export function linkVariables(
+  record: ContainerRecord,
+  endpoints: Readonly<Record<string, EndpointSettings>>,
+  store: ContainerStore,
+): readonly string[] {
+  if (!endpoints['bridge']) return [];
+  return (record.host.Links ?? []).map(parseLink).flatMap(({ target, alias }) => {
+    const other = store.get(target);
+    const name = `/${record.name}/${alias}`;
+    const refuse = (message: string) => new StrataError('conflict', message, { code: 'link_not_running' });
+    if (!hasProcess(other)) throw refuse(`Cannot link to a non running container: /${other.name} AS ${name}`);
+    const ip = other.networks['bridge']?.IPAddress;
+    if (!ip) throw refuse(`container ${other.id} not attached to default bridge network`);
+    return variablesOf(other, { alias, name, ip });
+  });
+}
+
+function variablesOf(
+  { config }: ContainerRecord,
+  { alias, name, ip }: { readonly alias: string; readonly name: string; readonly ip: string },
+): readonly string[] {
+  const prefix = alias.toUpperCase().replaceAll('-', '_');
+  const own = (config.Env ?? []).flatMap((entry) => {
+    const at = entry.indexOf('=');
+    const key = entry.slice(0, at);
+    return at < 0 || key === 'HOME' || key === 'PATH' ? [] : [`${prefix}_ENV_${key}=${entry.slice(at + 1)}`];
+  });
+  return [...portVariables(prefix, ip, sortedPorts(config.ExposedPorts ?? {})), `${prefix}_NAME=${name}`, ...own];
+}
+
+interface ExposedPort {
+  readonly port: number;
+  readonly protocol: string;
+}
+
+/** TCP first, then by number. */
+function sortedPorts(exposed: Readonly<Record<string, unknown>>): readonly ExposedPort[] {
+  const rank = ({ protocol }: ExposedPort) => (protocol === 'tcp' ? 0 : 1);
+  return Object.keys(exposed)
+    .flatMap((text) => {
+      const [numbers = '', protocol = 'tcp'] = text.split('/');
+      const port = Number(numbers);
+      return Number.isInteger(port) ? [{ port, protocol: protocol.toLowerCase() }] : [];
+    })
+    .sort((a, b) => rank(a) - rank(b) || a.port - b.port);
+}
+
+/** One of each port, and of ports in a row what the first and the last are. */
+function portVariables(prefix: string, ip: string, ports: readonly ExposedPort[]): readonly string[] {
+  const [main] = ports;
+  if (!main) return [];
+  const address = ({ protocol, port }: ExposedPort) => `${protocol}://${ip}:${port}`;
+  const named = ({ protocol, port }: ExposedPort) => `${prefix}_PORT_${port}_${protocol.toUpperCase()}`;
+  const out = [`${prefix}_PORT=${address(main)}`];
+  const row = (first: ExposedPort, last: ExposedPort) =>
+    out.push(
+      `${named(first)}_START=${address(first)}`,
+      `${named(first)}_PORT_START=${first.port}`,
+      `${named(first)}_END=${address(last)}`,
+      `${named(first)}_PORT_END=${last.port}`,
+    );
+  let [first, last] = [main, main];
+  for (const [index, one] of ports.entries()) {
+    const name = named(one);
+    out.push(
+      `${name}=${address(one)}`,
+      `${name}_ADDR=${ip}`,
+      `${name}_PORT=${one.port}`,
+      `${name}_PROTO=${one.protocol}`,
+    );
+    if (index === 0) continue;
+    const goesOn = one.port === last.port + 1 && one.protocol === first.protocol;
+    if (goesOn) last = one;
+    if (first !== last && (!goesOn || index === ports.length - 1)) row(first, last);
+    if (!goesOn) [first, last] = [one, one];
+  }
+  return out;
+}
+
+/** The aliases of links on a network, with the addresses of those containers that are on it now. */
+export function linkedAddresses(
+  links: readonly string[],
+  network: string,
+  store: ContainerStore,
+): readonly { readonly name: string; readonly address: string }[] {
+  return links.map(parseLink).flatMap(({ target, alias }) => {
+    const other = store.all().find(({ name, id }) => name === target || id.startsWith(target));
+    const address = other && hasProcess(other) ? other.networks[network]?.IPAddress : undefined;
+    return address ? [{ name: alias, address }] : [];
+  });
+}
+
+/** Ids of running containers that a link leads from to this one. */
+export function linkedFrom({ id, name }: ContainerRecord, store: ContainerStore): readonly string[] {
+  return store
+    .all()
+    .filter(
+      (other) =>
+        hasProcess(other) &&
+        [...(other.host.Links ?? []), ...Object.values(other.networks).flatMap(({ Links }) => Links ?? [])]
+          .map((link) => parseLink(link).target)
+          .some((target) => target === name || (target.length >= 3 && id.startsWith(target))),
+    )
+    .map((other) => other.id);
+}

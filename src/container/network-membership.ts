@@ -2,6 +2,7 @@ import { StrataError } from '../errors/index.ts';
 import type { Networks } from '../network/index.ts';
 import { containerFiles } from './injected-files.ts';
 import { askedEndpoint, joinOneMore, refuseUnknownOptions } from './join-network.ts';
+import { linkedAddresses, linkedFrom, linkVariables } from './links.ts';
 import { sharedNetwork } from './network-mode.ts';
 import { type ContainerRecord, hasProcess } from './record.ts';
 import type { ContainerStore } from './store.ts';
@@ -16,19 +17,45 @@ export interface MembershipParts {
   readonly folderOf: (id: string) => string;
 }
 
+export interface Membership extends Pick<Containers, 'connectNetwork' | 'disconnectNetwork'> {
+  /** A container has started, maybe with another address: what links to it is told. */
+  relink(id: string): Promise<void>;
+}
+
 /** Joining and leaving networks after `create`: of a container that runs at once, of another one at its next start. */
-export function createMembership({
-  store,
-  networks,
-  turns,
-  folderOf,
-}: MembershipParts): Pick<Containers, 'connectNetwork' | 'disconnectNetwork'> {
+export function createMembership({ store, networks, turns, folderOf }: MembershipParts): Membership {
   /** The names that the container resolves by and those of its networks are in files that are mounted. */
   async function rewriteFiles(id: string): Promise<void> {
     await containerFiles(store.get(id), { own: folderOf(id), shared: undefined }, networks, store);
+    await nameLinks(store.get(id));
+  }
+
+  /** On a user's network linked containers are known to the name server, too. */
+  async function nameLinks(record: ContainerRecord): Promise<void> {
+    for (const [network, { Links = [] }] of Object.entries(record.networks))
+      if (Links.length > 0) await networks.nameLinks(record.id, network, linkedAddresses(Links, network, store));
+  }
+
+  /** Processes that are still to be started in it hear of the new address. */
+  function retell(id: string): void {
+    try {
+      const record = store.get(id);
+      store.change(id, { linkVariables: linkVariables(record, record.networks, store) });
+    } catch {
+      // Another one that it is linked to does not run: it keeps what it knows.
+    }
   }
 
   return {
+    async relink(id) {
+      const record = store.get(id);
+      await nameLinks(record);
+      for (const from of linkedFrom(record, store)) {
+        // What is wrong with the other one, it hears at its own start.
+        await rewriteFiles(from).catch(() => undefined);
+        retell(from);
+      }
+    },
     async connectNetwork(ref, network, endpoint) {
       const { id } = store.get(ref);
       const { name } = networks.get(network);

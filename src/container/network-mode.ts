@@ -51,6 +51,20 @@ export function settleNetworkMode(host: HostConfig, store: ContainerStore): Host
   }
 }
 
+/**
+ * Id of the container whose files on names (`/etc/hosts` and the others) are those of `id`: where that one is in the
+ * network of another itself, that other's.
+ */
+export function ownerOfNames(id: string, store: Pick<ContainerStore, 'find'>): string {
+  const seen = new Set<string>();
+  for (let owner = id; ; ) {
+    const next = sharedNetwork(store.find(owner)?.host ?? {});
+    if (next === undefined || seen.has(next) || !store.find(next)) return owner;
+    seen.add(owner);
+    owner = next;
+  }
+}
+
 /** The configuration of a container that starts in the network of `other`: it has that one's host name. */
 export function withHostnameOf(record: ContainerRecord, other: Pick<Container, 'config'>): ContainerRecord {
   const { Hostname = '', Domainname = '' } = other.config;

@@ -14,6 +14,8 @@ export interface ContainerRecord extends Container {
   readonly stopped: boolean;
   /** Volumes that were made for it without a name. */
   readonly anonymousVolumes: readonly string[];
+  /** What the processes of the present run are told of linked containers. */
+  readonly linkVariables?: readonly string[];
   /** Stubs of the present run in its root. */
   readonly stubs?: readonly StubRecord[];
 }

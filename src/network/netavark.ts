@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { StrataError } from '../errors/index.ts';
-import { replaceDnsNames } from './dns-entries.ts';
+import { type LinkedNames, replaceDnsNames, replaceLinkedNames } from './dns-entries.ts';
 import { type NamedAddress, namesAnswered } from './names-answered.ts';
 import { pinBridgeAddress } from './pin-bridge.ts';
 
@@ -61,6 +61,8 @@ export interface Netavark {
     names: Readonly<Record<string, readonly string[]>>,
     wanted: readonly NamedAddress[],
   ): Promise<void>;
+  /** What a container calls others of the network of that id, in place of what it called them before. */
+  link(containerID: string, network: string, entries: readonly LinkedNames[], server: string): Promise<void>;
 }
 
 const systemPath = '/usr/sbin:/usr/bin:/sbin:/bin';
@@ -131,6 +133,12 @@ export function createNetavark(configDir: string): Netavark {
     async rename(containerID, names, wanted) {
       await inTurn(() => replaceDnsNames(join(configDir, 'aardvark-dns'), containerID, names));
       await answered(wanted);
+    },
+    async link(containerID, network, entries, server) {
+      const told = await inTurn(() =>
+        replaceLinkedNames(join(configDir, 'aardvark-dns'), containerID, network, entries),
+      );
+      await answered(told.map(({ names: [name], address }) => ({ server, name: name!, address })));
     },
   };
 }

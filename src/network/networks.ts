@@ -201,6 +201,10 @@ export function createNetworks(options: NetworkOptions): Networks {
       const [row] = sandboxes.ownedBy(containerID);
       return row ? await sandboxes.rename(row, { containerID, containerName, networks }) : {};
     },
+    async nameLinks(containerID, ref, links) {
+      const [row] = sandboxes.ownedBy(containerID);
+      if (row) await sandboxes.nameLinks(row, store.get(ref), links);
+    },
     async lease() {
       const { path, endpoint } = await pool.take();
       return { sandbox: { path }, release: async () => pool.giveBack(path, endpoint) };

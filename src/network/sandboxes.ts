@@ -62,6 +62,12 @@ export interface Sandboxes {
   leave(row: SandboxRow, network: Network, networks: NetworkStore): Promise<void>;
   /** Gives the sandbox's container another name on its networks; resolves with its names there, by the network's name. */
   rename(row: SandboxRow, attach: Omit<Attach, 'ports'>): Promise<Readonly<Record<string, readonly string[]>>>;
+  /** Other containers of the network by the names that this one has for them. */
+  nameLinks(
+    row: SandboxRow,
+    network: Network,
+    links: readonly { readonly name: string; readonly address: string }[],
+  ): Promise<void>;
   destroy(row: SandboxRow): Promise<void>;
   find(path: string): SandboxRow | undefined;
   all(): readonly SandboxRow[];
@@ -263,6 +269,13 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
         })),
       );
       return Object.fromEntries(names.map(({ network, all }) => [network.name, all]));
+    },
+    async nameLinks({ request: text }, network, links) {
+      const { container_id: id } = JSON.parse(text) as NetavarkRequest;
+      const server = nameServerOf(network);
+      if (server === undefined) return;
+      const entries = links.map(({ name, address }) => ({ address, names: answeredNames(network, [name]) }));
+      await netavark.link(id, network.id, entries, server);
     },
     async destroy({ path, request: text }) {
       const request = JSON.parse(text) as NetavarkRequest;

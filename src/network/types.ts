@@ -144,6 +144,12 @@ export interface Networks {
     containerName: string,
     members: readonly NetworkMember[],
   ): Promise<Readonly<Record<string, readonly string[]>>>;
+  /** Lets the name server of a network know other containers by the names that this one has for them; replaces all of before. */
+  nameLinks(
+    containerID: string,
+    network: string,
+    links: readonly { readonly name: string; readonly address: string }[],
+  ): Promise<void>;
   /** A ready namespace on the default bridge for one build step, from a warm pool. */
   lease(): Promise<{ readonly sandbox: Sandbox; release(): Promise<void> }>;
   /** Makes a namespace ready before it is asked for. */

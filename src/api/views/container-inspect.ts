@@ -31,13 +31,22 @@ export function inspectContainer(container: Container, facts: InspectFacts): Rec
     ProcessLabel: '',
     AppArmorProfile: '',
     ExecIDs: facts.execIDs.length > 0 ? facts.execIDs : null,
-    HostConfig: hostConfigView(container.host),
+    HostConfig: { ...hostConfigView(container.host), Links: linkViews(container) },
     GraphDriver: { Data: { ID: container.id, ...facts.graph }, Name: 'overlay2' },
     ...(facts.sizes && { SizeRw: facts.sizes.rw, SizeRootFs: facts.sizes.rootFs }),
     Mounts: mountViews(container),
     Config: configView(container),
     NetworkSettings: networkSettings(container, facts.networks),
   };
+}
+
+/** Links of the default bridge, with the names that both ends have. */
+function linkViews({ name, host }: Container): readonly string[] | null {
+  if (!host.Links?.length) return null;
+  return host.Links.map((link) => {
+    const [target = '', alias = target] = link.split(':', 2);
+    return `/${target.replace(/^\//, '')}:/${name}/${alias.replace(/^.*\//, '')}`;
+  });
 }
 
 /** What the engine writes for a container stands beside its log, once it was started. */
