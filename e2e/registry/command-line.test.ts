@@ -117,6 +117,12 @@ test('on a terminal login asks, and shows no password; without one it says so', 
   }
   assert.equal(shown[1], shown[0]);
   assert.match(shown[1]!, /^Username: .*Password: \n\nWARNING! Your credentials.*\nLogin Succeeded\n$/s);
+  // Without a server it is Docker Hub, which is said before an account is asked for.
+  const hub = await onTerminal(`${own} login || true`, { 'Username:': '' });
+  assert.match(
+    hub.replaceAll('\r', ''),
+    /^Log in with your Docker ID or email address .*\nYou can log in with your password or a Personal Access Token .*\n\nUsername: \nError: Non-null Username Required\n$/s,
+  );
   const none = await strata(['login', basic.host], fails);
   assert.match(none.stderr, /Cannot perform an interactive login from a non TTY device/);
 });

@@ -75,8 +75,9 @@ test('a build cancelled with Ctrl-C leaves nothing running and nothing half-made
   });
   await eventually(() => processes('sleep 98').length === 2, 'the step runs');
   stop.abort();
-  const { code } = await build;
+  const { code, output } = await build;
   assert.equal(code, 130);
+  assert.match(output, /^#\d+ CANCELED\nERROR: failed to build: failed to solve: Canceled: context canceled$/m);
   await eventually(() => processes('sleep 98').length === 0, 'its processes are gone');
   assert.equal((await engine.strata(['image', 'ls', '-aq'])).stdout, images);
   await eventually(

@@ -51,6 +51,7 @@ export function createStrataCalls(transport: Transport): StrataCalls {
     async build(request, { drained, progress, signal, onFailedStep, tty = false }) {
       const path = `/strata/v1/build${tty ? '?tty=1' : ''}`;
       const lines = transport.lines<Line>('POST', path, { json: request, ...(signal && { signal }) });
+      const running = new Set<string>();
       try {
         for await (const line of lines) {
           if (line.type === 'result') return line.result;
@@ -59,10 +60,13 @@ export function createStrataCalls(transport: Transport): StrataCalls {
             if (line.error.failedStep) await onFailedStep?.(line.error.failedStep, error);
             throw error;
           }
+          note(running, line);
           progress(line);
           await drained?.();
         }
       } catch (error) {
+        // The connection that the daemon would have told it on is the one that ended.
+        if (signal?.aborted) for (const id of running) progress({ type: 'cancelled', id, at: Date.now() });
         throw explained(error, signal, transport);
       }
       throw new StrataError('unavailable', 'the daemon went away before the build was done', { code: 'no_result' });
@@ -72,6 +76,12 @@ export function createStrataCalls(transport: Transport): StrataCalls {
       await transport.text('POST', '/strata/v1/shutdown');
     },
   };
+}
+
+/** Keeps the vertices that are under way. */
+function note(running: Set<string>, event: BuildEvent): void {
+  if (event.type === 'started') running.add(event.id);
+  if (event.type === 'completed' || event.type === 'failed' || event.type === 'cancelled') running.delete(event.id);
 }
 
 function explained(error: unknown, signal: AbortSignal | undefined, transport: Transport): unknown {

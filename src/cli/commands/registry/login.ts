@@ -69,6 +69,7 @@ async function askCredentials(
       code: 'no_tty',
     });
   }
+  if (flags.username === '' && host === 'docker.io') session.stdout.write(aboutHub(session));
   const username =
     flags.username ||
     (await ask(session, `Username${known?.username ? ` (${known.username})` : ''}: `)).trim() ||
@@ -78,6 +79,15 @@ async function askCredentials(
   const password = flags.password || (await askHidden(session, 'Password: '));
   if (password === '') throw new StrataError('invalid_argument', 'Error: Password Required');
   return { username, password };
+}
+
+/** What docker says before it asks for an account of Docker Hub. */
+function aboutHub({ env }: Session): string {
+  const account =
+    "Log in with your Docker ID or email address to push and pull images from Docker Hub. If you don't have a Docker ID, head over to https://hub.docker.com/ to create one.\n";
+  const token =
+    'You can log in with your password or a Personal Access Token (PAT). Using a limited-scope PAT grants better security and is required for organizations using SSO. Learn more at https://docs.docker.com/go/access-tokens/\n\n';
+  return account + (env['DOCKER_CLI_HINTS'] === 'false' ? '' : token);
 }
 
 /** As docker's client marks a note. */
