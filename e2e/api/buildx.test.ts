@@ -181,6 +181,31 @@ test('warnings, checks, outlines and targets are answered', async () => {
   assert.match((await build(context, ['--call=outline', '--target=first'])).output, /B +2/);
 });
 
+test('a source policy of the client holds, and what is not done is told', async () => {
+  const context = makeContext(engine.work, { Dockerfile: 'FROM busybox\nLABEL policy=1\n' });
+  const selector = { identifier: 'docker-image://docker.io/library/busybox*' };
+  const policy = join(engine.work, 'policy.json');
+  const env = { EXPERIMENTAL_BUILDKIT_SOURCE_POLICY: policy };
+  writeFileSync(policy, JSON.stringify({ rules: [{ action: 'DENY', selector }] }));
+  const denied = await build(context, [], { env, accept: [1] });
+  assert.match(denied.output, /source "docker-image:\/\/docker.io\/library\/busybox:latest" denied by policy/);
+  const own = await engine.strata(['build', context], { env, accept: [1] });
+  assert.match(own.output, /denied by policy: source denied by policy/);
+  const updates = { identifier: 'docker-image://docker.io/library/alpine$1' };
+  writeFileSync(policy, JSON.stringify({ rules: [{ action: 'CONVERT', selector, updates }] }));
+  await build(context, [], { env });
+  assert.match(
+    (await build(context, ['--build-arg', 'BUILDKIT_SYNTAX=a/b'])).output,
+    /BUILDKIT_SYNTAX=a\/b is not fetched/,
+  );
+  for (const [args, message] of [
+    [['--allow', 'device=foo'], /granting entitlement device is not allowed by build daemon configuration/],
+    [['-o', 'type=image,compression=estargz'], /unsupported compression type estargz/],
+    [['--sbom=true'], /Attestations are not supported by the current BuildKit daemon/],
+  ] as const)
+    assert.match((await build(context, args, { accept: [1] })).output, message);
+});
+
 test('a build that the client gives up ends here, too', async () => {
   // A number of its own: other runs on this machine look for theirs.
   const step = `sleep ${randomInt(10_000, 1_000_000)}`;

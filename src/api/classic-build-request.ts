@@ -23,6 +23,9 @@ export function classicBuildRequest(
   const cacheFrom = classicCacheFrom(query.json('cachefrom', 'cache-from'), 'cachefrom') ?? [];
   const buildArgs = classicBuildArgs(query.json('buildargs', 'build args'), 'buildargs');
   const labels = classicLabels(query.json('labels', 'labels'), 'labels');
+  const limited = limits
+    .filter((name) => !['', '0'].includes(query.text(name)))
+    .map((name) => `${name} has no effect: steps of a build have no limits of their own`);
   return {
     stepImages: true,
     ...(dockerfile !== '' && { dockerfile: { path: dockerfile } }),
@@ -38,6 +41,7 @@ export function classicBuildRequest(
     ...(shmSize !== undefined && shmSize > 0 && { shmSize }),
     ...(ulimits && { ulimits: ulimits as NonNullable<BuildRequest['ulimits']> }),
     ...(query.text('cgroupparent') !== '' && { cgroupParent: query.text('cgroupparent') }),
+    ...(limited.length > 0 && { ignored: limited }),
     ...(cacheFrom.length > 0 && { cacheFrom: cacheFrom.map((ref) => ({ type: 'registry', ref })) }),
     ...(auth && { auth: auth as NonNullable<BuildRequest['auth']> }),
   };
@@ -52,6 +56,8 @@ export function remoteContext(remote: string): ContextSource | undefined {
     code: 'invalid_remote',
   });
 }
+
+const limits = ['memory', 'memswap', 'cpushares', 'cpuperiod', 'cpuquota', 'cpusetcpus', 'cpusetmems'];
 
 function refuseUnsupported(query: Query): void {
   if (query.text('version') === '2') throw noBuildKit();

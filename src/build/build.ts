@@ -41,8 +41,10 @@ import { answerCall, checkOptions } from './reports/call.ts';
 import { resolveBase } from './resolve-base.ts';
 import { Session } from './session.ts';
 import { solve } from './solver/solve.ts';
+import { allowedBy, allowedContext, checkLocal } from './source-policy.ts';
 import { StepImages, wantsStepImages } from './step-images.ts';
 import type { BuildOptions, BuildRequest, BuildResult, NamedContext } from './types.ts';
+import { unhonoured } from './unhonoured.ts';
 import { type RootValue, rootOf } from './value.ts';
 
 /** One platform of a build, ready to be exported. */
@@ -102,6 +104,9 @@ class Build {
     // A name that is none is told before anything is built.
     for (const output of this.#request.outputs ?? [undefined]) namingOf(this.#request, output);
     checkCacheOptions(this.#request);
+    for (const message of unhonoured(this.#request)) this.#session.progress({ type: 'warning', message });
+    this.#session.allowed = allowedBy(this.#request.sourcePolicies ?? []);
+    for (const name of ['dockerfile', 'context']) checkLocal(this.#session.allowed, name);
     const { context, file } = await this.#load();
     if (this.#request.call !== undefined && this.#request.call !== 'build') {
       // A wanted platform is a matter of builds: the reference answers for its own.
@@ -193,7 +198,7 @@ class Build {
 
   #openMain(): Promise<OpenContext> {
     const { shop } = this.#plant;
-    const source = this.#request.context;
+    const source = allowedContext(this.#session.allowed, this.#request.context);
     const work = { emit: () => undefined, signal: this.#session.signal };
     // A folder of this machine costs nothing to open.
     if (source.kind === 'local' || source.kind === 'empty') return openContext(shop, source, work);
@@ -321,6 +326,7 @@ class Build {
       epoch: this.#epoch(),
       secrets: this.#secrets(),
       project: this.#project(context, file),
+      allowed: this.#session.allowed,
       context: () => {
         contextSource ??= contextVertex(
           this.#session,

@@ -5,6 +5,7 @@ import { knownOp } from './frontend/passing.ts';
 import type { BuildVertex, External } from './frontend/plan.ts';
 import type { Workshop } from './ops/workshop.ts';
 import type { Session } from './session.ts';
+import { allowedContext } from './source-policy.ts';
 import type { BuildRequest, ContextSource, NamedContext } from './types.ts';
 
 /** The named context that stands for `name`, if one does. */
@@ -22,7 +23,7 @@ export async function openNamedContext(
   context: ContextSource,
 ): Promise<External> {
   const event = { kind: 'internal', name: `[context ${name}] load from client` } as const;
-  const opened = await session.step(event, (work) => openContext(shop, context, work));
+  const opened = await session.step(event, (work) => openContext(shop, allowedContext(session.allowed, context), work));
   session.onEnd(opened.close);
   const ignore = readIgnore(opened.dir);
   return {

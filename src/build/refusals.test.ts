@@ -68,3 +68,34 @@ test('a build argument TARGETPLATFORM is not the platform of the build', async (
   const { events } = await host.build(dir, { buildArgs: { TARGETPLATFORM: 'linux/s390x' } });
   assert.deepEqual(rules(events), []);
 });
+
+test('a source that the policy denies is not used, whatever it is', async () => {
+  const deny = (identifier: string) => ({
+    sourcePolicies: [
+      { rules: [{ action: 'DENY' as const, selector: { identifier, matchType: 'WILDCARD' as const } }] },
+    ],
+  });
+  const rows: readonly (readonly [string, string, RegExp])[] = [
+    [
+      'FROM busybox\n',
+      'docker-image://docker.io/library/busybox*',
+      /could not resolve image due to policy: source "docker/,
+    ],
+    ['FROM scratch\nCOPY --from=busybox /bin/sh /\n', 'docker-image://*', /could not resolve image due to policy/],
+    [
+      'FROM scratch\nADD https://a.invalid/x /\n',
+      'https://a.invalid/*',
+      /source "https:\/\/a.invalid\/x" denied by policy/,
+    ],
+    [
+      'FROM scratch\nADD https://a.invalid/x.git#main /\n',
+      'git://a.invalid/*',
+      /source "git:\/\/a.invalid\/x.git#main" denied/,
+    ],
+    ['FROM scratch\n', 'local://*', /source "local:\/\/dockerfile" denied by policy/],
+  ];
+  for (const [text, identifier, message] of rows) {
+    const dir = host.context({ Dockerfile: text });
+    await assert.rejects(host.build(dir, deny(identifier)), { message }, text);
+  }
+});

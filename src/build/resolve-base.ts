@@ -6,6 +6,7 @@ import { baseReference, imageRoot, serves, unresolved } from './frontend/externa
 import type { External } from './frontend/plan.ts';
 import type { Session } from './session.ts';
 import type { Work } from './solver/vertex.ts';
+import { allowedImage } from './source-policy.ts';
 import { tellTransfer } from './tell-transfer.ts';
 import type { BuildRequest } from './types.ts';
 
@@ -24,9 +25,10 @@ export async function resolveBase(
   platform: Platform,
   isExplicit: boolean,
 ): Promise<External> {
-  const reference = baseReference(name);
-  const canonical = canonicalName(reference);
-  const event = { kind: 'internal', name: `[internal] load metadata for ${canonical}` } as const;
+  const asked = canonicalName(baseReference(name));
+  const canonical = allowedImage(session.allowed, asked);
+  const reference = canonical === asked ? baseReference(name) : baseReference(canonical);
+  const event = { kind: 'internal', name: `[internal] load metadata for ${asked}` } as const;
   const image = await session.step(event, async (work) => {
     const local = await parts.images.find(canonical);
     if (local && !request.pull && serves(local, platform, isExplicit)) return local;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { messageOf, StrataError } from '../errors/index.ts';
 import type { BuildEvent, Progress } from '../progress/index.ts';
 import type { VertexEvent, Work, WorkEvent } from './solver/vertex.ts';
+import type { Allowed } from './source-policy.ts';
 import type { BuildOptions } from './types.ts';
 
 /** What one build says while it runs, and what ends with it. */
@@ -11,6 +12,8 @@ export class Session {
   readonly now: () => number;
   readonly blobsOf: NonNullable<BuildOptions['blobsOf']>;
   readonly credentialsOf: NonNullable<BuildOptions['credentialsOf']>;
+  /** What the source policies of the build say. */
+  allowed: Allowed = (identifier) => identifier;
   readonly #closers: (() => Promise<void>)[] = [];
   readonly #prefix = randomBytes(28).toString('hex');
   #count = 0;

@@ -32,6 +32,21 @@ export interface OutputSpec {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
+export interface SourcePolicy {
+  readonly rules: readonly SourceRule[];
+}
+
+/** Identifiers are `docker-image://docker.io/library/a:latest`, `https://…`, `git://host/path#ref`, `local://context`. */
+export interface SourceRule {
+  readonly action: 'ALLOW' | 'DENY' | 'CONVERT';
+  readonly selector: {
+    readonly identifier: string;
+    readonly matchType: 'WILDCARD' | 'EXACT' | 'REGEX';
+    readonly constraints?: readonly unknown[];
+  };
+  readonly updates?: { readonly identifier?: string; readonly attrs?: Readonly<Record<string, string>> };
+}
+
 /** Plain JSON: it travels as the body of `POST /strata/v1/build`. */
 export interface BuildRequest {
   readonly context: ContextSource;
@@ -63,6 +78,12 @@ export interface BuildRequest {
   readonly cacheTo?: readonly Readonly<Record<string, string>>[];
   /** `network.host`, `security.insecure`. */
   readonly allow?: readonly string[];
+  /** Attestations that are asked for by name: `sbom`, `provenance`, with their attributes. */
+  readonly attests?: Readonly<Record<string, string>>;
+  /** What else the client asked for and the builder has no words for: sentences to warn with. */
+  readonly ignored?: readonly string[];
+  /** Which sources the build may have, and what takes their place; each policy on its own. */
+  readonly sourcePolicies?: readonly SourcePolicy[];
   readonly call?: 'build' | 'check' | 'outline' | 'targets';
   /** How the user names the Dockerfile; the answer of `call: 'check'` shows it. Default: as the context names it. */
   readonly shownName?: string;

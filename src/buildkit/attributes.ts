@@ -1,5 +1,6 @@
 import type { BuildRequest, OutputSpec } from '../build/index.ts';
 import { StrataError } from '../errors/index.ts';
+import type { Policy } from './wire/policy_pb.ts';
 
 /** What buildx asks of the Dockerfile frontend, and of the exporters. */
 export interface Asked {
@@ -8,6 +9,7 @@ export interface Asked {
   readonly cacheImports: readonly { readonly type: string; readonly attrs: Readonly<Record<string, string>> }[];
   readonly cacheExports: readonly { readonly type: string; readonly attrs: Readonly<Record<string, string>> }[];
   readonly entitlements: readonly string[];
+  readonly policies: readonly Policy[];
   /** Results of other builds, by the names that `input:` contexts give them. */
   readonly inputs?: Readonly<Record<string, string>>;
 }
@@ -41,6 +43,9 @@ export function requestOf(asked: Asked): Omit<BuildRequest, 'context'> {
     ...many('noCacheFilter', list(noCache)),
     ...(text('image-resolve-mode') === 'pull' && { pull: true }),
     ...many('allow', asked.entitlements),
+    ...some('attests', attestations(pick('attest:'))),
+    ...many('ignored', unread(options)),
+    ...many('sourcePolicies', asked.policies.map(policyOf)),
     ...many('cacheFrom', asked.cacheImports.map(flat).map(withClientFolder)),
     ...many('cacheTo', asked.cacheExports.map(flat).map(withClientFolder)),
     ...many(
@@ -73,6 +78,29 @@ export function destinationsOf({ exporters }: Asked): readonly Destination[] {
 /** `moby` is what clients call the engine's own image store. */
 function isImage(type: string): boolean {
   return type === 'moby' || type === 'image';
+}
+
+/** Clients ask for a little provenance by themselves, inline where there is an image: nobody misses that. */
+function attestations(asked: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(asked).filter(([, attributes]) => !attributes.includes('inline-only=true')));
+}
+
+/** Options of the Dockerfile frontend that are read here or elsewhere in this room, or say what holds anyway. */
+const readOptions = new Set([
+  ...['target', 'force-network-mode', 'cgroup-parent', 'shm-size', 'platform', 'add-hosts', 'ulimit', 'no-cache'],
+  ...['image-resolve-mode', 'requestid', 'context', 'dockerfilekey', 'contextkey', 'filename', 'contextsubdir'],
+  ...['local-sessionid:context', 'local-sessionid:dockerfile', 'frontend.caps', 'source', 'cmdline', 'hostname'],
+  // Of the client's own request: it has them from here.
+  ...['cache-imports', 'cache-from', 'multi-platform', 'build-arg-sources', 'locals'],
+]);
+const readPrefixes = [
+  ...['build-arg:', 'label:', 'attest:', 'context:', 'input:', 'vcs:', 'local-sessionid:', 'input-metadata:'],
+];
+
+function unread(options: Readonly<Record<string, string>>): string[] {
+  return Object.keys(options)
+    .filter((name) => !readOptions.has(name) && !readPrefixes.some((prefix) => name.startsWith(prefix)))
+    .map((name) => `option ${name} of the frontend has no effect`);
 }
 
 function callOf(id: string | undefined): BuildRequest['call'] {
@@ -131,4 +159,25 @@ function many<K extends string, V>(name: K, values: readonly V[]): { readonly [P
 
 function some<K extends string, V extends object>(name: K, values: V): { readonly [P in K]?: V } {
   return (Object.keys(values).length > 0 ? { [name]: values } : {}) as { readonly [P in K]?: V };
+}
+
+const actions = ['ALLOW', 'DENY', 'CONVERT'] as const;
+const matchTypes = ['WILDCARD', 'EXACT', 'REGEX'] as const;
+
+function policyOf({ version, rules }: Policy): NonNullable<BuildRequest['sourcePolicies']>[number] {
+  if (version > 1n) throw new StrataError('unsupported', `source policy version ${version} is not supported`);
+  return {
+    rules: rules.map(({ action, selector, updates }) => {
+      const [does, matchType] = [actions[action], matchTypes[selector?.matchType ?? 0]];
+      if (does === undefined) throw new StrataError('invalid_argument', `source policy: rule ${action}: unknown type`);
+      if (matchType === undefined)
+        throw new StrataError('invalid_argument', `unknown match type: ${selector?.matchType} of the source policy`);
+      const { identifier = '', constraints = [] } = selector ?? {};
+      return {
+        action: does,
+        selector: { identifier, matchType, constraints: constraints.map(({ key }) => key) },
+        ...(updates && { updates: { identifier: updates.identifier, attrs: updates.attrs } }),
+      };
+    }),
+  };
 }

@@ -160,7 +160,12 @@ export function addServices(router: ConnectRouter, parts: ServiceParts, sessions
           const id = resultIn(definition);
           return id === undefined ? [] : [[name, id] as const];
         });
-        const more = { ...(cacheImports.length > 0 && { cacheImports }), inputs: Object.fromEntries(inputs) };
+        const { sourcePolicy } = await job.request.promise;
+        const more = {
+          ...(cacheImports.length > 0 && { cacheImports }),
+          inputs: Object.fromEntries(inputs),
+          policies: [...(sourcePolicy ? [sourcePolicy] : []), ...request.sourcePolicies],
+        };
         const { report, kept } = await build(job, request.frontendOpt, more).catch((error: unknown) => {
           job.failure = error;
           throw error;
@@ -191,6 +196,7 @@ function askedOf(request: SolveRequest): Omit<Asked, 'options'> {
     cacheImports: (request.cache?.imports ?? []).map(({ type, attrs }) => ({ type, attrs })),
     cacheExports: (request.cache?.exports ?? []).map(({ type, attrs }) => ({ type, attrs })),
     entitlements: request.entitlements,
+    policies: request.sourcePolicy ? [request.sourcePolicy] : [],
   };
 }
 

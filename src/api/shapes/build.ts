@@ -53,6 +53,24 @@ function variant<T extends { readonly kind?: string }>(
 
 const credentials = object({ username: text, password: text, identitytoken: text });
 
+const oneOf =
+  <T extends string>(...words: readonly T[]): Shape<T> =>
+  (value, path) => {
+    const given = text(value, path);
+    if (given === undefined || (words as readonly string[]).includes(given)) return given as T | undefined;
+    throw new StrataError('invalid_argument', `invalid JSON: ${path} is none of ${words.join(', ')}`);
+  };
+
+const policy = object({
+  rules: list(
+    object({
+      action: oneOf('ALLOW', 'DENY', 'CONVERT'),
+      selector: object({ identifier: text, matchType: oneOf('WILDCARD', 'EXACT', 'REGEX'), constraints: list(text) }),
+      updates: object({ identifier: text, attrs: map(text) }),
+    }),
+  ),
+});
+
 /** `BuildRequest`, the body of `POST /strata/v1/build`. */
 export const buildRequest = object({
   context,
@@ -78,6 +96,9 @@ export const buildRequest = object({
   cacheFrom: list(map(text)),
   cacheTo: list(map(text)),
   allow: list(text),
+  attests: map(text),
+  ignored: list(text),
+  sourcePolicies: list(policy),
   call: text,
   explain: flag,
   keepFailed: flag,

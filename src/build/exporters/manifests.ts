@@ -67,7 +67,8 @@ export function wantsManifest({ request, output }: Pick<Exporting, 'request' | '
   return named || attributes['compression'] !== undefined || Object.keys(request.annotations ?? {}).length > 0;
 }
 
-function compressionOf(text = 'gzip'): Compression {
+/** Throws `invalid_argument` for a compression that there is not. */
+export function compressionOf(text = 'gzip'): Compression {
   switch (text) {
     case 'gzip':
     case 'zstd':

@@ -6,6 +6,7 @@ import { gitOp } from '../ops/git.ts';
 import { httpOp } from '../ops/http.ts';
 import { splitCredentials } from '../ops/url-credentials.ts';
 import type { Op } from '../solver/vertex.ts';
+import { allowedRepository, allowedUrl } from '../source-policy.ts';
 import type { Value } from '../value.ts';
 import type { Compiler, Identity } from './compile.ts';
 import { classifySource } from './copy-source.ts';
@@ -89,13 +90,14 @@ async function sourceAction(
   source: string,
   input: (vertex: BuildVertex) => number,
 ): Promise<CopyAction> {
-  const { shop, vertexID, secrets } = compiler.settings;
+  const { shop, vertexID, secrets, allowed } = compiler.settings;
   const remote = classifySource(source);
   const isAdd = instruction.kind === 'add';
   const excludes = instruction.excludes.length > 0 ? { exclude: instruction.excludes } : {};
   if (remote.kind === 'git') {
     if (!isAdd) throw new StrataError('invalid_argument', "source can't be a git ref for COPY");
-    const spec = { url: remote.url, keepGitDir: instruction.keepGitDir ?? false, ...checksumOf(instruction) };
+    const address = allowedRepository(allowed, remote.url);
+    const spec = { url: address, keepGitDir: instruction.keepGitDir ?? false, ...checksumOf(instruction) };
     const op = gitOp(shop, spec, secrets.secrets);
     const name = splitCredentials(remote.url).bare;
     const vertex: BuildVertex = { event: { id: vertexID(), kind: 'source', name }, inputs: [], op };
@@ -105,7 +107,7 @@ async function sourceAction(
   if (remote.kind === 'http') {
     if (!isAdd) throw new StrataError('invalid_argument', "source can't be a URL for COPY");
     const { url, filename } = remote;
-    const op = httpOp(shop, { url, filename, ...checksumOf(instruction) });
+    const op = httpOp(shop, { url: allowedUrl(allowed, url), filename, ...checksumOf(instruction) });
     const vertex: BuildVertex = {
       event: { id: vertexID(), kind: 'source', name: splitCredentials(url).bare },
       inputs: [],

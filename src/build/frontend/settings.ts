@@ -3,6 +3,7 @@ import type { Platform } from '../../oci/index.ts';
 import type { ExecSecrets } from '../ops/exec-spec.ts';
 import type { KeptRoot } from '../ops/failed-step.ts';
 import type { Workshop } from '../ops/workshop.ts';
+import type { Allowed } from '../source-policy.ts';
 import type { BuildRequest } from '../types.ts';
 import type { BuildVertex, External } from './plan.ts';
 import type { Scope } from './scope.ts';
@@ -25,6 +26,8 @@ export interface FrontendSettings {
   readonly secrets: ExecSecrets;
   /** Names this Dockerfile from build to build. */
   readonly project: string;
+  /** What the source policies say. */
+  readonly allowed: Allowed;
   readonly context: () => BuildVertex;
   /** Whether a named context is called so: it takes the place of a stage of that name. */
   readonly isContext: (name: string) => boolean;

@@ -1,7 +1,7 @@
 import { checkHost } from '../create/checks.ts';
-import { bool, bytes, type Flags, ignored, integer, list, text } from '../flags/flag.ts';
+import { bool, bytes, type Flags, ignored, integer, list, swapBytes, text } from '../flags/flag.ts';
 
-/** Options of `docker build` that mean nothing here; scripts that give them work all the same. */
+/** Options of `docker build` that mean nothing here, or are warned of; scripts that give them work all the same. */
 const accepted = {
   attest: ignored(list('', '')),
   builder: ignored(text('', '')),
@@ -15,8 +15,8 @@ const accepted = {
   'force-rm': ignored(bool('', '')),
   isolation: ignored(text('', '')),
   load: ignored(bool('', '')),
-  memory: ignored(text('m', '')),
-  'memory-swap': ignored(text('', '')),
+  memory: ignored(bytes('m', '')),
+  'memory-swap': ignored(swapBytes('', '')),
   provenance: ignored(text('', '')),
   rm: ignored(bool('', '', true)),
   sbom: ignored(text('', '')),

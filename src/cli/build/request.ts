@@ -9,6 +9,8 @@ import type { buildFlags } from './flags.ts';
 import { readNamedContexts } from './named-contexts.ts';
 import { type Output, readCaches } from './outputs.ts';
 import { readSecrets, readSsh } from './secrets.ts';
+import { readPolicy } from './source-policy.ts';
+import { attestsOf, ignoredOptions } from './unhonoured.ts';
 
 export type BuildValues = FlagValues<typeof buildFlags>;
 
@@ -48,6 +50,9 @@ export function buildRequest(
     ...many('cacheFrom', readCaches(flags['cache-from'], cwd)),
     ...many('cacheTo', readCaches(flags['cache-to'], cwd)),
     ...many('allow', commaSeparated(flags.allow)),
+    ...some('attests', attestsOf(flags)),
+    ...many('ignored', ignoredOptions(flags)),
+    ...many('sourcePolicies', readPolicy(env, cwd)),
     ...(call !== 'build' && { call }),
     ...(call === 'check' && sources.shownName !== undefined && { shownName: sources.shownName }),
     ...(flags.explain && { explain: true }),
