@@ -74,7 +74,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'engine',
     'dockerfile',
   ],
-  client: ['errors', 'stream', 'oci', 'progress', 'build'],
+  client: ['errors', 'sys', 'stream', 'oci', 'progress', 'build'],
   cli: ['errors', 'sys', 'stream', 'oci', 'progress', 'client', 'dockerfile', 'layer', 'registry', 'build', 'daemon'],
   daemon: ['errors', 'sys', 'engine', 'api', 'layer', 'registry'],
 };

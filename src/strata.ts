@@ -1,6 +1,7 @@
 /** The program: the command line, and the daemon that it starts. */
 import { main } from './cli/main.ts';
+import { ownArguments } from './cli/own-process.ts';
 
-void main(process.argv.slice(2)).then((code) => {
+void main(ownArguments()).then((code) => {
   process.exitCode = code;
 });

@@ -1,4 +1,5 @@
 import { StrataError } from '../errors/index.ts';
+import { nameOf } from '../sys/index.ts';
 
 /** The query string of one request, each value checked as it is read. */
 export interface Query {
@@ -16,13 +17,43 @@ export interface Query {
 
 const notTrue = new Set(['', '0', 'no', 'false', 'none']);
 
-export function createQuery(params: URLSearchParams): Query {
-  const text = (name: string) => params.get(name) ?? '';
+/** What a query string says of each name. */
+export type QueryValues = Pick<URLSearchParams, 'has' | 'get' | 'getAll'>;
+
+/** As forms are encoded (`+` is a blank), but paths may be of any bytes: they become names, as those of files. */
+export function parseQuery(text: string): QueryValues {
+  const values = new Map<string, string[]>();
+  for (const pair of text.split('&')) {
+    if (pair === '') continue;
+    const equals = pair.indexOf('=');
+    const name = decode(equals < 0 ? pair : pair.slice(0, equals));
+    const value = equals < 0 ? '' : decode(pair.slice(equals + 1));
+    values.set(name, [...(values.get(name) ?? []), value]);
+  }
   return {
-    has: (name) => params.has(name),
+    has: (name) => values.has(name),
+    get: (name) => values.get(name)?.[0] ?? null,
+    getAll: (name) => values.get(name) ?? [],
+  };
+}
+
+function decode(encoded: string): string {
+  const text = encoded.replaceAll('+', ' ');
+  if (!text.includes('%')) return text;
+  const bytes = Buffer.from(text).toString('latin1');
+  const decoded = bytes.replace(/%([0-9a-f]{2})/gi, (_, byte: string) =>
+    String.fromCharCode(Number.parseInt(byte, 16)),
+  );
+  return nameOf(Buffer.from(decoded, 'latin1'));
+}
+
+export function createQuery(values: QueryValues): Query {
+  const text = (name: string) => values.get(name) ?? '';
+  return {
+    has: (name) => values.has(name),
     text,
-    all: (name) => params.getAll(name),
-    flag: (name, otherwise = false) => (params.has(name) ? !notTrue.has(text(name).trim().toLowerCase()) : otherwise),
+    all: (name) => values.getAll(name),
+    flag: (name, otherwise = false) => (values.has(name) ? !notTrue.has(text(name).trim().toLowerCase()) : otherwise),
     int: (name) => parseInteger(text(name)),
     json: (name, what) => parseJsonParam(text(name), what),
   };

@@ -1,7 +1,7 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { version } from '../engine/index.ts';
 import { StrataError } from '../errors/index.ts';
-import { createQuery, type Query } from './query.ts';
+import { createQuery, parseQuery, type Query, type QueryValues } from './query.ts';
 import { sendJson } from './reply.ts';
 import { errorReply } from './status.ts';
 import { apiVersion, assertSupported, splitVersion } from './version.ts';
@@ -14,7 +14,7 @@ export function versionOf(request: FastifyRequest): string {
 }
 
 export function queryOf(request: FastifyRequest): Query {
-  return createQuery(request.query as URLSearchParams);
+  return createQuery(request.query as QueryValues);
 }
 
 /** Fastify set up as Docker's clients expect a daemon to behave; routes are added by the caller. */
@@ -23,7 +23,7 @@ export function createServerCore(): FastifyInstance {
     exposeHeadRoutes: false,
     routerOptions: {
       maxParamLength: 8192,
-      querystringParser: (text: string) => new URLSearchParams(text) as never,
+      querystringParser: (text: string) => parseQuery(text) as never,
     },
     rewriteUrl(request) {
       const split = splitVersion(request.url ?? '/');

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { FastifyReply } from 'fastify';
+import { jsonText } from './json-text.ts';
 import { errorReply } from './status.ts';
 
 /** An answer that is written piece by piece. Its headers leave with the first piece, so a failure before that is an ordinary error. */
@@ -93,11 +94,11 @@ export function openMessages(reply: FastifyReply): MessageStream {
     get started() {
       return stream.started;
     },
-    message: (value) => stream.post(`${JSON.stringify(value)}\r\n`),
+    message: (value) => stream.post(`${jsonText(value)}\r\n`),
     fail(thrown, detail = {}) {
       if (!stream.started) throw thrown;
       const { message } = errorReply(thrown);
-      stream.post(`${JSON.stringify({ errorDetail: { ...detail, message }, error: message })}\r\n`);
+      stream.post(`${jsonText({ errorDetail: { ...detail, message }, error: message })}\r\n`);
       stream.end();
     },
   };

@@ -1,12 +1,13 @@
 import { create } from '@bufbuild/protobuf';
 import { StrataError } from '../errors/index.ts';
 import { type Layers, type NewTarEntry, writeTar } from '../layer/index.ts';
+import { nameOf } from '../sys/index.ts';
 import { permissionsOfMode, typeOfMode } from './file-mode.ts';
 import { type Call, type Metadata, openCall } from './rpc-client.ts';
 import type { ClientSession } from './session.ts';
-import { keepUnchanged } from './unchanged.ts';
+import { keepUnchanged, type Stat } from './unchanged.ts';
 import { FileSync } from './wire/filesync_pb.ts';
-import { type Packet, PacketSchema, type Stat } from './wire/fsutil_pb.ts';
+import { type Packet, PacketSchema } from './wire/fsutil_pb.ts';
 
 /** Kinds of packet of fsutil's protocol. */
 export const packetType = { stat: 0, request: 1, data: 2, fin: 3, error: 4 } as const;
@@ -80,7 +81,8 @@ async function readStats(call: FileCall): Promise<Stat[]> {
     refuseError(packet);
     if (packet.type !== packetType.stat) continue;
     if (!packet.stat) return stats;
-    stats.push(packet.stat);
+    const { path, linkname } = packet.stat;
+    stats.push({ ...packet.stat, path: nameOf(path), linkname: nameOf(linkname) });
   }
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { StrataError } from '../errors/index.ts';
-import { compareNames, createReadStream, lstat, readdir, readlink } from '../sys/index.ts';
+import { bytesOfName, compareNames, createReadStream, lstat, nameOf, readdir, readlink } from '../sys/index.ts';
 import { goModeOf } from './file-mode.ts';
 import { packetType } from './receive-files.ts';
 import { openCall } from './rpc-client.ts';
@@ -42,7 +42,7 @@ export async function sendFolder(to: Receiver, folder: string): Promise<void> {
     const listing = (async () => {
       const links = new Map<string, string>();
       for await (const stat of walk(folder, '', links)) {
-        files.push(join(folder, stat.path));
+        files.push(join(folder, nameOf(stat.path)));
         await call.send(create(PacketSchema, { type: packetType.stat, stat }));
       }
       await call.send(create(PacketSchema, { type: packetType.stat }));
@@ -80,13 +80,13 @@ async function* walk(root: string, folder: string, links: Map<string, string>): 
     const first = stat.isFile() && stat.nlink > 1n ? links.get(inode) : undefined;
     if (stat.isFile() && first === undefined) links.set(inode, path);
     yield create(StatSchema, {
-      path,
+      path: bytesOfName(path),
       mode: goModeOf(Number(stat.mode)),
       uid: Number(stat.uid),
       gid: Number(stat.gid),
       size: stat.isFile() && first === undefined ? stat.size : 0n,
       modTime: stat.mtimeNs,
-      linkname: stat.isSymbolicLink() ? await readlink(full) : (first ?? ''),
+      linkname: bytesOfName(stat.isSymbolicLink() ? await readlink(full) : (first ?? '')),
     });
     if (stat.isDirectory()) yield* walk(root, path, links);
   }

@@ -3,7 +3,10 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { StrataError } from '../errors/index.ts';
 import { lstatSync, readdirSync, rm } from '../sys/index.ts';
 import { permissionsOfMode, typeOfMode } from './file-mode.ts';
-import type { Stat } from './wire/fsutil_pb.ts';
+import type { Stat as WireStat } from './wire/fsutil_pb.ts';
+
+/** A file as the client lists it, its path and the target of a link as names. */
+export type Stat = Omit<WireStat, 'path' | 'linkname'> & { readonly path: string; readonly linkname: string };
 
 /** Files looked at between two turns of the event loop. */
 const batch = 500;

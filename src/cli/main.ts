@@ -6,6 +6,7 @@ import type { Command } from './command.ts';
 import { connect } from './connect.ts';
 import { parseFlags } from './flags/parse.ts';
 import { commandHelp, globalFlags, groupHelp, programHelp, synopsisOf } from './help.ts';
+import { ownArguments, ownFolder } from './own-process.ts';
 import { reportError } from './report-error.ts';
 import { outputOf, processNeeded, type Session } from './session.ts';
 import { commonCommands, type Group, groups, type Leaf, otherCommands } from './tree.ts';
@@ -167,7 +168,7 @@ function helpWidth({ stdout }: Session): number {
 function processSession(): Session {
   return {
     env: process.env,
-    cwd: process.cwd(),
+    cwd: ownFolder(),
     stdin: process.stdin,
     stdout: outputOf(process.stdout),
     stderr: outputOf(process.stderr),
@@ -184,6 +185,6 @@ function processSession(): Session {
 
 // Not awaited here: the daemon, which runs inside of this, imports this very module.
 if (import.meta.main)
-  void main(process.argv.slice(2)).then((code) => {
+  void main(ownArguments()).then((code) => {
     process.exitCode = code;
   });

@@ -10,6 +10,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { StrataError } from '../errors/index.ts';
 import { drained } from '../stream/index.ts';
+import { bytesOfName } from '../sys/index.ts';
 import { answerError } from './answer-error.ts';
 import { type Endpoint, formatEndpoint } from './endpoint.ts';
 import { readLines } from './lines.ts';
@@ -250,12 +251,20 @@ async function readText(answer: AsyncIterable<Uint8Array>): Promise<string> {
 
 function queryText(query: Query | undefined): string {
   if (!query) return '';
-  const params = new URLSearchParams();
+  const pairs: string[] = [];
+  const add = (name: string, value: string) => pairs.push(`${name}=${percentEncoded(value)}`);
   for (const [name, value] of Object.entries(query)) {
     if (value === undefined) continue;
-    if (typeof value === 'object') for (const one of value) params.append(name, one);
-    else params.append(name, typeof value === 'boolean' ? (value ? '1' : '0') : String(value));
+    if (typeof value === 'object') for (const one of value) add(name, one);
+    else add(name, typeof value === 'boolean' ? (value ? '1' : '0') : String(value));
   }
-  const text = params.toString();
-  return text === '' ? '' : `?${text}`;
+  return pairs.length === 0 ? '' : `?${pairs.join('&')}`;
+}
+
+/** Paths are names of any bytes. */
+function percentEncoded(value: string): string {
+  if (value.isWellFormed()) return encodeURIComponent(value);
+  return bytesOfName(value)
+    .toString('latin1')
+    .replace(/[^\w./-]/g, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }

@@ -5,6 +5,7 @@ import { version } from '../../engine/index.ts';
 import { messageOf, StrataError, toStrataError } from '../../errors/index.ts';
 import { readJson } from '../body.ts';
 import { openFailedStep } from '../failed-step-shell.ts';
+import { jsonText } from '../json-text.ts';
 import { publishBuilt } from '../publish.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
 import { queryOf } from '../server.ts';
@@ -34,7 +35,7 @@ export function addStrataRoutes(app: FastifyInstance, backend: Backend): void {
       throw new StrataError('invalid_argument', 'invalid JSON: context is missing', { code: 'invalid_json' });
     const stream = openStream(reply, 'application/x-ndjson');
     const tty = queryOf(request).flag('tty');
-    const tell = (value: unknown) => stream.post(`${JSON.stringify(value)}\n`);
+    const tell = (value: unknown) => stream.post(`${jsonText(value)}\n`);
     stream.start();
     try {
       const result = await backend.builder.build(given as unknown as BuildRequest, {

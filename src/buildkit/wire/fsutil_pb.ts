@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fsutil.proto.
  */
 export const file_fsutil: GenFile = /*@__PURE__*/
-  fileDesc("Cgxmc3V0aWwucHJvdG8SDGZzdXRpbC50eXBlcyJSCgZQYWNrZXQSDAoEdHlwZRgBIAEoBRIgCgRzdGF0GAIgASgLMhIuZnN1dGlsLnR5cGVzLlN0YXQSCgoCSUQYAyABKA0SDAoEZGF0YRgEIAEoDCLxAQoEU3RhdBIMCgRwYXRoGAEgASgJEgwKBG1vZGUYAiABKA0SCwoDdWlkGAMgASgNEgsKA2dpZBgEIAEoDRIMCgRzaXplGAUgASgDEhAKCG1vZF90aW1lGAYgASgDEhAKCGxpbmtuYW1lGAcgASgJEhAKCGRldm1ham9yGAggASgDEhAKCGRldm1pbm9yGAkgASgDEi4KBnhhdHRycxgKIAMoCzIeLmZzdXRpbC50eXBlcy5TdGF0LlhhdHRyc0VudHJ5Gi0KC1hhdHRyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDDoCOAFiBnByb3RvMw");
+  fileDesc("Cgxmc3V0aWwucHJvdG8SDGZzdXRpbC50eXBlcyJSCgZQYWNrZXQSDAoEdHlwZRgBIAEoBRIgCgRzdGF0GAIgASgLMhIuZnN1dGlsLnR5cGVzLlN0YXQSCgoCSUQYAyABKA0SDAoEZGF0YRgEIAEoDCLxAQoEU3RhdBIMCgRwYXRoGAEgASgMEgwKBG1vZGUYAiABKA0SCwoDdWlkGAMgASgNEgsKA2dpZBgEIAEoDRIMCgRzaXplGAUgASgDEhAKCG1vZF90aW1lGAYgASgDEhAKCGxpbmtuYW1lGAcgASgMEhAKCGRldm1ham9yGAggASgDEhAKCGRldm1pbm9yGAkgASgDEi4KBnhhdHRycxgKIAMoCzIeLmZzdXRpbC50eXBlcy5TdGF0LlhhdHRyc0VudHJ5Gi0KC1hhdHRyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDDoCOAFiBnByb3RvMw");
 
 /**
  * @generated from message fsutil.types.Packet
@@ -51,9 +51,11 @@ export const PacketSchema: GenMessage<Packet> = /*@__PURE__*/
  */
 export type Stat = Message<"fsutil.types.Stat"> & {
   /**
-   * @generated from field: string path = 1;
+   * Strings for Go, which does not look at them: a file name may hold bytes that are no UTF-8
+   *
+   * @generated from field: bytes path = 1;
    */
-  path: string;
+  path: Uint8Array;
 
   /**
    * The bits of Go's fs.FileMode
@@ -85,9 +87,9 @@ export type Stat = Message<"fsutil.types.Stat"> & {
   modTime: bigint;
 
   /**
-   * @generated from field: string linkname = 7;
+   * @generated from field: bytes linkname = 7;
    */
-  linkname: string;
+  linkname: Uint8Array;
 
   /**
    * @generated from field: int64 devmajor = 8;

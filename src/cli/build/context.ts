@@ -1,8 +1,9 @@
-import { createWriteStream, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { BuildRequest, ContextSource } from '../../build/index.ts';
+import { statSync } from '../../sys/index.ts';
 import type { Session } from '../session.ts';
 import { fault } from './fault.ts';
 

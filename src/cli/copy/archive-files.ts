@@ -6,16 +6,25 @@ import { compareNames, createReadStream, lstat, readdir, readlink } from '../../
 
 /** An archive of a file or of a folder with all in it, its entries below `name`. Sockets are left out. */
 export function archiveFiles(path: string, name: string): AsyncGenerator<Uint8Array> {
-  return writeTar(walk(path, name));
+  return writeTar(walk(path, name, new Map()));
 }
 
-async function* walk(path: string, name: string): AsyncGenerator<NewTarEntry> {
+/** `first`: the name in the archive of each file that has several, by device and inode. */
+async function* walk(path: string, name: string, first: Map<string, string>): AsyncGenerator<NewTarEntry> {
   const stats = await lstat(path, { bigint: true });
   const header = await headerOf(path, name, stats);
   if (!header) return;
+  const inode = `${stats.dev}:${stats.ino}`;
+  const link = header.type === 'file' && stats.nlink > 1n ? first.get(inode) : undefined;
+  if (link !== undefined) {
+    yield { header: { ...header, type: 'hardlink', size: 0, link } };
+    return;
+  }
+  if (header.type === 'file' && stats.nlink > 1n) first.set(inode, name);
   yield { header, ...(header.type === 'file' && { body: content(path, Number(stats.size)) }) };
   if (header.type !== 'dir') return;
-  for (const child of (await readdir(path)).sort(compareNames)) yield* walk(join(path, child), `${name}/${child}`);
+  for (const child of (await readdir(path)).sort(compareNames))
+    yield* walk(join(path, child), `${name}/${child}`, first);
 }
 
 async function headerOf(path: string, name: string, stats: BigIntStats): Promise<NewTarHeader | undefined> {

@@ -1,4 +1,5 @@
 import { lstatSync, readlinkSync, statSync } from 'node:fs';
+import { nameOf } from '../../sys/index.ts';
 
 /**
  * A command that the launcher hands to the daemon: four bytes of length (big-endian), then fields that end with a zero
@@ -25,7 +26,7 @@ export const maxRequest = 8 * 1024 * 1024;
 
 /** Undefined where the bytes are no request. */
 export function parseRequest(bytes: Buffer): CommandRequest | undefined {
-  const fields = bytes.toString('utf8').split('\0');
+  const fields = nameOf(bytes).split('\0');
   const [place = '', stdout = '', stderr = '', cwd = '', count = ''] = fields.splice(0, 5);
   // After the last end.
   if (fields.pop() !== '' || !/^\d{1,6}$/.test(count) || Number(count) > fields.length) return undefined;
