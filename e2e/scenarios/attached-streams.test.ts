@@ -211,3 +211,105 @@ test('what keeps to HTTP is answered as HTTP, also in pieces', { timeout: 60_000
   socket.destroy();
   await api('DELETE', `/containers/${container}?force=1`);
 });
+
+test('a terminal has its size before its process begins', { timeout: 60_000 }, async () => {
+  const id = await createContainer('stty size; exec sleep 1000', {
+    Tty: true,
+    HostConfig: { NetworkMode: 'none', ConsoleSize: [33, 99] },
+  });
+  await api('POST', `/containers/${id}/start`);
+  await until('it has told its size', async () => (await engine.docker(['logs', id])).stdout !== '');
+  assert.equal((await engine.docker(['logs', id])).stdout, '33 99\r\n');
+  for (const [created, started, seen] of [
+    [[12, 34], undefined, '12 34'],
+    [undefined, [56, 78], '56 78'],
+    [[12, 34], [56, 78], '56 78'],
+  ] as const) {
+    const exec = await api('POST', `/containers/${id}/exec`, {
+      Cmd: ['stty', 'size'],
+      AttachStdout: true,
+      Tty: true,
+      ...(created && { ConsoleSize: created }),
+    });
+    const stream = openRaw(engine.socket, `/exec/${exec.Id}/start`, {
+      upgraded: true,
+      body: { Tty: true, ...(started && { ConsoleSize: started }) },
+    });
+    await until('it is over', () => stream.isOver());
+    assert.equal(stream.output(), `${seen}\r\n`);
+  }
+  await api('DELETE', `/containers/${id}?force=1`);
+});
+
+test('the keys to leave end an attachment to a terminal, and not what runs there', { timeout: 60_000 }, async () => {
+  const id = await createContainer('exec cat', { Tty: true, OpenStdin: true, StdinOnce: true });
+  await api('POST', `/containers/${id}/start`);
+  for (const [keys, typed] of [
+    ['', '\x10\x11'],
+    ['ctrl-a,d', '\x01d'],
+  ] as const) {
+    const { Id } = await api('POST', `/containers/${id}/exec`, {
+      Cmd: ['cat'],
+      AttachStdin: true,
+      AttachStdout: true,
+      Tty: true,
+      DetachKeys: keys,
+    });
+    const exec = openRaw(engine.socket, `/exec/${Id}/start`, { upgraded: true, body: { Tty: true } });
+    const query = `stream=1&stdin=1&stdout=1&detachKeys=${keys}`;
+    const attach = openRaw(engine.socket, `/containers/${id}/attach?${query}`, { upgraded: true });
+    for (const stream of [exec, attach]) {
+      await answered(stream);
+      stream.send('hello\n');
+      await until('it comes back', () => plain(stream.output()).includes('hello\nhello\n'));
+      for (const key of typed) stream.send(key);
+      await until('the client is let go', () => stream.isOver());
+    }
+    assert.equal((await api('GET', `/exec/${Id}/json`)).Running, true);
+    assert.equal((await api('GET', `/containers/${id}/json`)).State.Running, true);
+  }
+  await api('DELETE', `/containers/${id}?force=1`);
+});
+
+test('an exec that was begun before, or whose container is gone, is answered as Docker answers', {
+  timeout: 60_000,
+}, async () => {
+  const id = await createContainer('exec sleep 1000');
+  await api('POST', `/containers/${id}/start`);
+  const create = async (Cmd: readonly string[]) =>
+    (await api('POST', `/containers/${id}/exec`, { Cmd, AttachStdout: true })).Id as string;
+  for (const [command, says] of [
+    ['true', 'has already run'],
+    ['sleep 100', 'is already running'],
+  ] as const) {
+    const exec = await create(command.split(' '));
+    await api('POST', `/exec/${exec}/start`, { Detach: true });
+    if (command === 'true') await until('it has run', async () => !(await api('GET', `/exec/${exec}/json`)).Running);
+    for (const upgraded of [true, false]) {
+      const stream = openRaw(engine.socket, `/exec/${exec}/start`, { upgraded, body: {} });
+      await until('it is over', () => stream.isOver());
+      assert.match(stream.head(), upgraded ? /^HTTP\/1.1 101 / : /^HTTP\/1.1 200 /);
+      assert.equal(stream.output(), `exec command ${exec} ${says}\r\n`);
+    }
+    await assert.rejects(api('POST', `/exec/${exec}/start`, { Detach: true }), {
+      message: `/exec/${exec}/start: {"message":"exec command ${exec} ${says}"}\n`,
+    });
+  }
+  const [waiting, ended] = [await create(['true']), await create(['true'])];
+  await api('POST', `/exec/${ended}/start`, { Detach: true });
+  await api('POST', `/containers/${id}/stop?t=0`);
+  const gone = async (exec: string) => {
+    for (const [method, verb, body] of [
+      ['POST', 'start', {}],
+      ['POST', 'start', { Detach: true }],
+      ['POST', 'resize?h=1&w=1', undefined],
+      ['GET', 'json', undefined],
+    ] as const)
+      await assert.rejects(api(method, `/exec/${exec}/${verb}`, body), {
+        message: `/exec/${exec}/${verb}: {"message":"No such exec instance: ${exec}"}\n`,
+      });
+  };
+  await gone(waiting);
+  await api('DELETE', `/containers/${id}?force=1`);
+  await gone(ended);
+});

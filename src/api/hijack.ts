@@ -3,7 +3,7 @@ import type { Duplex, Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Attachment } from '../container/index.ts';
 import { messageOf } from '../errors/index.ts';
-import { drained } from '../stream/index.ts';
+import { createKeyWatch, drained, parseDetachKeys } from '../stream/index.ts';
 import { bodyStream } from './body.ts';
 import { framer, multiplexedStream, rawStream } from './multiplex.ts';
 import { upgradeOf } from './upgrade.ts';
@@ -45,6 +45,8 @@ export interface StreamOptions {
   readonly tty: boolean;
   /** What the client's input is to the process: nothing; the whole of its own; or one of several, which others follow. */
   readonly stdin: 'none' | 'whole' | 'shared';
+  /** What is typed to leave a terminal; empty for the usual keys. */
+  readonly detachKeys?: string;
 }
 
 /**
@@ -112,12 +114,16 @@ function endOutput(output: Duplex): void {
   });
 }
 
-function pumpInput(connection: Connection, attachment: Attachment, { tty, stdin }: StreamOptions): void {
+function pumpInput(connection: Connection, attachment: Attachment, options: StreamOptions): void {
+  const { tty, stdin, detachKeys = '' } = options;
   const { input } = connection;
+  const keys = tty ? createKeyWatch(parseDetachKeys(detachKeys)) : undefined;
   if (stdin !== 'none')
     input.on('data', (chunk: Buffer) => {
+      const { pass, detach } = keys?.feed(chunk) ?? { pass: chunk, detach: false };
+      if (detach) return attachment.detach();
       input.pause();
-      attachment.write(chunk).then(
+      attachment.write(pass).then(
         () => input.resume(),
         // The process has closed its input: what the client still types goes nowhere.
         () => input.resume(),

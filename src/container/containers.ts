@@ -334,6 +334,7 @@ export function createContainers(options: ContainerOptions): Containers {
       log(`cannot tidy up after container ${record.name}: ${messageOf(error)}`),
     );
     rmSync(join(exitDir, id), { force: true });
+    execs.ended(id);
     const now = store.change(id, { ports: {}, networks: withoutAddresses(record.networks) });
     if (!now) return;
     if (!closed && shouldRestart(now, exitCode)) scheduleRestart(id, ranForMs);
@@ -502,6 +503,7 @@ export function createContainers(options: ContainerOptions): Containers {
     if (!record) return;
     cancelRestart(id);
     store.delete(id);
+    execs.forget(id);
     await snapshots.discard(record.snapshot);
     rmSync(folderOf(id), { recursive: true, force: true });
     rmSync(bundleOf(id), { recursive: true, force: true });

@@ -6,7 +6,7 @@ import type { ExecSetting } from './exec-process.ts';
 import type { ContainerRecord } from './record.ts';
 import type { RuntimeFacts } from './runtime.ts';
 import { securityOf } from './security-options.ts';
-import { boundedLimit } from './spec.ts';
+import { boundedLimit, consoleSizeOf } from './spec.ts';
 import { relativeFolder } from './start-failure.ts';
 import type { ExecConfig } from './types.ts';
 
@@ -34,6 +34,7 @@ export function runtimeExecSpec(
   if (!isAbsolute(cwd)) throw relativeFolder();
   return {
     terminal: exec.Tty ?? false,
+    ...(exec.Tty && consoleSizeOf(exec.ConsoleSize)),
     user: { uid: user.uid, gid: user.gid, additionalGids: [...new Set([user.gid, ...user.groups])], umask: 0o22 },
     args: exec.Cmd,
     env: processEnvironment(config, user.home, { linked, exec: { env: exec.Env ?? [], tty: exec.Tty ?? false } }),

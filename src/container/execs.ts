@@ -24,6 +24,10 @@ export interface ExecOptions {
 }
 
 export type Execs = Containers['exec'] & {
+  /** The run of a container is over: what waited to be started in it cannot be any more. */
+  ended(containerID: string): void;
+  /** The container is gone, and nobody may ask for its execs. */
+  forget(containerID: string): void;
   /** Runs a health check: exit code and the first 4 KiB of output; an abort ends it. */
   check(
     containerID: string,
@@ -44,13 +48,18 @@ export function createExecs(options: ExecOptions): Execs {
   const folderOf = (id: string) => join(root, id.slice(0, 16));
 
   function update(id: string, patch: Partial<ExecState>): void {
-    states.set(id, { ...states.get(id)!, ...patch });
+    const state = states.get(id);
+    if (state) states.set(id, { ...state, ...patch });
   }
 
   function inspect(id: string): ExecState {
     const state = states.get(id) ?? [...states.values()].find((one) => id.length >= 12 && one.id.startsWith(id));
     if (state) return state;
     throw new StrataError('not_found', `No such exec instance: ${id}`, { code: 'exec_not_found' });
+  }
+
+  function of(containerID: string): readonly ExecState[] {
+    return [...states.values()].filter((one) => one.containerID === containerID);
   }
 
   async function required(ref: string): Promise<ContainerRecord> {
@@ -64,8 +73,7 @@ export function createExecs(options: ExecOptions): Execs {
     return record;
   }
 
-  async function begin(id: string, record: ContainerRecord, input: boolean): Promise<ExecProcess> {
-    const { config } = states.get(id)!;
+  async function begin(id: string, record: ContainerRecord, config: ExecConfig, input: boolean): Promise<ExecProcess> {
     const folder = folderOf(id);
     const facts = options.runtime();
     const setting: ExecSetting = {
@@ -87,17 +95,17 @@ export function createExecs(options: ExecOptions): Execs {
   }
 
   async function start(id: string, record: ContainerRecord, input: boolean): Promise<ExecProcess> {
+    const { config } = inspect(id);
     update(id, { running: true });
     let process: ExecProcess;
     try {
-      process = await begin(id, record, input);
+      process = await begin(id, record, config, input);
     } catch (error) {
       update(id, { running: false, exitCode: (error instanceof StrataError ? error.exitCode : undefined) ?? 126 });
       throw error;
     }
     update(id, { pid: process.pid });
-    const { Cmd } = states.get(id)!.config;
-    options.emit(`exec_start: ${Cmd.join(' ')}`, record, { execID: id });
+    options.emit(`exec_start: ${config.Cmd.join(' ')}`, record, { execID: id });
     void process.exit.then((exitCode) => {
       update(id, { running: false, exitCode, pid: 0 });
       options.emit('exec_die', record, { execID: id, exitCode: String(exitCode) });
@@ -121,12 +129,16 @@ export function createExecs(options: ExecOptions): Execs {
       options.emit(`exec_create: ${config.Cmd.join(' ')}`, record, { execID: id });
       return inspect(id);
     },
-    async start(ref, { detach, tty }) {
+    async start(ref, { detach, tty, consoleSize }) {
       const state = inspect(ref);
-      if (state.running || state.exitCode !== null)
-        throw new StrataError('conflict', `Error: Exec command ${state.id} has already run`, { code: 'exec_started' });
+      if (state.running) throw begunBefore(state, 'is already running');
+      if (state.exitCode !== null) throw begunBefore(state, 'has already run');
       const record = await required(state.containerID);
-      const config: ExecConfig = { ...state.config, Tty: state.config.Tty || tty };
+      const config: ExecConfig = {
+        ...state.config,
+        Tty: state.config.Tty || tty,
+        ...(consoleSize && { ConsoleSize: consoleSize }),
+      };
       update(state.id, { config });
       const process = await start(state.id, record, !detach && (config.AttachStdin ?? false));
       if (!detach) return endedWith(process.attachment, process.exit);
@@ -139,8 +151,13 @@ export function createExecs(options: ExecOptions): Execs {
       if (existsSync(folderOf(id))) resizeTerminal(folderOf(id), rows, columns);
     },
     inspect,
-    ids: (containerID) =>
-      [...states.values()].flatMap((one) => (one.containerID === containerID && one.exitCode === null ? [one.id] : [])),
+    ended(containerID) {
+      for (const { id, running, exitCode } of of(containerID)) if (!running && exitCode === null) states.delete(id);
+    },
+    forget(containerID) {
+      for (const { id } of of(containerID)) states.delete(id);
+    },
+    ids: (containerID) => of(containerID).flatMap(({ id, exitCode }) => (exitCode === null ? [id] : [])),
     async check(containerID, command, signal) {
       const { id } = await execs.create(containerID, { Cmd: command });
       const process = await start(id, await required(containerID), false).catch((error: unknown) => messageOf(error));
@@ -164,6 +181,10 @@ export function createExecs(options: ExecOptions): Execs {
   return execs;
 }
 
+function begunBefore({ id }: ExecState, what: string): StrataError {
+  return new StrataError('conflict', `exec command ${id} ${what}`, { code: 'exec_started' });
+}
+
 async function checkResult({ attachment, exit }: ExecProcess): Promise<{ exitCode: number; output: string }> {
   const output: Buffer[] = [];
   let size = 0;
@@ -176,9 +197,14 @@ async function checkResult({ attachment, exit }: ExecProcess): Promise<{ exitCod
 
 /** Whoever has seen the end of the output may ask for the exit code. */
 function endedWith(attachment: Attachment, exit: Promise<number>): Attachment {
+  const { promise: left, resolve: leave } = Promise.withResolvers<void>();
   async function* output(): Attachment['output'] & AsyncGenerator {
     yield* attachment.output;
-    await exit;
+    await Promise.race([exit, left]);
   }
-  return { ...attachment, output: output() };
+  const detach = () => {
+    attachment.detach();
+    leave();
+  };
+  return { ...attachment, output: output(), detach };
 }

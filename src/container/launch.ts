@@ -155,6 +155,7 @@ function specInput(
     cwd: config.WorkingDir || '/',
     user,
     tty: config.Tty ?? false,
+    ...(host.ConsoleSize && { consoleSize: host.ConsoleSize }),
     hostname: host.UTSMode === 'host' ? undefined : config.Hostname,
     ...(config.Domainname && { domainname: config.Domainname }),
     network: joined.network,
@@ -236,7 +237,8 @@ async function createProcess(
       logPath: record.logPath,
       tty: config.Tty ?? false,
       stdin: openStdin,
-      leaveStdinOpen: openStdin && !config.StdinOnce,
+      // Who leaves a terminal may come back to it.
+      leaveStdinOpen: openStdin && (!config.StdinOnce || (config.Tty ?? false)),
       mounts: [
         parts.root,
         ...(joined.network.kind === 'path' ? [joined.network.path] : []),

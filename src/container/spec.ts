@@ -22,6 +22,8 @@ export interface SpecInput {
   readonly cwd: string;
   readonly user: ResolvedUser;
   readonly tty: boolean;
+  /** Rows and columns. */
+  readonly consoleSize?: readonly number[];
   readonly hostname: string | undefined;
   readonly domainname?: string;
   /** Path of a network namespace, `host`, or `none` for a new one with loopback alone. */
@@ -110,6 +112,7 @@ export function makeSpec(input: SpecInput, facts: RuntimeFacts): object {
     ociVersion: '1.0.2',
     process: {
       terminal: input.tty,
+      ...(input.tty && consoleSizeOf(input.consoleSize)),
       user: {
         uid: input.user.uid,
         gid: input.user.gid,
@@ -246,4 +249,11 @@ export function boundedLimit(
   const bound = (value: number) =>
     value < 0 ? (ceiling === Number.POSITIVE_INFINITY ? 2 ** 53 : ceiling) : Math.min(value, ceiling);
   return { type: `RLIMIT_${limit.Name.toUpperCase()}`, soft: bound(limit.Soft), hard: bound(limit.Hard) };
+}
+
+/** The size of a terminal before its process begins (runtime spec config.md "Process"); nothing where it is not known. */
+export function consoleSizeOf(size: readonly number[] | undefined): object {
+  const [height = 0, width = 0] = size ?? [];
+  const isSize = (cells: number) => cells > 0 && cells <= 65_535;
+  return isSize(height) && isSize(width) ? { consoleSize: { height, width } } : {};
 }

@@ -30,7 +30,7 @@ export async function startTerminalExec(setting: ExecSetting): Promise<ExecProce
     logPath: log,
     tty: true,
     stdin: true,
-    leaveStdinOpen: false,
+    leaveStdinOpen: true,
     execSpec: spec,
     runtimeLog,
     mounts: [],

@@ -107,6 +107,8 @@ export interface HostConfig {
   readonly LogConfig?: { readonly Type: string; readonly Config?: Readonly<Record<string, string>> };
   readonly VolumesFrom?: readonly string[];
   readonly VolumeDriver?: string;
+  /** Rows and columns of its terminal at the start; zeros where they are not known. */
+  readonly ConsoleSize?: readonly number[];
   readonly StorageOpt?: Readonly<Record<string, string>>;
   readonly Annotations?: Readonly<Record<string, string>>;
   /** `c 1:3 rwm`. */
@@ -251,6 +253,8 @@ export interface ExecConfig {
   readonly AttachStderr?: boolean;
   readonly Privileged?: boolean;
   readonly DetachKeys?: string;
+  /** Rows and columns of its terminal; those of the start come before. */
+  readonly ConsoleSize?: readonly number[];
 }
 
 export interface ExecState {
@@ -343,7 +347,10 @@ export interface Containers {
 
   exec: {
     create(ref: string, config: ExecConfig): Promise<ExecState>;
-    start(id: string, options: { readonly detach: boolean; readonly tty: boolean }): Promise<Attachment | null>;
+    start(
+      id: string,
+      options: { readonly detach: boolean; readonly tty: boolean; readonly consoleSize?: readonly number[] },
+    ): Promise<Attachment | null>;
     resize(id: string, rows: number, columns: number): Promise<void>;
     inspect(id: string): ExecState;
     /** Ids of those of a container (full id) that have not ended. */

@@ -65,7 +65,8 @@ export function addContainerStreamRoutes(app: FastifyInstance, { containers }: B
   const takesInput = (container: Container, query: Query) =>
     query.flag('stdin') && (container.config.OpenStdin ?? false);
 
-  const streamsOf = ({ config }: Container, stdin: boolean): StreamOptions => ({
+  const streamsOf = ({ config }: Container, stdin: boolean, detachKeys: string): StreamOptions => ({
+    detachKeys,
     tty: config.Tty ?? false,
     stdin: !stdin ? 'none' : config.StdinOnce ? 'whole' : 'shared',
   });
@@ -76,15 +77,21 @@ export function addContainerStreamRoutes(app: FastifyInstance, { containers }: B
     const container = attachable(request.params.id);
     const stdin = takesInput(container, query);
     const attachment = await attach(container, query, stdin);
-    await serveAttachment(request, reply, attachment, streamsOf(container, stdin));
+    await serveAttachment(request, reply, attachment, streamsOf(container, stdin, query.text('detachKeys')));
     return reply;
   });
 
   app.get<ById>('/containers/:id/attach/ws', async (request, reply) => {
     const query = queryOf(request);
+    checkDetachKeys(query.text('detachKeys'), 'detach');
     const container = attachable(request.params.id);
     const stdin = takesInput(container, query);
-    await serveWebSocket(request, reply, () => attach(container, query, stdin), streamsOf(container, stdin));
+    await serveWebSocket(
+      request,
+      reply,
+      () => attach(container, query, stdin),
+      streamsOf(container, stdin, query.text('detachKeys')),
+    );
     return reply;
   });
 

@@ -16,7 +16,7 @@ export function addExecRoutes(app: FastifyInstance, { containers }: Backend): vo
   const { exec } = containers;
 
   app.post<ById>('/containers/:id/exec', async (request, reply) => {
-    const { ConsoleSize: _size, ...config } = await readJson(request, execRequest);
+    const config = await readJson(request, execRequest);
     if ((config.Cmd ?? []).length === 0) throw new StrataError('invalid_argument', 'No exec command specified');
     checkDetachKeys(config.DetachKeys ?? '', 'escape');
     const { id } = await exec.create(request.params.id, config as ExecConfig);
@@ -27,20 +27,14 @@ export function addExecRoutes(app: FastifyInstance, { containers }: Backend): vo
     const { Detach: detach = false, Tty, ConsoleSize } = await readJson(request, execStartRequest);
     const state = exec.inspect(request.params.id);
     const tty = Tty ?? state.config.Tty ?? false;
-    if (state.running || state.exitCode !== null) {
-      throw new StrataError('conflict', `exec command ${state.id} has already run`, { code: 'exec_already_run' });
-    }
+    const how = { detach, tty, ...(ConsoleSize && { consoleSize: ConsoleSize }) };
     if (detach) {
-      await exec.start(state.id, { detach, tty });
+      await exec.start(state.id, how);
       return sendEmpty(reply, 200);
     }
-    const start = async () => {
-      const attachment = await exec.start(state.id, { detach, tty });
-      const [rows, columns] = ConsoleSize ?? [];
-      if (tty && rows && columns) await exec.resize(state.id, rows, columns).catch(() => {});
-      return attachment;
-    };
-    await serveStart(request, reply, start, { tty, stdin: state.config.AttachStdin ? 'whole' : 'none' });
+    const { AttachStdin, DetachKeys: detachKeys = '' } = state.config;
+    const streams = { tty, stdin: AttachStdin ? 'whole' : 'none', detachKeys } as const;
+    await serveStart(request, reply, async () => await exec.start(state.id, how), streams);
     return reply;
   });
 

@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { demultiplex } from '../../client/index.ts';
+import { StrataError } from '../../errors/index.ts';
+import { createKeyWatch, parseDetachKeys } from '../../stream/index.ts';
 import type { Session } from '../session.ts';
-import { createKeyWatch, parseDetachKeys } from './detach-keys.ts';
 
 export interface JoinOptions {
   /** The process has a terminal: its output is one raw stream. */
@@ -41,6 +42,11 @@ export async function joinStreams(
     connection.destroy();
   }
   return detached ? 'detached' : 'ended';
+}
+
+/** As `exec` and `attach` of docker end where the user has typed the keys; `run` and `start` have done what they should. */
+export function leftTheStream(): StrataError {
+  return new StrataError('cancelled', 'read escape sequence', { code: 'detached', exitCode: 1 });
 }
 
 async function showOutput({ stdout, stderr }: Session, connection: Duplex, options: JoinOptions): Promise<void> {

@@ -13,9 +13,24 @@ const passedOn = [
   'SIGIO',
 ] as const;
 
-/** Passes the signals of the command's process on until the returned function is called. */
-export function forwardSignals({ onSignal }: Session, send: (signal: string) => void): () => void {
-  const listeners = passedOn.map((signal) => onSignal(signal, () => send(signal)));
+/** So many Ctrl-C or SIGTERM are no message to the container any more. */
+const patience = 3;
+
+/**
+ * Passes the signals of the command's process on until the returned function is called. A user who asks three times to
+ * end gets the terminal back, whatever the container does.
+ */
+export function forwardSignals({ onSignal, stderr, exit }: Session, send: (signal: string) => void): () => void {
+  let asked = 0;
+  const pass = (signal: string) => {
+    send(signal);
+    if (signal !== 'SIGINT' && signal !== 'SIGTERM') return;
+    asked++;
+    if (asked < patience) return;
+    stderr.write(`\ngot ${patience} SIGTERM/SIGINTs, forcefully exiting\n`);
+    exit(1);
+  };
+  const listeners = passedOn.map((signal) => onSignal(signal, () => pass(signal)));
   return () => {
     for (const stop of listeners) stop();
   };

@@ -4,7 +4,7 @@ import { defineCommand } from '../../command.ts';
 import { bool, text } from '../../flags/flag.ts';
 import { savedFormat } from '../../saved-format.ts';
 import { followSize } from '../../terminal/follow-size.ts';
-import { joinStreams } from '../../terminal/join-streams.ts';
+import { joinStreams, leftTheStream } from '../../terminal/join-streams.ts';
 import { forwardSignals } from '../../terminal/signals.ts';
 
 export const command = defineCommand({
@@ -41,7 +41,7 @@ export const command = defineCommand({
     }
     if (tty) stops.push(followSize(session, (rows, columns) => containers.resize(container.Id, rows, columns)));
     try {
-      if ((await joinStreams(session, connection, { tty, stdin, detachKeys })) === 'detached') return 0;
+      if ((await joinStreams(session, connection, { tty, stdin, detachKeys })) === 'detached') throw leftTheStream();
       return (await ended).StatusCode;
     } finally {
       for (const stop of stops) stop();

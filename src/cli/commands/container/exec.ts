@@ -6,7 +6,7 @@ import { bool, list, text } from '../../flags/flag.ts';
 import { savedFormat } from '../../saved-format.ts';
 import type { Session } from '../../session.ts';
 import { followSize } from '../../terminal/follow-size.ts';
-import { joinStreams } from '../../terminal/join-streams.ts';
+import { joinStreams, leftTheStream } from '../../terminal/join-streams.ts';
 
 export const command = defineCommand({
   synopsis: '[OPTIONS] CONTAINER COMMAND [ARG...]',
@@ -79,6 +79,6 @@ async function joined({ containers }: Client, session: Session, id: string, conf
     stdin: config.AttachStdin,
     detachKeys,
   }).finally(stop);
-  if (how === 'detached') return 0;
+  if (how === 'detached') throw leftTheStream();
   return (await containers.exec.inspect(id)).ExitCode ?? 0;
 }

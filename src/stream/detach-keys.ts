@@ -1,4 +1,4 @@
-import { StrataError } from '../../errors/index.ts';
+import { StrataError } from '../errors/index.ts';
 
 const standard = 'ctrl-p,ctrl-q';
 
