@@ -318,3 +318,52 @@ volumes:
   assert.ok(existsSync(project));
   writeFileSync(join(project, 'done'), '');
 });
+
+/** How many bytes of a context came, as the client tells; undefined where none were asked for. */
+const transferred = (output: string) => [...output.matchAll(/transferring context: (\d\S+)/g)].at(-1)?.[1];
+
+for (const [what, instructions, sent] of [
+  ['nothing where nothing is copied', 'RUN true', undefined],
+  ['what COPY names', 'COPY small /', '5B'],
+  ['what a variable of COPY stands for', 'ARG F=small\nCOPY $F /', '5B'],
+  ['what a wildcard of COPY means', 'COPY sm*l /', '5B'],
+  ['what a link leads to', 'COPY link /', '5B'],
+  ['what ADD names', 'ADD folder/part /', '7B'],
+  ['what a mount names', 'RUN --mount=type=bind,source=folder,target=/f cat /f/part', '7B'],
+  ['what is copied with its parents', 'COPY --parents ./folder/part /', '7B'],
+  ['nothing for another stage', 'FROM busybox AS other\nCOPY large /\nFROM busybox\nCOPY small /', '5B'],
+  ['all where all is copied', 'COPY . /', '3.00MB'],
+] as const)
+  test(`buildx sends ${what}`, async () => {
+    const context = makeContext(engine.work, {
+      Dockerfile: `FROM busybox\n${instructions}\n`,
+      small: 'small',
+      'folder/part': 'in part',
+      large: 'x'.repeat(3_000_000),
+    });
+    symlinkSync('small', join(context, 'link'));
+    const { output } = await build(context, ['--no-cache']);
+    const seen = transferred(output);
+    // The client counts the names of files, too, where all is sent.
+    assert.equal(seen?.replace(/^3\.0\d*MB/, '3.00MB'), sent, output);
+  });
+
+test('buildx sends a named context only where it is read', async () => {
+  const context = makeContext(engine.work, { Dockerfile: 'FROM busybox\nCOPY small /\n', small: 'small' });
+  const named = makeContext(engine.work, { 'one/file': 'x'.repeat(100_000) });
+  const unread = await build(context, ['--build-context', `more=${named}`]);
+  assert.doesNotMatch(unread.output, /1\d\d\.\d+kB/);
+  writeFileSync(join(context, 'Dockerfile'), 'FROM busybox\nCOPY --from=more one/file /\n');
+  const read = await build(context, ['--build-context', `more=${named}`]);
+  assert.match(read.output, /transferring context: 100\.\d+kB/);
+});
+
+test('a Dockerfile that is a link is read, inside of its folder alone', async () => {
+  const context = makeContext(engine.work, { 'files/real': 'FROM busybox\nRUN echo from-$((40 + 2))\n' });
+  symlinkSync('files/real', join(context, 'Dockerfile'));
+  assert.match((await build(context, ['--no-cache'])).output, /from-42/);
+  symlinkSync('/etc/passwd', join(context, 'Outside'));
+  const outside = await build(context, ['-f', join(context, 'Outside')], { accept: 'any' });
+  assert.notEqual(outside.code, 0);
+  assert.doesNotMatch(outside.output, /root:x/);
+});

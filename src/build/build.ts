@@ -19,6 +19,7 @@ import { checkContextPaths } from './contexts/check-paths.ts';
 import { layoutOf, openOciLayout } from './contexts/oci-layout.ts';
 import { type OpenContext, openContext } from './contexts/open-context.ts';
 import { type ReadDockerfile, readDockerfile } from './contexts/read-dockerfile.ts';
+import { wantedPaths } from './contexts/wanted-paths.ts';
 import { exportAll } from './exporters/export.ts';
 import { exportCaches } from './exporters/export-cache.ts';
 import { namingOf } from './exporters/names.ts';
@@ -240,9 +241,19 @@ class Build {
   async #plans(context: OpenContext, file: ReadDockerfile, platforms: readonly Platform[], isExplicit: boolean) {
     try {
       const dockerfile = parseDockerfile(file.text, { file: file.name });
-      return await Promise.all(
-        platforms.map((platform) => this.#plan(dockerfile, context, file, platform, isExplicit, platforms.length > 1)),
+      const plans = await Promise.all(
+        platforms.map((platform) =>
+          this.#compile(dockerfile, context, file, platform, isExplicit, platforms.length > 1),
+        ),
       );
+      await this.#bring(plans.flatMap(({ compiler }) => (compiler.readsContext ? [compiler.contextReads] : [])));
+      for (const { compiler } of plans)
+        await checkContextPaths(this.#plant.shop, this.#session.signal, dockerfile, compiler.contextPaths, {
+          dir: context.dir,
+          label: context.label,
+          ignore: file.ignore,
+        });
+      return plans;
     } catch (error) {
       // What the checks find wrong is the error that is thrown here, or comes after it.
       await this.#tellWarnings(file, platforms[0]!).catch(() => undefined);
@@ -302,14 +313,22 @@ class Build {
     return Number(text);
   }
 
-  async #plan(
+  /** What the plans read of a context that is still with the client comes now, and nothing where they read nothing. */
+  async #bring(reads: readonly (readonly string[])[]): Promise<void> {
+    if (!this.#session.brings || reads.length === 0) return;
+    await this.#session.step({ kind: 'internal', name: '[internal] load build context' }, (work) =>
+      this.#session.bring(this.#request.context, wantedPaths(reads.flat()), work),
+    );
+  }
+
+  async #compile(
     dockerfile: Dockerfile,
     context: OpenContext,
     file: ReadDockerfile,
     platform: Platform,
     isExplicit: boolean,
     several: boolean,
-  ): Promise<{ readonly stage: CompiledStage; readonly stages: readonly CompiledStage[] }> {
+  ) {
     const request = this.#request;
     const globals = this.#globals(dockerfile, platform);
     const { nodes, target } = verifiedStages(dockerfile, globals, request);
@@ -331,7 +350,7 @@ class Build {
         contextSource ??= contextVertex(
           this.#session,
           context.dir,
-          '[internal] load build context',
+          this.#session.brings ? '[internal] files of the build context' : '[internal] load build context',
           context.label,
           file.ignore,
         );
@@ -347,12 +366,12 @@ class Build {
     const stages = await compiler.compiled();
     numberSteps(stages, this.#steps ? dockerfile.metaArgs.length : 0);
     this.#steps?.tellArguments(dockerfile.metaArgs, stages);
-    await checkContextPaths(this.#plant.shop, this.#session.signal, dockerfile, compiler.contextPaths, {
-      dir: context.dir,
-      label: context.label,
-      ignore: file.ignore,
-    });
-    return { stage: { ...stage, draft: madeFor(stage.draft, platform) }, stages };
+    const { contextPaths, contextReads } = compiler;
+    return {
+      stage: { ...stage, draft: madeFor(stage.draft, platform) } as CompiledStage,
+      stages: stages as readonly CompiledStage[],
+      compiler: { contextPaths, contextReads, readsContext: contextSource !== undefined },
+    };
   }
 
   async #external(name: string, platform: Platform, isExplicit: boolean): Promise<External> {

@@ -5,6 +5,7 @@ export { FailedStep, type KeptRoot } from './ops/failed-step.ts';
 export { checkAlone } from './reports/check-alone.ts';
 export type {
   Builder,
+  BuildOptions,
   BuildRequest,
   BuildResult,
   CacheRecord,

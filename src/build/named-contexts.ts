@@ -23,7 +23,11 @@ export async function openNamedContext(
   context: ContextSource,
 ): Promise<External> {
   const event = { kind: 'internal', name: `[context ${name}] load from client` } as const;
-  const opened = await session.step(event, (work) => openContext(shop, allowedContext(session.allowed, context), work));
+  const opened = await session.step(event, async (work) => {
+    const allowed = allowedContext(session.allowed, context);
+    await session.bring(allowed, undefined, work);
+    return await openContext(shop, allowed, work);
+  });
   session.onEnd(opened.close);
   const ignore = readIgnore(opened.dir);
   return {

@@ -3,7 +3,7 @@ import { messageOf, StrataError } from '../errors/index.ts';
 import type { BuildEvent, Progress } from '../progress/index.ts';
 import type { VertexEvent, Work, WorkEvent } from './solver/vertex.ts';
 import type { Allowed } from './source-policy.ts';
-import type { BuildOptions } from './types.ts';
+import type { BuildOptions, NamedContext } from './types.ts';
 
 /** What one build says while it runs, and what ends with it. */
 export class Session {
@@ -14,16 +14,18 @@ export class Session {
   readonly credentialsOf: NonNullable<BuildOptions['credentialsOf']>;
   /** What the source policies of the build say. */
   allowed: Allowed = (identifier) => identifier;
+  readonly #bring: BuildOptions['bring'];
   readonly #closers: (() => Promise<void>)[] = [];
   readonly #prefix = randomBytes(28).toString('hex');
   #count = 0;
 
   constructor(
-    { progress, signal, blobsOf = () => undefined, credentialsOf = async () => undefined }: BuildOptions,
+    { progress, signal, blobsOf = () => undefined, credentialsOf = async () => undefined, bring }: BuildOptions,
     now: () => number,
   ) {
     this.blobsOf = blobsOf;
     this.credentialsOf = credentialsOf;
+    this.#bring = bring;
     this.progress = progress;
     this.signal = signal;
     this.now = now;
@@ -31,6 +33,19 @@ export class Session {
 
   vertexID(): string {
     return `sha256:${this.#prefix}${(++this.#count).toString(16).padStart(8, '0')}`;
+  }
+
+  /** Whether files of contexts are still with the client. */
+  get brings(): boolean {
+    return this.#bring !== undefined;
+  }
+
+  /** Has the client send its files below `paths`, or all of a context; see {@link BuildOptions.bring}. */
+  async bring(context: NamedContext, paths: readonly string[] | undefined, { emit }: Work): Promise<void> {
+    if (context.kind !== 'local') return;
+    await this.#bring?.(context.dir, paths, (current, done) =>
+      emit({ type: 'status', status: 'transferring context:', current, unit: 'bytes', at: this.now(), done }),
+    );
   }
 
   /** Done when the build ends, however it ends; the last one first. */

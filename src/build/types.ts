@@ -153,6 +153,15 @@ export interface BuildOptions {
   readonly credentialsOf?: (domain: string) => Promise<Credentials | undefined>;
   /** The folder of a layout (of `cacheFrom`, `cacheTo`, a named context, an output) that is no folder of this machine. */
   readonly blobsOf?: (folder: string) => ClientBlobs | undefined;
+  /**
+   * Makes the folder of a `local` context hold what the client has below `paths` (which may hold wildcards), or all of it.
+   * Asked before any file of the folder is read, and not at all where none is.
+   */
+  readonly bring?: (
+    folder: string,
+    paths: readonly string[] | undefined,
+    progress: (bytes: number, done: boolean) => void,
+  ) => Promise<void>;
 }
 
 export interface Builder {

@@ -1,14 +1,15 @@
 import { createWriteStream } from 'node:fs';
-import { copyFile, mkdir, readFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { BuildRequest, ContextSource, NamedContext } from '../build/index.ts';
+import type { BuildOptions, BuildRequest, ContextSource, NamedContext } from '../build/index.ts';
 import { readIgnoreFile } from '../dockerfile/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { Layers } from '../layer/index.ts';
+import { readFileInRoot } from '../sys/index.ts';
 import type { Asked } from './attributes.ts';
-import { receiveFiles } from './receive-files.ts';
+import { receiveFiles, type Wanted } from './receive-files.ts';
 import { openCall } from './rpc-client.ts';
 import type { ClientSession } from './session.ts';
 import { Upload } from './wire/upload_pb.ts';
@@ -17,6 +18,8 @@ export interface Contexts {
   readonly request: Pick<BuildRequest, 'context' | 'dockerfile' | 'namedContexts'>;
   /** Text of the Dockerfile where it came from the client. */
   readonly dockerfile: string | undefined;
+  /** Fetches what the build reads of a folder, when it is known. */
+  readonly bring: NonNullable<BuildOptions['bring']>;
 }
 
 /** Where files of one build come to: `folder` is the build's own, empty. */
@@ -33,7 +36,10 @@ export interface ContextParts {
 /** A context that the client uploads by itself: a tar from its standard input. */
 const upload = /^https?:\/\/buildkit-session\//;
 
-/** Fetches from the client what the build is to read: the Dockerfile first, since its ignore file says what else. */
+/** How folders of one build are filled: by the path that they have here. */
+type Folders = Map<string, Contexts['bring']>;
+
+/** Fetches the Dockerfile from the client. What else the build is to read comes when its instructions have said what that is. */
 export async function fetchContexts(
   parts: ContextParts,
   { options, inputs = {} }: Pick<Asked, 'options' | 'inputs'>,
@@ -44,15 +50,17 @@ export async function fetchContexts(
   const dockerfile = fromClient
     ? await fetchDockerfile(parts, options['dockerfilekey'] ?? 'dockerfile', filename)
     : undefined;
-  const context = await mainContext(parts, options, dockerfile?.ignore);
-  const namedContexts = await fetchNamedContexts(parts, options, inputs);
+  const folders: Folders = new Map();
+  const context = await mainContext(parts, folders, options, dockerfile?.ignore);
+  const namedContexts = await openNamedContexts(parts, folders, options, inputs);
   return {
     request: {
       context,
       dockerfile: { path: dockerfile?.path ?? filename },
       ...(Object.keys(namedContexts).length > 0 && { namedContexts }),
     },
-    dockerfile: dockerfile && (await text(dockerfile.path)),
+    dockerfile: dockerfile && text(dockerfile.dir, dockerfile.name),
+    bring: async (folder, ...more) => await folders.get(folder)?.(folder, ...more),
   };
 }
 
@@ -65,43 +73,59 @@ async function fetchDockerfile(parts: ContextParts, name: string, filename: stri
     ...(filename === 'Dockerfile' ? ['dockerfile'] : []),
     '.dockerignore',
   ];
-  await receive(parts, dir, { name, include: wanted }, 'transferring dockerfile');
-  let path = join(dir, filename);
-  if (
-    filename === 'Dockerfile' &&
-    (await text(path)) === undefined &&
-    (await text(join(dir, 'dockerfile'))) !== undefined
-  )
-    path = join(dir, 'dockerfile');
-  const own = `${path}.dockerignore`;
-  return { path, ignore: (await text(own)) === undefined ? join(dir, '.dockerignore') : own };
+  const progress = (bytes: number, done: boolean) => parts.progress('transferring dockerfile', bytes, done);
+  await receive(parts, dir, { name, follow: wanted }, progress);
+  const other = filename === 'Dockerfile' && text(dir, filename) === undefined && text(dir, 'dockerfile') !== undefined;
+  const file = other ? 'dockerfile' : filename;
+  const own = text(dir, `${file}.dockerignore`);
+  const ignore = own ?? text(dir, '.dockerignore');
+  // As plain files: a link of the client's leads nowhere outside of its folder.
+  for (const [path, content] of [
+    [file, text(dir, file)],
+    [`${file}.dockerignore`, own],
+  ] as const) {
+    await rm(join(dir, path), { recursive: true, force: true });
+    if (content !== undefined) await writeFile(join(dir, path), content);
+  }
+  return { dir, name: file, path: join(dir, file), ignore: { text: ignore, isCommon: own === undefined } };
 }
+
+type Ignore = { readonly text: string | undefined; readonly isCommon: boolean };
 
 async function mainContext(
   parts: ContextParts,
+  folders: Folders,
   options: Readonly<Record<string, string>>,
-  ignoreFile: string | undefined,
+  ignore: Ignore | undefined,
 ): Promise<ContextSource> {
   const remote = options['context'];
   if (remote !== undefined && upload.test(remote)) return await fetchUpload(parts, remote);
   if (remote !== undefined && /^local:/.test(remote))
-    return await fetchFolder(parts, remote.slice('local:'.length), ignoreFile);
+    return await openFolder(parts, folders, remote.slice('local:'.length), ignore);
   if (remote !== undefined && remote !== '') return { kind: 'url', url: remote };
-  return await fetchFolder(parts, options['contextkey'] ?? 'context', ignoreFile);
+  return await openFolder(parts, folders, options['contextkey'] ?? 'context', ignore);
 }
 
 /** What .dockerignore leaves out stays with the client; the file itself comes along, for the builder to apply. */
-async function fetchFolder(parts: ContextParts, name: string, ignoreFile: string | undefined): Promise<ContextSource> {
+async function openFolder(
+  parts: ContextParts,
+  folders: Folders,
+  name: string,
+  ignore: Ignore | undefined,
+): Promise<ContextSource> {
   const dir = await parts.keep(name);
-  const ignore = ignoreFile === undefined ? undefined : await text(ignoreFile);
-  const exclude = ignore === undefined ? [] : readIgnoreFile(ignore);
-  await receive(parts, dir, { name, exclude }, 'transferring context');
-  if (
-    ignore !== undefined &&
-    ignoreFile?.endsWith('/.dockerignore') &&
-    (await text(join(dir, '.dockerignore'))) === undefined
-  )
-    await copyFile(ignoreFile, join(dir, '.dockerignore'));
+  const addIgnoreFile = async () => {
+    if (ignore?.text !== undefined && ignore.isCommon && text(dir, '.dockerignore') === undefined)
+      await writeFile(join(dir, '.dockerignore'), ignore.text, { flag: 'wx' }).catch(() => undefined);
+  };
+  // The builder reads it before it asks for files.
+  await rm(join(dir, '.dockerignore'), { recursive: true, force: true });
+  await addIgnoreFile();
+  folders.set(dir, async (_folder, paths, progress) => {
+    const exclude = ignore?.text === undefined ? [] : readIgnoreFile(ignore.text);
+    await receive(parts, dir, { name, exclude, ...(paths && { follow: paths }) }, progress);
+    await addIgnoreFile();
+  });
   return { kind: 'local', dir, label: name };
 }
 
@@ -129,8 +153,9 @@ async function fetchUpload(parts: ContextParts, url: string): Promise<ContextSou
 }
 
 /** `context:NAME=SOURCE` options. */
-async function fetchNamedContexts(
+async function openNamedContexts(
   parts: ContextParts,
+  folders: Folders,
   options: Readonly<Record<string, string>>,
   inputs: Readonly<Record<string, string>>,
 ): Promise<Record<string, NamedContext>> {
@@ -139,7 +164,7 @@ async function fetchNamedContexts(
     if (!key.startsWith('context:')) continue;
     const name = key.slice('context:'.length);
     const [, scheme = '', rest = ''] = /^([a-z-]+):(?:\/\/)?(.*)$/.exec(value) ?? [];
-    if (scheme === 'local') contexts[name] = await fetchFolder(parts, rest, undefined);
+    if (scheme === 'local') contexts[name] = await openFolder(parts, folders, rest, undefined);
     else if (scheme === 'docker-image') contexts[name] = { kind: 'image', name: rest };
     else if (scheme === 'target') contexts[name] = { kind: 'target', name: rest };
     else if (scheme === 'input' && inputs[rest] !== undefined) contexts[name] = { kind: 'result', id: inputs[rest] };
@@ -161,21 +186,28 @@ function layoutContext(text: string): NamedContext {
 }
 
 async function receive(
-  parts: ContextParts,
+  { layers, session, signal }: ContextParts,
   dir: string,
-  wanted: { readonly name: string; readonly include?: readonly string[]; readonly exclude?: readonly string[] },
-  what: string,
+  wanted: Wanted,
+  progress: (bytes: number, done: boolean) => void,
 ): Promise<void> {
   let bytes = 0;
-  const progress = (total: number) => {
+  const onBytes = (total: number) => {
     bytes = total;
-    parts.progress(what, total, false);
+    progress(total, false);
   };
-  const { layers, session, signal } = parts;
-  await receiveFiles(session, wanted, { layers, dir, signal, progress });
-  parts.progress(what, bytes, true);
+  await receiveFiles(session, wanted, { layers, dir, signal, progress: onBytes });
+  progress(bytes, true);
 }
 
-async function text(path: string): Promise<string | undefined> {
-  return await readFile(path, 'utf8').catch(() => undefined);
+/** Longest Dockerfile and ignore file, bytes. */
+const limit = 16 << 20;
+
+/** A file of a folder that a client filled: links are followed inside of it alone. */
+function text(dir: string, path: string): string | undefined {
+  try {
+    return readFileInRoot(dir, path, limit).toString('utf8');
+  } catch {
+    return undefined;
+  }
 }

@@ -77,7 +77,7 @@ export async function runJob(
       };
       const credentialsOf = (domain: string) => session.credentials(hostOf(domain), signal);
       const blobsOf = (name: string) => (storeName.test(name) ? clientBlobs(session, name, signal) : undefined);
-      const result = await parts.builder.build(request, { ...to, blobsOf, credentialsOf });
+      const result = await parts.builder.build(request, { ...to, blobsOf, credentialsOf, bring: contexts.bring });
       parts.onBuilt(result);
       for (const [exporter, { toClient, output }] of places.entries()) {
         if (!toClient || wanted.call !== undefined) continue;

@@ -18,6 +18,8 @@ export interface Wanted {
   readonly name: string;
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];
+  /** Paths, which may hold wildcards; where one is a link, what it leads to comes along. */
+  readonly follow?: readonly string[];
 }
 
 /** Files asked for before the one that is being written is there: count, and bytes together. */
@@ -58,11 +60,12 @@ export async function receiveFiles(
   }
 }
 
-function metadataOf({ name, include = [], exclude = [] }: Wanted): Metadata {
+function metadataOf({ name, include = [], exclude = [], follow = [] }: Wanted): Metadata {
   return {
     'dir-name': encodeURIComponent(name) === name ? name : encodeURIComponent(name),
     ...patterns('include-patterns', include),
     ...patterns('exclude-patterns', exclude),
+    ...patterns('followpaths', follow),
   };
 }
 

@@ -37,6 +37,8 @@ export class Compiler {
   readonly #roots = new Map<string, BuildVertex>();
   /** Parts of contexts that mounts need as roots. */
   readonly contextRoots = new Map<string, BuildVertex>();
+  /** What instructions read of the context: paths, which may hold wildcards. */
+  readonly contextReads: string[] = [];
   /** Paths of the context that instructions name. */
   readonly contextPaths: { readonly path: string; readonly range: TextRange }[] = [];
 

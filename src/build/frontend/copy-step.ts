@@ -120,6 +120,7 @@ async function sourceAction(
   const vertex = from === undefined ? compiler.settings.context() : await compiler.source(from);
   const parents = instruction.kind === 'copy' && instruction.parents;
   const { path, include } = parents ? pivot(source) : { path: source, include: undefined };
+  if (from === undefined) compiler.contextReads.push(sourcePath(source));
   if (from === undefined && splitWildcards(sourcePath(path)).pattern === '') {
     compiler.contextPaths.push({ path: sourcePath(path), range: instruction.location });
   }

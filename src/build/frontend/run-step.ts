@@ -162,7 +162,10 @@ async function bindMount(
   const target = targetOf(state, mount);
   const source = sourcePath(mount.source ?? '/');
   const from = mount.from === undefined ? compiler.settings.context() : await compiler.mountSource(mount.from);
-  if (mount.from === undefined) compiler.contextPaths.push({ path: source, range: instruction.location });
+  if (mount.from === undefined) {
+    compiler.contextReads.push(source);
+    compiler.contextPaths.push({ path: source, range: instruction.location });
+  }
   const isTree = mount.from === undefined || from.event.kind === 'internal';
   const vertex = isTree ? contextRoot(compiler, from, source, placed) : from;
   const input = inputs.push(vertex) - 1;
