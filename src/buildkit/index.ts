@@ -1,5 +1,6 @@
-import { createServer } from 'node:http2';
+import { createServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { Duplex } from 'node:stream';
+import { Code } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import type { Jobs } from './jobs.ts';
 import { addServices, type ServiceParts } from './services.ts';
@@ -14,6 +15,8 @@ export interface BuildKit {
   serve(socket: Duplex): void;
   /** Takes a connection that was upgraded by `POST /session` with this id and shared key. */
   addSession(id: string, sharedKey: string, socket: Duplex): void;
+  /** Whether a session of this id is open. */
+  hasSession(id: string): boolean;
   close(): void;
 }
 
@@ -28,15 +31,30 @@ export function createBuildKit(parts: ServiceParts): BuildKit {
     grpcWeb: false,
     connect: false,
     acceptCompression: [],
+    fallback: refuseUnknown,
   });
   const server = createServer({ settings: { initialWindowSize: 4 << 20 } }, handler);
   server.on('sessionError', () => {});
   return {
     serve: (socket) => void server.emit('connection', socket),
+    hasSession: (id) => sessions.has(id),
     addSession: (id, sharedKey, socket) => sessions.add(openSession(id, sharedKey, socket)),
     close() {
       jobs?.close();
       sessions.close();
     },
   };
+}
+
+/** A method that nobody serves is told as gRPC tells it; clients do without it. */
+function refuseUnknown(request: Http2ServerRequest | object, response: Http2ServerResponse | object): void {
+  const [, service = '', method = ''] = ((request as Http2ServerRequest).url ?? '').split('/');
+  const message = `unknown method ${method} for service ${service}`;
+  const answer = response as Http2ServerResponse;
+  answer.writeHead(200, {
+    'content-type': 'application/grpc',
+    'grpc-status': String(Code.Unimplemented),
+    'grpc-message': encodeURIComponent(message).replaceAll('%20', ' '),
+  });
+  answer.end();
 }

@@ -82,6 +82,7 @@ export function addServices(router: ConnectRouter, parts: ServiceParts, sessions
         const stop = () => job.stop.abort();
         context.signal.addEventListener('abort', stop, { once: true });
         try {
+          refuseGraph(request);
           job.request.resolve(request);
           if (request.frontend !== '') await build(job, request.frontendAttrs, {});
           else await Promise.race([job.returned.promise, gone(job.stop.signal)]);
@@ -153,6 +154,7 @@ export function addServices(router: ConnectRouter, parts: ServiceParts, sessions
       }),
     solve: (request, context) =>
       answered(async () => {
+        refuseGraph(request);
         if (request.frontend === '') return { result: { result: { case: 'ref', value: { id: '' } } } };
         const cacheImports = request.cacheImports.map(({ type, attrs }) => ({ type, attrs }));
         const job = jobOf(context);
@@ -185,6 +187,15 @@ export function addServices(router: ConnectRouter, parts: ServiceParts, sessions
     },
   });
   return jobs;
+}
+
+/** The graphs of other frontends have operations that are not this engine's. */
+function refuseGraph({ definition, frontend }: Pick<SolveRequest, 'definition' | 'frontend'>): void {
+  const hint = 'this engine builds from Dockerfiles (frontend dockerfile.v0)';
+  if (frontend === '' && definition && definition.def.length > 0)
+    throw new StrataError('unsupported', 'a build from an LLB definition is not supported', { hint });
+  if (!['', 'dockerfile.v0', 'gateway.v0'].includes(frontend))
+    throw new StrataError('unsupported', `frontend ${frontend} not found`, { hint });
 }
 
 function askedOf(request: SolveRequest): Omit<Asked, 'options'> {

@@ -63,6 +63,10 @@ export class Sessions {
     this.#waiting.delete(session.id);
   }
 
+  has(id: string): boolean {
+    return this.#open.has(id);
+  }
+
   async find(id: string, signal: AbortSignal): Promise<ClientSession> {
     const known = this.#open.get(id);
     if (known) return known;

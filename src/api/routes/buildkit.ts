@@ -36,10 +36,14 @@ export function addBuildKitRoutes(app: FastifyInstance, backend: Backend): void 
   });
 
   app.post('/session', async (request, reply) => {
-    const id = request.headers['x-docker-expose-session-uuid'];
-    if (typeof id !== 'string' || id === '' || id.length > 256)
-      throw new StrataError('invalid_argument', 'X-Docker-Expose-Session-Uuid is missing', { code: 'no_session_id' });
-    const { addSession } = await open();
+    // A client that names no session has one without a name, as BuildKit sees it.
+    const id = request.headers['x-docker-expose-session-uuid'] ?? '';
+    if (typeof id !== 'string' || id.length > 256)
+      throw new StrataError('invalid_argument', 'X-Docker-Expose-Session-Uuid is no name of a session', {
+        code: 'no_session_id',
+      });
+    const { addSession, hasSession } = await open();
+    if (hasSession(id)) throw new StrataError('invalid_argument', `session ${id} already exists`);
     const key = request.headers['x-docker-expose-session-sharedkey'];
     addSession(id, typeof key === 'string' ? key : '', takeSocket(request, reply));
   });
@@ -47,10 +51,14 @@ export function addBuildKitRoutes(app: FastifyInstance, backend: Backend): void 
 
 function takeSocket(request: FastifyRequest, reply: FastifyReply): Duplex {
   const upgrade = upgradeOf(request.raw);
-  if (!upgrade)
-    throw new StrataError('invalid_argument', 'this path needs a connection that is upgraded to h2c', {
+  if (!upgrade) {
+    const protocol = request.raw.headers.upgrade;
+    const why = protocol === undefined ? 'no upgrade proto in request' : `protocol ${protocol} not supported`;
+    throw new StrataError('invalid_argument', why, {
       code: 'no_upgrade',
+      hint: 'this path needs a connection that is upgraded to h2c',
     });
+  }
   reply.hijack();
   upgrade.release();
   const { socket } = upgrade;
