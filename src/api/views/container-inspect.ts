@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import type { Container, ContainerState, HostConfig } from '../../container/index.ts';
 import type { EndpointSettings, Network } from '../../network/index.ts';
+import { byName } from '../by-name.ts';
 import { never } from '../time.ts';
 import { mountViews } from './mounts.ts';
 
@@ -226,6 +227,7 @@ function configView(container: Container): Record<string, unknown> {
     OnBuild: null,
     Labels: {},
     ...dropUndefined(given),
+    ...(given.Labels && { Labels: byName(given.Labels) }),
     ...(Object.keys(given.ExposedPorts ?? {}).length === 0 && { ExposedPorts: undefined }),
     ...(Object.keys(given.Volumes ?? {}).length === 0 && { Volumes: null }),
   };

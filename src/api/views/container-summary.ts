@@ -1,5 +1,6 @@
 import type { Container, ContainerState } from '../../container/index.ts';
 import type { Network } from '../../network/index.ts';
+import { byName } from '../by-name.ts';
 import { humanDuration } from '../time.ts';
 import { endpointViews } from './container-inspect.ts';
 import { mountViews } from './mounts.ts';
@@ -25,7 +26,7 @@ export function summarizeContainer(container: Container, facts: SummaryFacts): R
       ...(facts.sizes.rw > 0 && { SizeRw: facts.sizes.rw }),
       SizeRootFs: facts.sizes.rootFs,
     }),
-    Labels: container.config.Labels ?? {},
+    Labels: byName(container.config.Labels ?? {}),
     State: container.state.status,
     Status: statusText(container.state),
     HostConfig: { NetworkMode: networkMode(container) },

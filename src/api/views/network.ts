@@ -1,5 +1,6 @@
 import type { Container } from '../../container/index.ts';
 import type { Network, NetworkSubnet } from '../../network/index.ts';
+import { byName } from '../by-name.ts';
 
 /** `GET /networks/{id}`; without `containers`, one row of `GET /networks`. */
 export function networkView(network: Network, containers: readonly Container[] = []): Record<string, unknown> {
@@ -23,7 +24,7 @@ export function networkView(network: Network, containers: readonly Container[] =
     ConfigOnly: network.configOnly ?? false,
     Containers: Object.fromEntries(containers.flatMap((container) => endpointRow(network, container))),
     Options: network.name === 'bridge' ? { ...bridgeDefaults, ...network.options } : network.options,
-    Labels: network.labels,
+    Labels: byName(network.labels),
   };
 }
 
