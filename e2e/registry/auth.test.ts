@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { parseReference } from '../../src/oci/index.ts';
 import { startRegistry, type TestRegistry } from './fixtures/docker-registry.ts';
+import { startGuard } from './fixtures/guard.ts';
 import { openStore, type TestStore } from './fixtures/test-store.ts';
 
 const alice = { username: 'alice', password: 's3cret' };
@@ -146,4 +148,124 @@ test('credentials go to nobody that the registry names: other hosts, other realm
   await third.close();
   registry.close();
   thief.close();
+});
+
+/** Layers that are sent as a stream rather than in one request. */
+const large = () => ({ f: randomBytes(1_200_000) });
+
+test('tokens: 20 layers are pushed and pulled with tokens that are good for 2 s, whatever they say', async () => {
+  const guard = await startGuard(tokens.host);
+  const seen = new Map<string, number>();
+  const refused = new Map<string, number>();
+  const bodies = new Set<string>();
+  guard.verdict = (request) => {
+    const { authorization } = request.headers;
+    if (authorization === undefined) return undefined;
+    // A token that runs out between the start of an upload and its body, each third time.
+    const first = seen.get(authorization) ?? Date.now();
+    seen.set(authorization, first);
+    const place = request.method === 'PATCH' ? request.url!.split('?')[0]! : '';
+    const isCut = place !== '' && !bodies.has(place) && bodies.add(place).size % 3 === 0;
+    if (Date.now() - first <= 2000 && !isCut) return undefined;
+    seen.set(authorization, 0);
+    refused.set(request.method!, (refused.get(request.method!) ?? 0) + 1);
+    return {
+      status: 401,
+      headers: { 'www-authenticate': `Bearer realm="${tokens.tokenServer!.realm}",service="test-registry"` },
+    };
+  };
+  try {
+    const name = `${guard.host}/alice/twenty:1`;
+    await store.build(name, ...Array.from({ length: 20 }, large));
+    const { digest } = await store.transfers.push(parseReference(name), { auth: alice });
+    assert.ok((refused.get('PATCH') ?? 0) >= 6, JSON.stringify([...refused]));
+    assert.equal((await store.client.head(parseReference(name), { auth: alice })) ?? '', digest);
+  } finally {
+    await guard.close();
+  }
+});
+
+for (const method of ['HEAD', 'POST', 'PATCH', 'PUT', 'manifest PUT'] as const) {
+  test(`a registry that asks for a password from a ${method} on gets every body once more, and whole`, async () => {
+    const open = await startRegistry();
+    const guard = await startGuard(open.host);
+    let locked = false;
+    guard.verdict = (request) => {
+      const kind = request.url?.includes('/manifests/') ? `manifest ${request.method}` : request.method;
+      if (kind === method) locked = true;
+      if (!locked || request.headers.authorization) return undefined;
+      return { status: 401, headers: { 'www-authenticate': 'Basic realm="test"' } };
+    };
+    try {
+      const name = `${guard.host}/a/locked:1`;
+      await store.build(name, large(), { small: randomBytes(100) });
+      const begun = Date.now();
+      const { digest } = await store.transfers.push(parseReference(name), { auth: alice });
+      assert.ok(Date.now() - begun < 10_000);
+      assert.equal(await store.client.head(parseReference(name), { auth: alice }), digest);
+    } finally {
+      await guard.close();
+      await open.close();
+    }
+  });
+}
+
+for (const status of [307, 308]) {
+  test(`an upload that is led elsewhere by a ${status} takes its body along, and its password not`, async () => {
+    const open = await startRegistry();
+    const guard = await startGuard(open.host);
+    const elsewhere = await startGuard(open.host);
+    const given: (string | undefined)[] = [];
+    elsewhere.verdict = (request) => {
+      given.push(request.headers.authorization);
+      return undefined;
+    };
+    guard.verdict = (request) => {
+      if (request.method !== 'PATCH' && request.method !== 'PUT') return undefined;
+      return { status, headers: { location: `http://${elsewhere.host}${request.url}` } };
+    };
+    try {
+      const name = `${guard.host}/a/led:1`;
+      await store.build(name, large(), { small: randomBytes(100) });
+      const { digest } = await store.transfers.push(parseReference(name), { auth: alice });
+      assert.equal(await store.client.head(parseReference(name), {}), digest);
+      assert.ok(given.length >= 3);
+      assert.deepEqual([...new Set(given)], [undefined]);
+    } finally {
+      await Promise.all([guard.close(), elsewhere.close(), open.close()]);
+    }
+  });
+}
+
+test('a download that breaks goes on where it was, also when the token has run out meanwhile', async () => {
+  const name = `${tokens.host}/alice/resumed:1`;
+  await store.build(name, { f: randomBytes(4_000_000) });
+  const { digest } = await store.transfers.push(parseReference(name), { auth: alice });
+  const guard = await startGuard(tokens.host);
+  let ranges = 0;
+  let old = '';
+  guard.verdict = (request) => {
+    const { authorization = '', range } = request.headers;
+    if (!request.url?.includes('/blobs/') || authorization === '') return undefined;
+    if (range === undefined && old === '') {
+      old = authorization;
+      setTimeout(() => request.socket.destroy(), 3);
+      return undefined;
+    }
+    if (authorization !== old) return undefined;
+    ranges++;
+    return {
+      status: 401,
+      headers: { 'www-authenticate': `Bearer realm="${tokens.tokenServer!.realm}",service="test-registry"` },
+    };
+  };
+  try {
+    const other = await openStore();
+    const pulled = await other.transfers.pull(parseReference(`${guard.host}/alice/resumed@${digest}`), { auth: alice });
+    assert.equal(pulled.digest, digest);
+    assert.ok(ranges >= 1);
+    await other.close();
+  } finally {
+    await guard.close();
+  }
 });

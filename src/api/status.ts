@@ -38,7 +38,8 @@ export function statusOf(error: StrataError): number {
 /** The error as this API tells it. What only a bug can cause is told without its inner text. */
 export function errorReply(thrown: unknown): { readonly status: number; readonly message: string } {
   const error = thrown instanceof StrataError ? thrown : fromServer(thrown);
-  return { status: statusOf(error), message: error.message };
+  // An error of a library may bring its stack along in its text: that is for the log.
+  return { status: statusOf(error), message: error.message.replace(/\n\s+at [\s\S]*$/, '') };
 }
 
 /** Errors of the HTTP layer itself carry a `statusCode`. */

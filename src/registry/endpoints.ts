@@ -10,8 +10,8 @@ export interface Endpoint {
   /** The registry as names have it, e.g. `docker.io`. */
   readonly domain: string;
   readonly mirror: boolean;
-  /** How it wants to be asked for content; empty where everybody may. */
-  readonly challenges: readonly Challenge[];
+  /** How it wants to be asked for content; empty where everybody may. Learned anew where it changes its mind. */
+  challenges: readonly Challenge[];
 }
 
 export interface Endpoints {
@@ -64,6 +64,7 @@ export function createEndpoints(parts: {
   }
 
   const basesOf = (host: string): readonly URL[] => {
+    if (!URL.canParse(`https://${host}/`)) throw badServer(host, 'invalid host name');
     const secure = new URL(`https://${host}/`);
     return insecure(host) ? [secure, new URL(`http://${host}/`)] : [secure];
   };
@@ -80,6 +81,14 @@ export function createEndpoints(parts: {
     },
   };
   return endpoints;
+}
+
+/** In the words of docker, which has them from Go. */
+export function badServer(address: string, why: string): StrataError {
+  const shown = JSON.stringify(`https://${address}`);
+  return new StrataError('invalid_argument', `unable to parse server address: parse ${shown}: ${why}`, {
+    code: 'bad_server',
+  });
 }
 
 /** Docker Hub's registry has another name than its images. */

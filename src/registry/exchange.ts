@@ -26,6 +26,9 @@ export interface Exchange {
   call(access: Access, request: Omit<Request, 'signal'>, accept?: readonly number[]): Promise<Reply>;
 }
 
+/** A token that lives for seconds may run out on its way, on a busy machine more than once. */
+const mostTokens = 3;
+
 export function createExchange(parts: {
   readonly transport: Transport;
   readonly tokens: Tokens;
@@ -56,17 +59,22 @@ export function createExchange(parts: {
         headers: { ...request.headers, ...(authorized !== undefined && { authorization: authorized }) },
         signal: access.signal,
       });
-    const first = await authorization(access, request.url, access.endpoint.challenges);
-    const reply = await send(first);
-    if (reply.status !== 401 || request.url.origin !== access.endpoint.base.origin) return reply;
-    // The token may have run out or been revoked, or this place may have another challenge than `/v2/`: once more.
-    const challenges = parseChallenges(reply.headers['www-authenticate']);
-    const query = tokenQuery(access, challenges);
-    if (query) tokens.forget(query);
-    const second = await authorization(access, request.url, challenges);
-    if (second === undefined || second === first) return reply;
-    await reply.discard();
-    return await send(second);
+    let authorized = await authorization(access, request.url, access.endpoint.challenges);
+    for (let tried = 0; ; tried++) {
+      const reply = await send(authorized);
+      if (reply.status !== 401 || request.url.origin !== access.endpoint.base.origin || tried >= mostTokens)
+        return reply;
+      // The token may have run out or been revoked, or this place may have another challenge than `/v2/`: once more.
+      const challenges = parseChallenges(reply.headers['www-authenticate']);
+      const query = tokenQuery(access, challenges);
+      if (query) tokens.forget(query);
+      // A registry that was open, or had another token server: what follows asks as it wants to be asked now.
+      if (challenges.length > 0) access.endpoint.challenges = challenges;
+      const next = await authorization(access, request.url, challenges);
+      if (next === undefined || next === authorized) return reply;
+      await reply.discard();
+      authorized = next;
+    }
   }
 
   return {
@@ -88,6 +96,7 @@ export function createExchange(parts: {
           );
         }
         checkHop(current.url, target, insecure);
+        // The body goes along: it is made anew for each try.
         current = { ...current, url: target };
       }
     },
@@ -108,8 +117,9 @@ function tokenQuery(access: Access, challenges: readonly Challenge[]): TokenQuer
 }
 
 function redirectTarget(reply: Reply, request: Omit<Request, 'signal'>): URL | undefined {
-  if (![301, 302, 303, 307, 308].includes(reply.status)) return undefined;
-  if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
+  const reads = request.method === 'GET' || request.method === 'HEAD';
+  // RFC 9110 section 15.4: others may be repeated elsewhere as what they are after these two alone.
+  if (!(reads ? [301, 302, 303, 307, 308] : [307, 308]).includes(reply.status)) return undefined;
   const location = reply.headers['location'];
   return location !== undefined && URL.canParse(location, request.url) ? new URL(location, request.url) : undefined;
 }

@@ -22,6 +22,7 @@ export type { Proxies } from './proxies.ts';
 export { proxiesOf } from './proxies.ts';
 export type { RemoteDocument } from './remote-image.ts';
 export { inspectRemote } from './remote-image.ts';
+export { serverHost } from './server-address.ts';
 export { createTransfers } from './transfers.ts';
 export type {
   Credentials,

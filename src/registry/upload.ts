@@ -127,7 +127,6 @@ class Upload {
   async #patch(end: number): Promise<void> {
     const from = this.offset;
     const whole = from === 0 && end === this.#source.size;
-    const stream = await this.#source.open(from);
     const reply = await this.#parts.exchange.call(this.#access, {
       method: 'PATCH',
       url: this.#location!,
@@ -137,15 +136,16 @@ class Upload {
         'content-length': String(end - from),
         ...(!whole && { 'content-range': `${from}-${end - 1}` }),
       },
-      body: () => this.#counted(stream, from, end),
+      body: () => this.#counted(from, end),
     });
     await reply.discard();
     this.#location = locationOf(reply, this.#access, this.#parts.insecure, this.#location);
   }
 
-  async *#counted(stream: ByteStream, from: number, end: number): AsyncGenerator<Uint8Array> {
+  /** Opened for each try: one that was answered with a challenge or a redirect is sent again from its start. */
+  async *#counted(from: number, end: number): AsyncGenerator<Uint8Array> {
     let at = from;
-    for await (const chunk of stream) {
+    for await (const chunk of await this.#source.open(from)) {
       const part = at + chunk.length > end ? chunk.subarray(0, end - at) : chunk;
       at += part.length;
       yield part;

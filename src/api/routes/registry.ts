@@ -8,7 +8,7 @@ import {
   type Reference,
   withDefaultTag,
 } from '../../oci/index.ts';
-import type { Credentials } from '../../registry/index.ts';
+import { type Credentials, serverHost } from '../../registry/index.ts';
 import { readJson } from '../body.ts';
 import { readFilters } from '../filters.ts';
 import { authRequest, credentialsOf, registryAuth } from '../registry-auth.ts';
@@ -23,7 +23,7 @@ type Backend = Pick<ApiBackend, 'registry'>;
 export function addRegistryRoutes(app: FastifyInstance, backend: Backend): void {
   app.post('/auth', async (request, reply) => {
     const auth = await readJson(request, authRequest, { required: true });
-    const answer = await backend.registry.login(registryHost(auth.serveraddress), credentialsOf(auth) ?? {});
+    const answer = await backend.registry.login(serverHost(auth.serveraddress ?? ''), credentialsOf(auth) ?? {});
     sendJson(reply, { Status: answer.status, IdentityToken: answer.identitytoken ?? '' });
   });
 
@@ -52,12 +52,6 @@ export function addRegistryRoutes(app: FastifyInstance, backend: Backend): void 
       .map((row) => ({ ...row, is_automated: false }));
     sendJson(reply, filters.flag('is-automated') ? [] : rows);
   });
-}
-
-/** `https://index.docker.io/v1/` and `registry.example:5000/` are written for the host alone. */
-function registryHost(address: string | undefined): string {
-  const host = (address ?? '').replace(/^https?:\/\//, '').split('/')[0] ?? '';
-  return host === '' || host === 'index.docker.io' ? 'docker.io' : host;
 }
 
 function splitTerm(term: string): { host: string; rest: string } {
