@@ -62,6 +62,8 @@ export async function startEngine(
     /** Of the daemon and its clients. */
     readonly env?: Readonly<Record<string, string>>;
     readonly bases?: readonly ('busybox' | 'debian')[];
+    /** Words before the daemon's own, e.g. of a shell that sets limits. It must become the daemon. */
+    readonly prefix?: readonly string[];
   } = {},
 ): Promise<TestEngine> {
   const id = randomBytes(3).toString('hex');
@@ -82,7 +84,7 @@ export async function startEngine(
     const log = openSync(logFile, 'a');
     const [one, two] = Buffer.from(id, 'hex') as unknown as [number, number];
     const subnet = `10.${200 + (one % 50)}.${two}.0/24`;
-    const [command, ...words] = program;
+    const [command = '', ...words] = [...(options.prefix ?? []), ...program];
     daemon = spawn(
       command,
       [

@@ -67,5 +67,9 @@ function sendError(thrown: unknown, _request: FastifyRequest, reply: FastifyRepl
 function reportBug(thrown: unknown, status: number): void {
   const cause = thrown instanceof StrataError && thrown.kind === 'internal' ? thrown.cause : thrown;
   if (status !== 500 || cause instanceof StrataError || !(cause instanceof Error)) return;
-  process.stderr.write(`strata: internal error: ${cause.stack}\n`);
+  try {
+    process.stderr.write(`strata: internal error: ${cause.stack}\n`);
+  } catch {
+    // The disk of the log is full: the client's answer must leave all the same.
+  }
 }

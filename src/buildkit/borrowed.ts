@@ -88,7 +88,8 @@ async function forwardAgent(
       .finally(() => connection.end());
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    // Later ones concern one connection.
+    server.on('error', reject);
     server.listen(path, resolve);
   });
   return server;

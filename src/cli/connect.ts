@@ -25,7 +25,8 @@ async function ownDaemon(path: string, { env }: Session): Promise<Endpoint> {
     stateRoot,
     command: [
       process.execPath,
-      ...process.execArgv,
+      // SIGUSR1 must not open Node's inspector in a process of root's.
+      ...new Set(['--disable-sigusr1', ...process.execArgv]),
       process.argv[1]!,
       'daemon',
       '--state-root',

@@ -97,7 +97,7 @@ async function start(options: StartOptions, until: number): Promise<void> {
 /** False if another living process holds it. */
 function takeLock(path: string): boolean {
   try {
-    writeFileSync(path, String(process.pid), { flag: 'wx' });
+    writeFileSync(path, String(process.pid), { flag: 'wx', mode: 0o600 });
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;

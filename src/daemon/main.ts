@@ -7,6 +7,7 @@ import { createEngine, defaultConfigFile, type EngineConfig, loadConfig, mergeCo
 import { formatError, StrataError, toStrataError } from '../errors/index.ts';
 import { type Proxies, proxiesOf } from '../registry/index.ts';
 import { returnFreedMemory } from '../sys/index.ts';
+import { surviveErrors } from './last-resort.ts';
 import { prepareRoot, toRootError } from './roots.ts';
 import { settleWhenIdle } from './settle-when-idle.ts';
 
@@ -131,7 +132,21 @@ function useProxies({ http, https, no = '' }: Proxies): void {
   setGlobalDispatcher(new EnvHttpProxyAgent({ httpProxy: http ?? '', httpsProxy: https ?? '', noProxy }));
 }
 
+/** Lines for whoever runs the daemon. That nobody can take them (a full disk, a closed pipe) is no reason to end. */
+function openLog(): (line: string) => void {
+  process.stderr.on('error', () => {});
+  return (line) => {
+    try {
+      process.stderr.write(`strata daemon: ${line}\n`);
+    } catch {
+      // There is no other place to say it.
+    }
+  };
+}
+
 async function serve(flags: DaemonFlags, beside: ServedBeside): Promise<void> {
+  // Node.js opens its inspector for it otherwise.
+  process.on('SIGUSR1', () => {});
   // Whatever a caller's umask was: layers carry exact modes, and state folders are private by their own mode.
   process.umask(0o022);
   returnFreedMemory();
@@ -140,7 +155,7 @@ async function serve(flags: DaemonFlags, beside: ServedBeside): Promise<void> {
   prepareRoot(data);
   prepareRoot({ what: 'state root', option: '--state-root', path: stateRoot, mode: 0o700 });
   const stop = Promise.withResolvers<void>();
-  const log = (line: string) => void process.stderr.write(`strata daemon: ${line}\n`);
+  const log = openLog();
   const proxies = proxiesOf(process.env);
   useProxies(proxies);
   const engine = await createEngine(flags.config, { proxies, log }).catch((error: unknown) => {
@@ -166,6 +181,7 @@ async function serve(flags: DaemonFlags, beside: ServedBeside): Promise<void> {
   }
   log(`listening on unix://${flags.socketPath}`);
   settleWhenIdle();
+  surviveErrors(log, () => stop.resolve());
   process.on('SIGTERM', () => stop.resolve());
   process.on('SIGINT', () => stop.resolve());
   await stop.promise;

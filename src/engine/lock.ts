@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { StrataError } from '../errors/index.ts';
@@ -9,7 +9,11 @@ import { StrataError } from '../errors/index.ts';
  */
 export function lockDataRoot(dataRoot: string): { release(): void } {
   mkdirSync(dataRoot, { recursive: true, mode: 0o711 });
-  const db = new DatabaseSync(join(dataRoot, 'lock'));
+  const file = join(dataRoot, 'lock');
+  // Whoever may read it may hold it: others can pass through the folder.
+  closeSync(openSync(file, 'a', 0o600));
+  chmodSync(file, 0o600);
+  const db = new DatabaseSync(file);
   try {
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE; COMMIT;');
   } catch (cause) {

@@ -1,6 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
+import type { Descriptors } from './descriptors.ts';
 import type { HeldPort, Published, Target } from './held-port.ts';
 
 /** As long as Docker's proxy remembers who a datagram came from. */
@@ -13,7 +14,11 @@ interface Sender {
   readonly timer: NodeJS.Timeout;
 }
 
-export async function forwardUdp({ hostIp, hostPort, containerPort }: Published, target: Target): Promise<HeldPort> {
+export async function forwardUdp(
+  { hostIp, hostPort, containerPort }: Published,
+  target: Target,
+  share: Descriptors,
+): Promise<HeldPort> {
   const senders = new Map<string, Sender>();
   const outside = createSocket({ type: isIPv6(hostIp) ? 'udp6' : 'udp4', ipv6Only: isIPv6(hostIp) });
 
@@ -23,12 +28,21 @@ export async function forwardUdp({ hostIp, hostPort, containerPort }: Published,
     senders.delete(key);
     clearTimeout(sender.timer);
     sender.inside.close();
+    share.give(1);
   }
 
   /** A socket of its own for each sender tells the answers apart. */
-  function remember(key: string, host: string, from: { readonly address: string; readonly port: number }): Sender {
+  function remember(
+    key: string,
+    host: string,
+    from: { readonly address: string; readonly port: number },
+  ): Sender | undefined {
     const [oldest] = senders.keys();
     if (senders.size >= mostSenders && oldest !== undefined) forget(oldest);
+    if (!share.take(1)) {
+      if (oldest !== undefined) forget(oldest);
+      if (!share.take(1)) return undefined;
+    }
     const inside = createSocket('udp4');
     // A refused datagram (nobody listens inside) is an error of this socket, and of no interest.
     inside.on('error', () => undefined);
@@ -45,6 +59,7 @@ export async function forwardUdp({ hostIp, hostPort, containerPort }: Published,
     if (host === undefined) return;
     const key = `${host} ${from.address} ${from.port}`;
     const sender = senders.get(key) ?? remember(key, host, from);
+    if (!sender) return;
     senders.delete(key);
     senders.set(key, sender);
     sender.timer.refresh();

@@ -4,9 +4,12 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
+import { createDescriptors } from './descriptors.ts';
 import { type HeldPort, hasIPv6, holdPort } from './held-port.ts';
 
 const noIPv6 = (await hasIPv6()) ? false : 'this host has no IPv6';
+
+const share = createDescriptors(100);
 
 /** A port on `hostIp` that leads to `containerPort` of 127.0.0.1; its own number is any free one. */
 async function held(
@@ -16,7 +19,9 @@ async function held(
   target = '127.0.0.1' as string | undefined,
 ): Promise<HeldPort & { readonly hostPort: number }> {
   for (let hostPort = 41_900; ; hostPort++) {
-    const one = await holdPort({ protocol, hostIp, hostPort, containerPort }, () => target).catch(() => undefined);
+    const one = await holdPort({ protocol, hostIp, hostPort, containerPort }, () => target, share).catch(
+      () => undefined,
+    );
     if (one) return { ...one, hostPort };
   }
 }
@@ -54,9 +59,10 @@ test('a port on one family leaves the other to others', { skip: noIPv6 }, async 
   const four = await holdPort(
     { protocol: 'tcp', hostIp: '0.0.0.0', hostPort: six.hostPort, containerPort: 1 },
     () => '',
+    share,
   );
   await assert.rejects(
-    holdPort({ protocol: 'tcp', hostIp: '::1', hostPort: six.hostPort, containerPort: 1 }, () => ''),
+    holdPort({ protocol: 'tcp', hostIp: '::1', hostPort: six.hostPort, containerPort: 1 }, () => '', share),
     { code: 'EADDRINUSE' },
   );
   await four.close();
@@ -85,6 +91,7 @@ test('closing a port frees it at once and ends what goes through it', async () =
   const again = await holdPort(
     { protocol: 'tcp', hostIp: '127.0.0.1', hostPort: port.hostPort, containerPort: 1 },
     () => '',
+    share,
   );
   await again.close();
   server.close();

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { createServer, isIPv6 } from 'node:net';
+import type { Descriptors } from './descriptors.ts';
 import { forwardTcp } from './forward-tcp.ts';
 import { forwardUdp } from './forward-udp.ts';
 
@@ -27,9 +28,9 @@ export type Target = () => string | undefined;
  * unseen then; and what the firewall does not rewrite (IPv6, since containers have IPv4 addresses alone) is passed on by
  * hand. Rejects with the errno of the bind. What is neither TCP nor UDP is held by nobody.
  */
-export async function holdPort(published: Published, target: Target): Promise<HeldPort> {
-  if (published.protocol === 'tcp') return await forwardTcp(published, target);
-  if (published.protocol === 'udp') return await forwardUdp(published, target);
+export async function holdPort(published: Published, target: Target, share: Descriptors): Promise<HeldPort> {
+  if (published.protocol === 'tcp') return await forwardTcp(published, target, share);
+  if (published.protocol === 'udp') return await forwardUdp(published, target, share);
   return { close: async () => undefined };
 }
 

@@ -6,6 +6,7 @@ import { createNetworkNamespace, removeNetworkNamespace } from '../sys/index.ts'
 import { giveBackAddress, takeAddress, type WantedAddress } from './addresses.ts';
 import { bridgeOptions, nameServerOf } from './bridge-options.ts';
 import { createBridgeRules, type OpenPort } from './bridge-rules.ts';
+import { createDescriptors, relayShare } from './descriptors.ts';
 import { hardwareAddress } from './hardware-address.ts';
 import { type HeldPort, hasIPv6, holdPort, type Published } from './held-port.ts';
 import { checkLinkLocal, settleInterface, wantedInterfaceName } from './interface-settings.ts';
@@ -88,6 +89,7 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
   const bridgeRules = createBridgeRules();
   const folder = join(stateRoot, 'netns');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const share = createDescriptors(relayShare());
   /** Choosing a port and taking it must not be mixed with another's. */
   let choosing: Promise<unknown> = Promise.resolve();
 
@@ -111,7 +113,7 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
         ]),
       );
       const containerIp = lead.ip;
-      const hold = (one: Published) => holdPort(one, () => reachableAddress(sandboxes.find(path)));
+      const hold = (one: Published) => holdPort(one, () => reachableAddress(sandboxes.find(path)), share);
       const chosen = await choosePorts(ports, { db, ipv6: await hasIPv6(), containerIp, hold });
       held.set(path, chosen.held);
       note(path, chosen.published);
@@ -297,7 +299,7 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
         noPort,
       );
       const sockets = await Promise.allSettled(
-        rows.map((row) => holdPort(publishedOf(row), () => reachableAddress(sandboxes.find(path)))),
+        rows.map((row) => holdPort(publishedOf(row), () => reachableAddress(sandboxes.find(path)), share)),
       );
       held.set(
         path,

@@ -11,6 +11,8 @@ export function listen(server: Server, at: ListenOptions): Promise<void> {
     server.once('error', fail);
     server.listen(at, () => {
       server.off('error', fail);
+      // A connection that cannot be taken, for want of descriptors: the next one may be.
+      server.on('error', () => {});
       resolve();
     });
   });

@@ -17,7 +17,8 @@ export async function forwardSocket(path: string, target: string): Promise<{ clo
     agent.on('close', () => client.destroy());
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    // Later ones concern one connection.
+    server.on('error', reject);
     server.listen(path, resolve);
   });
   return {

@@ -46,6 +46,7 @@ fi
 # ours, the file is loaded by hand.
 kind=
 [ -f "${program%/*}/package.json" ] && read -r kind <"${program%/*}/package.json"
-[ "$kind" = '{ "type": "commonjs" }' ] && exec "$node" --disable-warning=ExperimentalWarning -- "$0" "$@"
-exec "$node" --disable-warning=ExperimentalWarning -e '@LOADER@' -- "$program" "$@"
+# Without the first flag, SIGUSR1 opens Node's inspector: a door into a process of root's.
+[ "$kind" = '{ "type": "commonjs" }' ] && exec "$node" --disable-sigusr1 --disable-warning=ExperimentalWarning -- "$0" "$@"
+exec "$node" --disable-sigusr1 --disable-warning=ExperimentalWarning -e '@LOADER@' -- "$program" "$@"
 */
