@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Database } from '../db/index.ts';
+import { type Database, documentText } from '../db/index.ts';
 import { isKind, messageOf, StrataError } from '../errors/index.ts';
 import type { Networks } from '../network/index.ts';
 import { isSignal, parseSignal } from '../oci/index.ts';
@@ -110,6 +110,8 @@ export function createContainers(options: ContainerOptions): Containers {
   async function create(spec: CreateContainer): Promise<{ container: Container; warnings: string[] }> {
     const id = randomBytes(32).toString('hex');
     const facts = options.runtime();
+    // First: what is too large is not looked at any further.
+    documentText('the configuration of the container', { config: spec.config, host: spec.host });
     checkNetworkMode(spec.config, spec.host);
     checkConfig(spec.config);
     checkHostConfig(spec.host, facts);
@@ -192,6 +194,8 @@ export function createContainers(options: ContainerOptions): Containers {
       throw new StrataError('failed_precondition', `container ${record.name} is already running`, {
         code: 'already_running',
       });
+    if (record.state.status === 'dead')
+      throw new StrataError('conflict', 'container is marked for removal and cannot be started', { code: 'dead' });
     clearTimeout(restarts.get(id));
     store.change(id, { stopped: false });
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -360,8 +364,9 @@ export function createContainers(options: ContainerOptions): Containers {
 
   const exits = watchExits({
     exitDir,
-    all: store.all,
+    alive: store.alive,
     ended: (id) => void turns.run(id, () => ended(id)).catch(unheard('note the end of', id)),
+    failed: (error) => log(`cannot look after the containers: ${messageOf(error)}`),
   });
 
   /** Of work that no request waits for: whoever runs the daemon reads of a failure in its log. */
@@ -513,6 +518,7 @@ export function createContainers(options: ContainerOptions): Containers {
   }
 
   async function removeVolumes(names: readonly string[]): Promise<void> {
+    if (names.length === 0) return;
     const inUse = new Set(store.all().flatMap(({ mounts: points }) => points.flatMap(({ Name }) => Name ?? [])));
     for (const name of names) await volumes.remove(name, { inUse, force: true }).catch(() => undefined);
   }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { documentText } from '../db/index.ts';
 import { messageOf, StrataError } from '../errors/index.ts';
 import { resizeTerminal } from './conmon.ts';
 import { type ExecProcess, type ExecSetting, startExec } from './exec-process.ts';
@@ -119,6 +120,7 @@ export function createExecs(options: ExecOptions): Execs {
       const record = await required(ref);
       if (!config.Cmd?.length)
         throw new StrataError('invalid_argument', 'No exec command specified', { code: 'no_command' });
+      documentText('the exec', config);
       checkUser(record, config.User ?? '', options.rootOf(record.id));
       const id = randomBytes(32).toString('hex');
       for (const [old, state] of states) {

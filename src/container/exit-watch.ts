@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { startTicks } from './process-start.ts';
-import { type ContainerRecord, hasProcess } from './record.ts';
+import type { ContainerRecord } from './record.ts';
+import type { AliveContainer } from './store.ts';
 
 /** Finds out that a container's process has ended: conmon writes its exit code to a file of the container's id. */
 export interface ExitWatch {
@@ -15,22 +16,37 @@ const graceMs = 500;
 
 export function watchExits(options: {
   readonly exitDir: string;
-  readonly all: () => readonly ContainerRecord[];
+  readonly alive: () => readonly AliveContainer[];
   readonly ended: (id: string) => void;
+  /** What a look at the processes failed with; the next one is soon. */
+  readonly failed: (error: unknown) => void;
 }): ExitWatch {
   const tell = (name: string | null) => {
     if (name && /^[0-9a-f]{64}$/.test(name) && existsSync(join(options.exitDir, name))) options.ended(name);
   };
-  const watcher = watch(options.exitDir, (_, name) => tell(name));
-  const lost = new Map<string, number>();
-  const patrol = setInterval(() => {
-    for (const name of readdirSync(options.exitDir)) tell(name);
-    for (const record of options.all()) {
-      if (!hasProcess(record) || isAlive(record)) lost.delete(record.id);
-      else if (!lost.has(record.id)) lost.set(record.id, Date.now());
-      else if (Date.now() - lost.get(record.id)! >= graceMs) options.ended(record.id);
+  /** Without descriptors or memory nothing can be looked at for a while: no reason to end. */
+  const tried = (look: () => void) => () => {
+    try {
+      look();
+    } catch (error) {
+      options.failed(error);
     }
-  }, patrolMs);
+  };
+  const watcher = watch(options.exitDir, (_, name) => tried(() => tell(name))());
+  watcher.on('error', options.failed);
+  const lost = new Map<string, number>();
+  const look = () => {
+    for (const name of readdirSync(options.exitDir)) tell(name);
+    const all = options.alive();
+    const ids = new Set(all.map(({ id }) => id));
+    for (const id of lost.keys()) if (!ids.has(id)) lost.delete(id);
+    for (const { id, pid, startTicks: known } of all) {
+      if (isProcess(pid, known)) lost.delete(id);
+      else if (!lost.has(id)) lost.set(id, Date.now());
+      else if (Date.now() - lost.get(id)! >= graceMs) options.ended(id);
+    }
+  };
+  const patrol = setInterval(tried(look), patrolMs);
   patrol.unref();
   return {
     close() {
@@ -42,7 +58,11 @@ export function watchExits(options: {
 
 /** Whether the process that was started is still there. */
 export function isAlive({ state, startTicks: known }: ContainerRecord): boolean {
-  return state.pid > 0 && startTicks(state.pid) === known;
+  return isProcess(state.pid, known);
+}
+
+function isProcess(pid: number, ticks: string): boolean {
+  return pid > 0 && startTicks(pid) === ticks;
 }
 
 /** undefined: conmon did not say. */

@@ -162,3 +162,45 @@ function leftovers(): string[] {
     ...rules.filter((rule) => rule.includes('DNAT') && rule.includes(subnet)),
   ];
 }
+
+test('a record that cannot be read is one dead container: the others are as they were, and it can be removed', async () => {
+  const fine = await host.create(['true']);
+  const damaged = [];
+  for (const record of ['', 'null', '{"id":', '{}', '[]', '{"id":"x","config":{},"host":{},"state":{}}', '\u0000']) {
+    const id = await host.create(['true']);
+    host.parts.db.run('UPDATE containers SET record = ? WHERE id = ?', record, id);
+    damaged.push(id);
+  }
+  await host.without(async () => {});
+  assert.equal(host.containers.get(fine).state.status, 'created');
+  assert.equal(host.containers.list().length, damaged.length + 1);
+  for (const id of damaged) {
+    assert.equal(host.containers.get(id).state.status, 'dead');
+    await assert.rejects(host.containers.start(id), { name: 'StrataError' });
+    await host.containers.remove(id);
+    assert.throws(() => host.containers.get(id), { kind: 'not_found' });
+  }
+  await host.containers.remove(fine);
+});
+
+test('what looks after the containers reads no records, however large they are', async () => {
+  const { db } = host.parts;
+  const [plan] = db.all<{ detail: string }>(
+    "EXPLAIN QUERY PLAN SELECT id, pid, start_ticks AS startTicks FROM containers WHERE status IN ('running', 'paused')",
+  );
+  assert.match(plan!.detail, /USING COVERING INDEX/);
+  const Labels = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`l${i}`, 'v'.repeat(1000)]));
+  await assert.rejects(host.create(['true'], { config: { Labels } }), /Labels alone: /);
+  await assert.rejects(host.create(['x'.repeat(2 ** 21)]), /too large/);
+  assert.deepEqual(host.containers.list(), []);
+  const id = await host.create(['sleep', '60']);
+  await host.containers.start(id);
+  await assert.rejects(
+    host.containers.exec.create(id, { Cmd: ['true'], Env: [`x=${'y'.repeat(2 ** 21)}`] }),
+    /too large/,
+  );
+  await host.containers.remove(id, { force: true });
+  await assert.rejects(host.parts.networks.create({ name: 'big', labels: Labels }), /network big is too large/);
+  await assert.rejects(host.parts.volumes.create({ name: 'big', labels: Labels }), /volume big is too large/);
+  assert.equal(existsSync(join(host.dataRoot, 'volumes', 'big')), false);
+});

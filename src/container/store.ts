@@ -1,5 +1,6 @@
-import type { Database } from '../db/index.ts';
+import { type Database, documentText } from '../db/index.ts';
 import { StrataError } from '../errors/index.ts';
+import { damagedRecord } from './damaged-record.ts';
 import type { ContainerRecord } from './record.ts';
 import type { ContainerState } from './types.ts';
 
@@ -9,6 +10,8 @@ export interface ContainerStore {
   /** By full id, name or unique prefix of an id. `not_found`, or `invalid_argument` for an ambiguous prefix. */
   get(ref: string): ContainerRecord;
   all(): ContainerRecord[];
+  /** Those that have a process now: costs nothing that grows with the records. */
+  alive(): readonly AliveContainer[];
   insert(record: ContainerRecord): void;
   /** The new record; nothing where it is gone. */
   change(id: string, patch: Partial<ContainerRecord>): ContainerRecord | undefined;
@@ -27,22 +30,48 @@ export interface ContainerStore {
   ): Promise<boolean>;
 }
 
+/** The process of a container, as {@link isAlive} asks for it. */
+export interface AliveContainer {
+  readonly id: string;
+  readonly pid: number;
+  readonly startTicks: string;
+}
+
+interface ContainerRow {
+  readonly id: string;
+  readonly name: string;
+  readonly snapshot: string;
+  readonly record: string;
+}
+
+/** What is asked for without the record. */
+function columnsOf({ state, startTicks }: ContainerRecord): [string, number, string] {
+  return [state.status, state.pid, startTicks];
+}
+
+/** One record that cannot be read is no reason not to have the others. */
+function parse(row: ContainerRow): ContainerRecord {
+  try {
+    const record = JSON.parse(row.record) as Partial<ContainerRecord> | null;
+    if (record?.id === row.id && record.config && record.host && record.state) return record as ContainerRecord;
+  } catch {
+    // Told as damaged.
+  }
+  return damagedRecord(row);
+}
+
 export function createContainerStore(db: Database): ContainerStore {
   const listeners = new Map<string, Set<() => void>>();
-  const parse = (row: { record: string }) => JSON.parse(row.record) as ContainerRecord;
+  const select = 'SELECT id, name, snapshot, record FROM containers';
   const tell = (id: string) => {
     for (const listener of [...(listeners.get(id) ?? [])]) listener();
   };
 
   function byNameOrPrefix(name: string): ContainerRecord | undefined {
-    const row = db.get<{ record: string }>('SELECT record FROM containers WHERE name = ?', name);
+    const row = db.get<ContainerRow>(`${select} WHERE name = ?`, name);
     if (row) return parse(row);
     if (!/^[a-f0-9]+$/.test(name)) return undefined;
-    const rows = db.all<{ record: string }>(
-      'SELECT record FROM containers WHERE id >= ?1 AND id < ?2 LIMIT 2',
-      name,
-      `${name}g`,
-    );
+    const rows = db.all<ContainerRow>(`${select} WHERE id >= ?1 AND id < ?2 LIMIT 2`, name, `${name}g`);
     if (rows.length > 1)
       throw new StrataError('invalid_argument', `multiple IDs found with provided prefix: ${name}`, {
         code: 'ambiguous_prefix',
@@ -54,7 +83,7 @@ export function createContainerStore(db: Database): ContainerStore {
 
   const store: ContainerStore = {
     find(id) {
-      const row = db.get<{ record: string }>('SELECT record FROM containers WHERE id = ?', id);
+      const row = db.get<ContainerRow>(`${select} WHERE id = ?`, id);
       return row && parse(row);
     },
     get(ref) {
@@ -63,16 +92,22 @@ export function createContainerStore(db: Database): ContainerStore {
       if (found) return found;
       throw new StrataError('not_found', `No such container: ${ref}`, { code: 'container_not_found' });
     },
-    all: () => db.all<{ record: string }>('SELECT record FROM containers').map(parse),
+    all: () => db.all<ContainerRow>(`${select}`).map(parse),
+    alive: () =>
+      db.all<{ id: string; pid: number; startTicks: string }>(
+        "SELECT id, pid, start_ticks AS startTicks FROM containers WHERE status IN ('running', 'paused')",
+      ),
     insert(record) {
       db.transaction(() => {
         store.refuseTaken(record.name);
+        const text = documentText('the configuration of the container', record);
         db.run(
-          'INSERT INTO containers (id, name, snapshot, record) VALUES (?, ?, ?, ?)',
+          'INSERT INTO containers (id, name, snapshot, record, status, pid, start_ticks) VALUES (?, ?, ?, ?, ?, ?, ?)',
           record.id,
           record.name,
           record.snapshot,
-          JSON.stringify(record),
+          text,
+          ...columnsOf(record),
         );
       });
     },
@@ -80,7 +115,13 @@ export function createContainerStore(db: Database): ContainerStore {
       const before = store.find(id);
       if (!before) return undefined;
       const next = { ...before, ...patch };
-      db.run('UPDATE containers SET record = ?, name = ? WHERE id = ?', JSON.stringify(next), next.name, id);
+      db.run(
+        'UPDATE containers SET record = ?, name = ?, status = ?, pid = ?, start_ticks = ? WHERE id = ?',
+        JSON.stringify(next),
+        next.name,
+        ...columnsOf(next),
+        id,
+      );
       tell(id);
       return next;
     },

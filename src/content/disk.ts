@@ -50,6 +50,15 @@ export async function createContentStore(options: ContentOptions): Promise<Conte
     return info;
   }
 
+  /** Whether the document is there as it should be; one that is not makes room for the right one. */
+  async function isWhole(digest: Digest, size: number): Promise<boolean> {
+    if ((await statBlob(digest))?.size !== size) return false;
+    const have = await readFile(pathOf(digest));
+    if (sha256(have) === digest) return true;
+    await rm(pathOf(digest), { force: true });
+    return false;
+  }
+
   /** The order that survives a crash at any point: bytes on disk, then the name, then the folder that holds the name. */
   async function place(file: string, digest: Digest, size: number): Promise<BlobInfo> {
     const target = pathOf(digest);
@@ -80,7 +89,7 @@ export async function createContentStore(options: ContentOptions): Promise<Conte
     },
     async put(bytes, mediaType) {
       const digest = sha256(bytes);
-      if ((await statBlob(digest))?.size !== bytes.length) {
+      if (!(await isWhole(digest, bytes.length))) {
         const ingest = await store.ingest(`put ${digest} ${++puts}`);
         try {
           await ingest.write(bytes);

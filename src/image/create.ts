@@ -1,8 +1,8 @@
 import type { ContentStore } from '../content/index.ts';
-import type { Database } from '../db/index.ts';
+import { type Database, documentText } from '../db/index.ts';
 import { StrataError } from '../errors/index.ts';
 import { canonicalName, type Digest, type ImageConfig, mediaTypes, withDefaultTag } from '../oci/index.ts';
-import type { SnapshotInfo, Snapshots } from '../snapshot/index.ts';
+import type { SnapshotInfo, SnapshotName, Snapshots } from '../snapshot/index.ts';
 import { parseConfig } from './config.ts';
 import type { NewImage } from './types.ts';
 
@@ -15,10 +15,14 @@ export interface CreateParts {
 /** Stores configuration and manifest as blobs, then the row and its names in one transaction. */
 export async function createImage({ db, content, snapshots }: CreateParts, image: NewImage): Promise<Digest> {
   const rawConfig = image.rawConfig ?? Buffer.from(JSON.stringify(image.config));
+  // What came from outside has a bound of its own; what is made here must be one that can be read again.
+  if (!image.rawConfig) documentText('the image configuration', image.config);
   const config = parseConfig(rawConfig, image.names?.[0] ? canonicalName(image.names[0]) : 'the image');
   const stack = await checkedStack(snapshots, config, image.snapshot);
   const { digest: id } = await content.put(rawConfig, mediaTypes.ociConfig);
   const manifest = image.manifest && (await content.put(image.manifest.bytes, image.manifest.mediaType));
+  const before = db.get<{ snapshot: SnapshotName | null }>('SELECT snapshot FROM images WHERE id = ?', id);
+  const isLost = before?.snapshot != null && !snapshots.isWhole(before.snapshot);
   const now = Date.now();
   const created = Date.parse(config.created ?? '');
   db.transaction(() => {
@@ -35,6 +39,8 @@ export async function createImage({ db, content, snapshots }: CreateParts, image
       manifest?.digest ?? null,
       manifest?.mediaType ?? null,
     );
+    // The layers that were lost have come again.
+    if (isLost) db.run('UPDATE images SET snapshot = ? WHERE id = ?', image.snapshot, id);
     for (const name of image.names ?? []) pointName(db, canonicalName(withDefaultTag(name)), id, now);
     if (image.repoDigest) pointDigest(db, image.repoDigest, id);
   });

@@ -35,7 +35,7 @@ export interface ImageOptions {
 
 export function createImages(options: ImageOptions): Images {
   const { db, content, snapshots, layers } = options;
-  const records = createRecords(db, content);
+  const records = createRecords(db, content, snapshots);
   const blobs = createLayerBlobs(options);
   const index = createLayoutIndex({ content, records, snapshots, blobs });
   const collector = createCollector({ db, content, snapshots, records, blobs, index });
@@ -69,7 +69,9 @@ export function createImages(options: ImageOptions): Images {
       }),
     async find(text) {
       const row = records.find(text);
-      return row && (await records.toImage(row));
+      const image = row && (await records.toListed(row));
+      // Whoever looks for one fetches or makes it again, which mends it.
+      return image?.broken === undefined ? image : undefined;
     },
     get: async (text) => await records.toImage(records.required(text)),
     list: async (filter = {}) => await listImages(records, filter),

@@ -1,4 +1,5 @@
 import type { ContentStore } from '../content/index.ts';
+import { isKind } from '../errors/index.ts';
 import {
   type Descriptor,
   type Digest,
@@ -38,6 +39,11 @@ export interface LayoutIndex {
   forget(): void;
 }
 
+/** A manifest that is damaged is as good as none: another is made where one is needed. */
+function unlessDamaged(error: unknown): undefined {
+  if (!isKind(error, 'data_loss')) throw error;
+}
+
 export function createLayoutIndex(parts: {
   readonly content: ContentStore;
   readonly records: Records;
@@ -56,7 +62,8 @@ export function createLayoutIndex(parts: {
 
   async function complete(row: ImageRow): Promise<Materialized | undefined> {
     if (row.manifest === null || !(await content.stat(row.manifest))) return undefined;
-    const manifestBytes = await content.read(row.manifest);
+    const manifestBytes = await content.read(row.manifest).catch(unlessDamaged);
+    if (!manifestBytes) return undefined;
     const { config, layers } = JSON.parse(Buffer.from(manifestBytes).toString('utf8')) as Manifest;
     const here = await Promise.all(
       [config, ...layers].map(async ({ digest, size }) => (await content.stat(digest))?.size === size),

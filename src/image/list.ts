@@ -10,7 +10,7 @@ export async function listImages(records: Records, filter: ImageFilter): Promise
   const all = records.rows();
   const parents = new Set(filter.hideIntermediate ? all.map(({ parent }) => parent) : []);
   const rows = all.filter(({ created_at }) => created_at < latest && created_at > earliest);
-  const found = await Promise.all(rows.map((row) => records.toImage(row)));
+  const found = await Promise.all(rows.map((row) => records.toListed(row)));
   const isShown = ({ id, names, repoDigests }: Image) => names.length + repoDigests.length > 0 || !parents.has(id);
   const wanted = found.filter((image) => isShown(image) && passes(image, filter, 'created'));
   // As Docker: a listing by name shows the names that were asked for, not the image's others.

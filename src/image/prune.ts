@@ -22,7 +22,7 @@ export async function pruneImages(
   const removed: RemovedImage[] = [];
   const sizes = new Map<string, number>();
   for (const row of records.rows()) {
-    const image = await records.toImage(row);
+    const image = await records.toListed(row);
     const isNamed = image.names.length > 0;
     // Nameless images that others were made from go with the last of those.
     const isParent = !isNamed && db.get('SELECT 1 FROM images WHERE parent = ?', row.id) !== undefined;

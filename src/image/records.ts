@@ -1,6 +1,6 @@
 import type { ContentStore } from '../content/index.ts';
 import type { Database } from '../db/index.ts';
-import { StrataError } from '../errors/index.ts';
+import { messageOf, StrataError } from '../errors/index.ts';
 import {
   canonicalName,
   type Digest,
@@ -10,7 +10,7 @@ import {
   parseReference,
   withDefaultTag,
 } from '../oci/index.ts';
-import type { SnapshotName } from '../snapshot/index.ts';
+import type { SnapshotName, Snapshots } from '../snapshot/index.ts';
 import { parseConfig } from './config.ts';
 import type { Image } from './types.ts';
 
@@ -32,13 +32,19 @@ export interface Records {
   rows(): readonly ImageRow[];
   names(id: Digest): readonly string[];
   repoDigests(id: Digest): readonly string[];
+  /** `data_loss` where a part of it is damaged or missing. */
   toImage(row: ImageRow): Promise<Image>;
+  /** For lists: what cannot be used is there as {@link Image.broken}. */
+  toListed(row: ImageRow): Promise<Image>;
   find(text: string): ImageRow | undefined;
   /** `not_found` in Docker's words. */
   required(text: string): ImageRow;
 }
 
-export function createRecords(db: Database, content: ContentStore): Records {
+/** In the place of a configuration that cannot be read. */
+const noConfig: ImageConfig = { architecture: '', os: 'linux', rootfs: { type: 'layers', diff_ids: [] } };
+
+export function createRecords(db: Database, content: ContentStore, snapshots: Pick<Snapshots, 'isWhole'>): Records {
   // Configurations never change, and every listing asks for all of them.
   const configs = new Map<Digest, { raw: Uint8Array; config: ImageConfig }>();
 
@@ -64,8 +70,23 @@ export function createRecords(db: Database, content: ContentStore): Records {
         .all<{ name: string }>('SELECT name FROM image_digests WHERE image = ? ORDER BY name', id)
         .map(({ name }) => name),
     async toImage(row) {
-      const { raw, config: parsed } = await config(row.id);
+      const image = await records.toListed(row);
+      if (image.broken === undefined) return image;
+      const name = image.names[0];
+      throw new StrataError(
+        'data_loss',
+        `image ${name === undefined ? row.id.slice(7, 19) : familiarName(parseReference(name))} is damaged: ${image.broken}`,
+        { code: 'image_broken', hint: 'pull or build it again, or remove it' },
+      );
+    },
+    async toListed(row) {
+      let broken = row.snapshot === null || snapshots.isWhole(row.snapshot) ? undefined : 'a layer of it is missing';
+      const { raw, config: parsed } = await config(row.id).catch((error: unknown) => {
+        broken = messageOf(error);
+        return { raw: new Uint8Array(0), config: noConfig };
+      });
       return {
+        ...(broken !== undefined && { broken }),
         id: row.id,
         config: parsed,
         rawConfig: raw,

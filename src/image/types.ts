@@ -40,6 +40,8 @@ export interface Image {
   readonly taggedAt: number;
   readonly usedAt: number;
   readonly parent: Digest | null;
+  /** Why it cannot be used, where the store has lost a part of it: then `config` is an empty one. It can be removed. */
+  readonly broken?: string;
 }
 
 export interface HistoryRow {

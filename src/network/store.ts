@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Database } from '../db/index.ts';
+import { type Database, documentText } from '../db/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { Network } from './types.ts';
 
@@ -13,34 +13,53 @@ export interface NetworkStore {
   delete(id: string): void;
 }
 
+interface NetworkRow {
+  readonly id: string;
+  readonly name: string;
+  readonly definition: string;
+}
+
+/** A row that cannot be read is a network of which no more is known than its name: it can be removed. */
+function parse(row: NetworkRow | undefined): Network | undefined {
+  if (!row) return undefined;
+  try {
+    const network = JSON.parse(row.definition) as Partial<Network> | null;
+    if (network?.id === row.id && Array.isArray(network.subnets)) return network as Network;
+  } catch {
+    // As below.
+  }
+  const created = new Date(0).toISOString();
+  return { ...emptyNetwork(row.name), id: row.id, driver: 'bridge', created, subnets: [] };
+}
+
 export function createNetworkStore(db: Database): NetworkStore {
-  const parse = (row: { definition: string } | undefined) => row && (JSON.parse(row.definition) as Network);
-  const select = 'SELECT definition FROM networks';
+  const select = 'SELECT id, name, definition FROM networks';
   const store: NetworkStore = {
-    byName: (name) => parse(db.get<{ definition: string }>(`${select} WHERE name = ?`, name)),
+    byName: (name) => parse(db.get<NetworkRow>(`${select} WHERE name = ?`, name)),
     get(ref) {
       const found =
         store.byName(ref === 'default' ? 'bridge' : ref) ??
-        parse(db.get<{ definition: string }>(`${select} WHERE id = ?`, ref)) ??
+        parse(db.get<NetworkRow>(`${select} WHERE id = ?`, ref)) ??
         store.all().find(({ id }) => ref.length >= 3 && id.startsWith(ref));
       if (found) return found;
       throw new StrataError('not_found', `network ${ref} not found`, { code: 'network_not_found' });
     },
-    all: () => db.all<{ definition: string }>(`${select} ORDER BY name`).map((row) => parse(row)!),
+    all: () => db.all<NetworkRow>(`${select} ORDER BY name`).map((row) => parse(row)!),
     save(network) {
       db.run(
         'INSERT INTO networks (id, name, definition) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET definition = excluded.definition',
         network.id,
         network.name,
-        JSON.stringify(network),
+        documentText(`network ${network.name}`, network),
       );
       return network;
     },
     delete: (id) => void db.run('DELETE FROM networks WHERE id = ?', id),
   };
   for (const driver of ['host', 'none'] as const) {
-    if (!store.byName(driver))
-      store.save({ ...emptyNetwork(driver), driver, created: new Date().toISOString(), subnets: [] });
+    const known = store.byName(driver);
+    if (known?.driver !== driver)
+      store.save({ ...(known ?? emptyNetwork(driver)), driver, created: new Date().toISOString(), subnets: [] });
   }
   return store;
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database } from '../db/index.ts';
 import { StrataError } from '../errors/index.ts';
@@ -40,6 +40,8 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
   const folders = createLayerFolders(options.root);
   const writeBack = createWriteBack(options.root);
   mkdirSync(mountRoot, { recursive: true, mode: 0o700 });
+  /** Layers whose rows are there and whose directories are not: somebody took them. */
+  const lost = new Set<string>();
   /** Measurements under way, by layer. */
   const measuring = new Map<string, Promise<LayerMeasure>>();
   let mounts = 0;
@@ -179,8 +181,10 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
       const row = rowOf(name);
       return row && toInfo(row);
     },
+    isWhole: (name) => lost.size === 0 || stackRows(name).every(({ layer }) => !lost.has(layer)),
     findByChain(chain) {
-      const row = db.get<SnapshotRow>(`${select} WHERE s.chain_id = ? ORDER BY s.created_at LIMIT 1`, chain);
+      const rows = db.all<SnapshotRow>(`${select} WHERE s.chain_id = ? ORDER BY s.created_at`, chain);
+      const row = rows.find(({ name }) => snapshots.isWhole(name));
       return row && toInfo(row);
     },
     stack: (name) => stackRows(name).reverse().map(toInfo),
@@ -201,6 +205,13 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
       // A layer may lie in a stack twice (COPY --link), which overlayfs refuses: the upper one covers all of the lower.
       const rows = top === null ? [] : stackRows(top);
       const lowers = [...new Set(rows.map((row) => row.layer))].map(folders.diff);
+      const missing = lowers.find((folder) => lost.size > 0 && !existsSync(folder));
+      if (missing !== undefined) {
+        throw new StrataError('data_loss', `the layer ${missing} is missing from the store`, {
+          code: 'layer_missing',
+          hint: 'pull or build the image again',
+        });
+      }
       mkdirSync(at, { recursive: true });
       try {
         mountTree({
@@ -249,7 +260,10 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
         ...db.all<{ id: string }>('SELECT id FROM layers').map(({ id }) => id),
         ...db.all<{ key: string }>('SELECT key FROM active_snapshots').map(({ key }) => key),
       ]);
-      for (const id of folders.ids()) if (!known.has(id)) folders.remove(id);
+      const here = folders.ids();
+      for (const id of here) if (!known.has(id)) folders.remove(id);
+      for (const id of here) known.delete(id);
+      for (const id of known) lost.add(id);
     },
     async close() {
       writeBack.stop();

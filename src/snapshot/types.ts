@@ -51,6 +51,8 @@ export interface Snapshots {
   /** A new snapshot on `parent` that shares the layer directory of `layer`. */
   graft(layer: SnapshotName, parent: SnapshotName | null): Promise<SnapshotInfo>;
   stat(name: SnapshotName): SnapshotInfo | undefined;
+  /** Whether the layer directories of its whole stack are there, as the last sweep found them. */
+  isWhole(name: SnapshotName): boolean;
   findByChain(chainID: ChainID): SnapshotInfo | undefined;
   /** The stack of `name`, base first. */
   stack(name: SnapshotName): readonly SnapshotInfo[];

@@ -4,7 +4,7 @@ import { closeSync, constants, mkdirSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Database, Migration } from '../db/index.ts';
+import { type Database, documentText, type Migration } from '../db/index.ts';
 import { StrataError } from '../errors/index.ts';
 import { fdPath, openInRoot, treeSize } from '../sys/index.ts';
 import { checkDriver, checkName, checkOptions } from './checks.ts';
@@ -23,8 +23,21 @@ export function createVolumes(options: { readonly db: Database; readonly root: s
 
   const find = (name: string) => {
     const row = db.get<{ definition: string }>('SELECT definition FROM volumes WHERE name = ?', name);
-    return row && (JSON.parse(row.definition) as Volume);
+    return row && volumeOf(name, row.definition);
   };
+
+  /** A row that cannot be read is a volume without labels: its data is where its name says. */
+  function volumeOf(name: string, definition: string): Volume {
+    try {
+      const volume = JSON.parse(definition) as Partial<Volume> | null;
+      if (volume?.name === name && volume.labels) return volume as Volume;
+    } catch {
+      // As below.
+    }
+    const mountpoint = join(root, name, '_data');
+    const createdAt = new Date(0).toISOString();
+    return { name, driver: 'local', mountpoint, createdAt, labels: {}, options: {}, anonymous: false };
+  }
 
   const volumes: Volumes = {
     async create({
@@ -40,6 +53,7 @@ export function createVolumes(options: { readonly db: Database; readonly root: s
       checkName(name, root);
       checkOptions(name, driverOptions);
       const mountpoint = join(root, name, '_data');
+      documentText(`volume ${name}`, { labels, options: driverOptions });
       mkdirSync(join(root, name), { recursive: true, mode: 0o701 });
       mkdirSync(mountpoint, { recursive: true, mode: 0o755 });
       const volume: Volume = {
@@ -61,10 +75,12 @@ export function createVolumes(options: { readonly db: Database; readonly root: s
     },
     list: () =>
       db
-        .all<{ definition: string }>('SELECT definition FROM volumes ORDER BY name')
-        .map(({ definition }) => JSON.parse(definition) as Volume),
+        .all<{ name: string; definition: string }>('SELECT name, definition FROM volumes ORDER BY name')
+        .map(({ name, definition }) => volumeOf(name, definition)),
     async populate(name, imageRoot, target) {
       const { mountpoint } = volumes.get(name);
+      // Somebody took the folder away: the volume is an empty one again.
+      mkdirSync(mountpoint, { recursive: true, mode: 0o755 });
       if (readdirSync(mountpoint).length > 0) return;
       let fd: number;
       try {

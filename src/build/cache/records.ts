@@ -100,7 +100,8 @@ export class Records {
 
   #present(row: PresentRow | undefined): RootValue | undefined {
     if (!row) return undefined;
-    if (row.snapshot !== null && !this.#snapshots.stat(row.snapshot)) return undefined;
+    if (row.snapshot !== null && !(this.#snapshots.stat(row.snapshot) && this.#snapshots.isWhole(row.snapshot)))
+      return undefined;
     this.#used.set(row.id, { uses: (this.#used.get(row.id)?.uses ?? 0) + 1, snapshot: row.snapshot });
     return { kind: 'root', id: row.id, snapshot: row.snapshot, fresh: false, createdAt: row.created_at };
   }
