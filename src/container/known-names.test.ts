@@ -121,6 +121,18 @@ test('a link on a user’s network is a name of the name server, which follows a
   assert.doesNotMatch(await inside(asks, 'nslookup db 2>&1'), /Name:\s+db/);
 });
 
+test('after a restart of the daemon what others are linked to comes first', async () => {
+  const RestartPolicy = { Name: 'always' };
+  const needed = await started('needed', { RestartPolicy });
+  const ids = [needed];
+  for (const name of ['needs-a', 'needs-b', 'needs-c'])
+    ids.push(await started(name, { RestartPolicy, Links: ['needed'] }));
+  ids.push(await started('within', { RestartPolicy, NetworkMode: `container:${needed}` }));
+  for (const id of ids.toReversed()) await host.containers.stop(id, { timeoutSeconds: 0 });
+  await host.restart();
+  for (const id of ids) assert.equal(host.containers.get(id).state.status, 'running', host.containers.get(id).name);
+});
+
 test('the network of one that is in the network of another, or of the host', async () => {
   const first = await started('first');
   const second = await started('second', { NetworkMode: `container:${first}` });

@@ -1,5 +1,6 @@
 import { StrataError } from '../errors/index.ts';
 import type { EndpointSettings } from '../network/index.ts';
+import { sharedNetwork } from './network-mode.ts';
 import { type ContainerRecord, hasProcess } from './record.ts';
 import type { ContainerStore } from './store.ts';
 import type { HostConfig } from './types.ts';
@@ -151,6 +152,25 @@ export function linkedAddresses(
     const address = other && hasProcess(other) ? other.networks[network]?.IPAddress : undefined;
     return address ? [{ name: alias, address }] : [];
   });
+}
+
+/** Containers in an order in which they can start: those that others are linked to, or are in the network of, come first. */
+export function inOrderOfNeed(records: readonly ContainerRecord[]): readonly ContainerRecord[] {
+  const out = new Set<ContainerRecord>();
+  const visiting = new Set<ContainerRecord>();
+  const visit = (record: ContainerRecord): void => {
+    if (out.has(record) || visiting.has(record)) return;
+    visiting.add(record);
+    const { Links = [] } = record.host;
+    const needs = [...Links.map((link) => parseLink(link).target), sharedNetwork(record.host)];
+    for (const need of needs) {
+      const other = need && records.find(({ id, name }) => name === need || id === need);
+      if (other) visit(other);
+    }
+    out.add(record);
+  };
+  for (const record of records) visit(record);
+  return [...out];
 }
 
 /** Ids of running containers that a link leads from to this one. */

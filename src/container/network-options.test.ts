@@ -291,6 +291,13 @@ test('a container keeps its address over a restart, and is known by its names wi
   assert.equal(await inside(`${pings('keeper.kept')}; ${pings('keeper')}`, 'kept'), 'reached\nreached\n');
 });
 
+test('the name of a network may have blanks in it', async () => {
+  await network('with a blank');
+  const id = await create('sleep 60', 'with a blank', { name: 'blanky' });
+  await host.containers.start(id);
+  assert.equal(await inside(pings('blanky'), 'with a blank'), 'reached\n');
+});
+
 test('rules are gone with their network, and come back with the daemon', async () => {
   const { id } = await network('ruled', { options: { [`${b}.enable_icc`]: 'false' } });
   const rules = () =>

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Networks } from '../network/index.ts';
 import { isAlive, readExitCode } from './exit-watch.ts';
+import { inOrderOfNeed } from './links.ts';
 import { type ContainerRecord, hasProcess } from './record.ts';
 import type { ContainerStore } from './store.ts';
 
@@ -32,7 +33,7 @@ export async function recoverContainers(parts: RecoverParts): Promise<void> {
   const halfway = records.filter((record) => !hasProcess(record) && existsSync(parts.bundleOf(record.id)));
   await parts.abandon(halfway.map(({ id }) => id));
   sweep(parts, records);
-  for (const record of records) await recoverOne(record, parts);
+  for (const record of inOrderOfNeed(records)) await recoverOne(record, parts);
 }
 
 async function recoverOne(record: ContainerRecord, parts: RecoverParts): Promise<void> {
