@@ -25,6 +25,7 @@ import { exportCaches } from './exporters/export-cache.ts';
 import { namingOf } from './exporters/names.ts';
 import { measuredLayers } from './exporters/store-image.ts';
 import { Compiler } from './frontend/compile.ts';
+import { emptyRoot } from './frontend/empty-root.ts';
 import { imageRoot } from './frontend/externals.ts';
 import type { ImageDraft } from './frontend/image-draft.ts';
 import type { BuildVertex, CompiledStage, External } from './frontend/plan.ts';
@@ -81,6 +82,8 @@ class Build {
   readonly #keepResult: AbortSignal | undefined;
   readonly #given: Readonly<Record<string, string>>;
   readonly #kept: KeptRoot[] = [];
+  /** Ids of cache mounts that steps without a cache have. */
+  readonly #renewed = new Set<string>();
   readonly #held: ReturnType<Plant['held']['open']>;
   readonly #steps: StepImages | undefined;
 
@@ -119,6 +122,7 @@ class Build {
     const { platforms, isExplicit } = this.#platforms();
     const plans = await this.#plans(context, file, platforms, isExplicit);
     await this.#tellWarnings(file, platforms[0]!);
+    await this.#plant.shop.cacheMounts.renew(this.#renewed);
     const sources = new CacheSources(this.#plant, this.#session);
     await sources.read(this.#request, platforms);
     // A cache of all stages takes their layers where they can be had.
@@ -359,6 +363,7 @@ class Build {
       isContext: (name) => findNamedContext(request, name) !== undefined,
       external: (name, wanted) => this.#external(name, wanted, isExplicit || wanted !== platform),
       vertexID: () => this.#session.vertexID(),
+      renewed: this.#renewed,
       ...(request.keepFailed && { keep: (kept: KeptRoot) => void this.#kept.push(kept) }),
     };
     const compiler = new Compiler(settings, nodes);
@@ -380,6 +385,7 @@ class Build {
     if (!named) return resolveBase(parts, this.#session, this.#request, name, platform, isExplicit);
     switch (named.kind) {
       case 'image':
+        if (named.name === 'scratch') return noBase(name, platform);
         return resolveBase(parts, this.#session, this.#request, named.name, platform, isExplicit);
       case 'oci-layout':
         return this.#layout(name, named, platform);
@@ -443,6 +449,12 @@ class Build {
     const path = isAbsolute(file.name) ? file.name : resolve('/', file.name);
     return digestOf(['project', place, dirname(path), file.name]);
   }
+}
+
+/** `docker-image://scratch`. */
+function noBase(name: string, { os, architecture, variant }: Platform): External {
+  const config = { os, architecture, ...(variant && { variant }), rootfs: { type: 'layers' as const, diff_ids: [] } };
+  return { kind: 'image', reference: name, config, value: emptyRoot };
 }
 
 /** The result is for the platform that was asked for, whatever its base was made for. */

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, createReadStream, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type BuildHost, type Built, startBuildHost } from './testing/host.ts';
 
 let host: BuildHost;
@@ -122,6 +123,44 @@ test('a COPY from a stage that ran again and gave the same files is found', asyn
   await host.build(dir, { buildArgs: { V: '1' } });
   const again = await host.build(dir, { buildArgs: { V: '2' } });
   assert.deepEqual(instructions(again), ['RUN echo 2 > /version; echo fixed > /out']);
+});
+
+test('a RUN that mounts files of a stage is found by what it mounts', async () => {
+  for (const mount of ['type=bind,from=one,src=out,target=/m', 'type=bind,from=one,src=out,target=/m,rw']) {
+    const dockerfile = `FROM busybox AS one\nWORKDIR /out\nRUN echo same > f; date +%N > /other # ${mount}\nFROM busybox\nRUN --mount=${mount} cat /m/f > /got\n`;
+    const dir = host.context({ Dockerfile: dockerfile });
+    await host.build(dir);
+    const again = await host.build(dir, { noCacheFilter: ['one'] });
+    assert.ok(!instructions(again).some((text) => text.includes('--mount')), instructions(again).join());
+    assert.deepEqual((await host.build(dir)).ran, []);
+    writeFileSync(join(dir, 'Dockerfile'), dockerfile.replace('echo same', 'echo other'));
+    const changed = await host.build(dir);
+    assert.ok(instructions(changed).some((text) => text.includes('--mount')));
+    assert.equal(changed.ran.at(-1)?.reason.code, 'files_changed');
+    await host.withFiles(changed.result, (root) => assert.equal(readFileSync(join(root, 'got'), 'utf8'), 'other\n'));
+  }
+});
+
+test('without cache a cache mount begins empty, and the steps of one build share it', async () => {
+  const mount = 'RUN --mount=type=cache,target=/c';
+  const dockerfile = `FROM busybox\n${mount} ls /c; touch /c/one; : 1\n${mount} ls /c; touch /c/two; : 2\n`;
+  const dir = host.context({ Dockerfile: dockerfile });
+  assert.equal((await host.build(dir)).output, 'one\n');
+  assert.equal((await host.build(dir, { noCache: true })).output, 'one\n');
+  const other = host.context({ Dockerfile: `FROM busybox\n${mount} ls /c; : other\n` });
+  assert.equal((await host.build(other)).output, 'one\ntwo\n');
+});
+
+test('a folder that a step has is left to it when another build begins anew', async () => {
+  const mount = 'RUN --mount=type=cache,id=renewed,target=/c';
+  const holder = host.context({ Dockerfile: `FROM busybox\n${mount} touch /c/kept; sleep 1; ls /c\n` });
+  const fresh = host.context({ Dockerfile: `FROM busybox\n${mount} ls /c; touch /c/new\n` });
+  const holding = host.build(holder);
+  await sleep(500);
+  assert.equal((await host.build(fresh, { noCache: true })).output, '');
+  assert.equal((await holding).output, 'kept\n');
+  const third = host.context({ Dockerfile: `FROM busybox\n${mount} ls /c; : third\n` });
+  assert.equal((await host.build(third)).output, 'new\n');
 });
 
 test('a step that ran again and gave the very same layer keeps what follows', async () => {

@@ -137,6 +137,17 @@ test('a named context stands for a stage, an image or a source of COPY', async (
   ]);
 });
 
+test('a named context can be nothing at all, and a mount of nobody is one of the context', async () => {
+  const dir = host.context({
+    Dockerfile:
+      'FROM base AS one\nCOPY f /f\nFROM busybox\nRUN --mount=type=bind,from=,target=/m cat /m/f\nCOPY --from=one / /one\n',
+    f: 'of the context',
+  });
+  const { output, result } = await host.build(dir, { namedContexts: { base: { kind: 'image', name: 'scratch' } } });
+  assert.equal(output, 'of the context');
+  await host.withFiles(result, (root) => assert.deepEqual(readdirSync(join(root, 'one')), ['f']));
+});
+
 test('a named context can be an image of an OCI layout, by tag, by digest or alone', async () => {
   const dest = join(host.top, 'layout.tar');
   const made = host.context({ Dockerfile: 'FROM scratch\nCOPY f /f\nENV FROM_LAYOUT=yes\n', f: 'laid out' });

@@ -116,6 +116,9 @@ function setKey(draft: Draft, key: string, value: string, field: string): void {
       setType(draft, value);
       return;
     case 'from':
+      // Without a name it is what it is without the key: the context.
+      if (value !== '') draft.from = value;
+      return;
     case 'id':
     case 'env':
       draft[key] = value;

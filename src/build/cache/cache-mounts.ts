@@ -50,6 +50,8 @@ export class CacheMounts {
   readonly #root: string;
   readonly #now: () => number;
   readonly #inUse = new Map<string, Folder>();
+  /** Folders that nobody gets any more: they go with who has them. */
+  readonly #outdated = new Set<string>();
   readonly #waiting = new Map<string, (() => void)[]>();
   /** What was counted, and at which number of uses. */
   readonly #sizes = new Map<string, { readonly uses: number; readonly size: number }>();
@@ -72,8 +74,18 @@ export class CacheMounts {
     return this.#take(key, spec);
   }
 
+  /** Lets what the mounts of these ids hold go; who has such a folder now keeps it to its end. */
+  async renew(ids: ReadonlySet<string>): Promise<void> {
+    const described = new Set([...ids].map(descriptionOf));
+    for (const { id } of this.list().filter(({ description }) => described.has(description))) {
+      if (!(await this.remove(id))) this.#outdated.add(id);
+    }
+  }
+
   #isBusy(key: string): boolean {
-    return [...this.#inUse.entries()].some(([folder, { users }]) => users > 0 && folder.startsWith(key));
+    return [...this.#inUse.entries()].some(
+      ([id, { users }]) => users > 0 && id.startsWith(key) && !this.#outdated.has(id),
+    );
   }
 
   async #wait(key: string, signal: AbortSignal): Promise<void> {
@@ -91,7 +103,7 @@ export class CacheMounts {
 
   #take(key: string, spec: CacheMountSpec): Lease {
     const rows = this.#db.all<CacheMountRow>('SELECT * FROM build_cache_mounts WHERE id LIKE ? ORDER BY id', `${key}%`);
-    const usable = rows.filter((row) => existsSync(join(this.#root, row.folder)));
+    const usable = rows.filter((row) => !this.#outdated.has(row.id) && existsSync(join(this.#root, row.folder)));
     const free = usable.find((row) => spec.sharing === 'shared' || (this.#inUse.get(row.id)?.users ?? 0) === 0);
     const row = free ?? this.#create(`${key}-${usable.length}-${randomBytes(4).toString('hex')}`, spec);
     const use = this.#inUse.get(row.id) ?? { name: row.id, users: 0 };
@@ -105,7 +117,10 @@ export class CacheMounts {
       release: () => {
         if (!held) return;
         held = false;
-        if (--use.users === 0) this.#inUse.delete(row.id);
+        if (--use.users === 0) {
+          this.#inUse.delete(row.id);
+          if (this.#outdated.delete(row.id)) void this.remove(row.id).catch(() => undefined);
+        }
         for (const go of this.#waiting.get(key)?.splice(0) ?? []) go();
       },
     };
@@ -117,7 +132,7 @@ export class CacheMounts {
     if (spec.owner) chownSync(folder, spec.owner.uid, spec.owner.gid);
     chmodSync(folder, spec.mode ?? 0o755);
     const now = this.#now();
-    const description = `cached mount ${spec.id}`;
+    const description = descriptionOf(spec.id);
     this.#db.run(
       'INSERT INTO build_cache_mounts (id, folder, description, created_at, used_at, uses) VALUES (?, ?, ?, ?, ?, 0)',
       id,
@@ -165,4 +180,8 @@ export class CacheMounts {
     await rm(join(this.#root, row.folder), { recursive: true, force: true });
     return true;
   }
+}
+
+function descriptionOf(id: string): string {
+  return `cached mount ${id}`;
 }

@@ -58,7 +58,7 @@ function filesChanged(before: StepRow, manifest: string | null | undefined): Mis
     code: 'files_changed',
     text:
       shown.length === 0
-        ? 'Files that it copies changed.'
+        ? 'Files that it works with changed.'
         : `Files that it copies changed: ${shown.join(', ')}${more}.`,
     ...(shown.length > 0 && { paths: shown }),
   };

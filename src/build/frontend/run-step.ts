@@ -24,7 +24,7 @@ export async function runStep(
   instruction: RunInstruction,
   identity: Identity,
 ): Promise<{ op: Op<Value>; inputs: BuildVertex[] }> {
-  const { shop, request, secrets, given, keep } = compiler.settings;
+  const { shop, request, secrets, given, keep, renewed } = compiler.settings;
   const inputs: BuildVertex[] = [state.vertex];
   const mounts: ExecMount[] = [];
   const script = runCommand(instruction).file;
@@ -32,6 +32,8 @@ export async function runStep(
   for (const [index, mount] of (instruction.mounts ?? []).entries()) {
     mounts.push(await execMount(compiler, state, instruction, mount, index, inputs));
   }
+  // As with Docker, what begins anew finds nothing that it left behind.
+  if (identity.noCache) for (const mount of mounts) if (mount.type === 'cache') renewed.add(mount.id);
   refuseDevices(instruction);
   if (!instruction.shell && instruction.args.length === 0) {
     throw new StrataError('invalid_argument', 'failed to marshal LLB definition: arguments are required', {

@@ -34,6 +34,8 @@ export interface FrontendSettings {
   /** Finds or pulls an image, or opens a named context. */
   readonly external: (name: string, platform: Platform) => Promise<External>;
   /** A new id for a vertex. */
+  /** Takes the ids of cache mounts that are to be empty. */
+  readonly renewed: Set<string>;
   readonly vertexID: () => string;
   /** Takes what a failed RUN leaves. */
   readonly keep?: (kept: KeptRoot) => void;

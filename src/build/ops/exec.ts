@@ -9,7 +9,8 @@ import { rootOf, type Value } from '../value.ts';
 import { ExecMounts } from './exec-mounts.ts';
 import type { ExecSecrets, ExecSpec } from './exec-spec.ts';
 import { FailedStep, type KeptRoot } from './failed-step.ts';
-import { baseOf, found, keepResult, type StepIdentity, tellMiss, withMount } from './root-step.ts';
+import { baseOf, found, keepResult, type Made, type StepIdentity, tellMiss, withMount } from './root-step.ts';
+import { withSource } from './sources.ts';
 import type { Workshop } from './workshop.ts';
 
 export interface ExecOptions {
@@ -28,21 +29,59 @@ export function execOp(
   options: ExecOptions,
 ): Op<Value> {
   const step: StepIdentity = { ...identity, type: 'regular', definition: digestOf(['exec', spec]) };
-  const keyOf = (inputs: readonly Value[]) => stepKey(step.definition, baseOf(inputs), '');
+  const bound = [...new Set(spec.mounts.flatMap((mount) => (mount.type === 'bind' ? [mount.input] : [])))];
+  /** The inputs that count by what they are; of those that are only mounted, what they hold there counts. */
+  const basesOf = (inputs: readonly Value[]) => baseOf(inputs.filter((_, index) => !bound.includes(index)));
+  const fastKey = (inputs: readonly Value[]) => stepKey(step.definition, baseOf(inputs), '');
+  const keyOf = (inputs: readonly Value[], content: string) => stepKey(step.definition, basesOf(inputs), content);
   return {
     waits: true,
-    key: (inputs) => (step.noCache || options.keep ? null : keyOf(inputs)),
-    async lookup(inputs) {
-      const hit = step.noCache ? undefined : shop.records.findName(keyOf(inputs));
+    key: (inputs) => (step.noCache || options.keep ? null : fastKey(inputs)),
+    async lookup(inputs, work) {
+      const quick = step.noCache ? undefined : shop.records.findName(fastKey(inputs));
+      if (quick) return found(quick);
+      if (step.noCache || bound.length === 0 || bound.some((index) => inputs[index]?.kind === 'absent'))
+        return undefined;
+      if (!shop.records.knows(step.definition, basesOf(inputs))) return undefined;
+      const content = await contentOf(shop, spec, inputs, work).catch(() => undefined);
+      const hit = content === undefined ? undefined : shop.records.findName(keyOf(inputs, content));
+      if (hit?.kind === 'root') shop.records.alias(fastKey(inputs), hit.id);
       return hit && found(hit);
     },
     async run(inputs, work): Promise<Outcome<Value>> {
       // Another build may have finished it meanwhile.
-      const hit = step.noCache ? undefined : shop.records.find(keyOf(inputs));
+      const hit = step.noCache ? undefined : shop.records.find(fastKey(inputs));
       if (hit) return found(hit);
-      return runStep(shop, spec, step, inputs, options, work);
+      if (bound.length === 0) return runStep(shop, spec, step, inputs, { base: baseOf(inputs) }, options, work);
+      // Whoever mounts what is not there is told so by the mount.
+      const content = await contentOf(shop, spec, inputs, work).catch(() => undefined);
+      work.signal.throwIfAborted();
+      const key = content === undefined ? { base: baseOf(inputs) } : { base: basesOf(inputs), content };
+      return runStep(
+        shop,
+        spec,
+        step,
+        inputs,
+        { ...key, aliases: step.noCache ? [] : [fastKey(inputs)] },
+        options,
+        work,
+      );
     },
   };
+}
+
+/** What the step finds where it mounts the files of others. */
+async function contentOf(shop: Workshop, spec: ExecSpec, inputs: readonly Value[], work: Work): Promise<string> {
+  const digests: string[] = [];
+  for (const mount of spec.mounts) {
+    if (mount.type !== 'bind') continue;
+    const selection = { path: mount.source, wildcards: false, follow: true };
+    const scan = withSource(shop, inputs[mount.input]!, (source) =>
+      shop.files.run({ kind: 'scan', source, selection, look: {} }, work),
+    );
+    digests.push((await scan).digest);
+  }
+  return digestOf(digests);
 }
 
 async function runStep(
@@ -50,6 +89,7 @@ async function runStep(
   spec: ExecSpec,
   step: StepIdentity,
   inputs: readonly Value[],
+  key: Pick<Made, 'base' | 'content' | 'aliases'>,
   options: ExecOptions,
   work: BoundedWork,
 ): Promise<Outcome<Value>> {
@@ -62,7 +102,7 @@ async function runStep(
     await mounts.open(spec.mounts, inputs, options.secrets);
     const run = await work.turn(() => {
       const parentRan = inputs.some((input) => input.kind === 'root' && input.fresh);
-      tellMiss(shop, step, { base: baseOf(inputs), parentRan }, work);
+      tellMiss(shop, step, { base: key.base, content: key.content ?? '', parentRan }, work);
       return execute(shop, spec, { active, mounts }, options, work);
     });
     if (run.exitCode !== 0) {
@@ -76,7 +116,7 @@ async function runStep(
       throw failure(spec, run, options.platform, kept);
     }
     const parents = inputs.flatMap((input) => (input.kind === 'root' ? [input.id] : []));
-    const result = await keepResult(shop, step, active, { base: baseOf(inputs), parents });
+    const result = await keepResult(shop, step, active, { ...key, parents });
     isTaken = true;
     return { ...found(result), container: run.containerID };
   } finally {
