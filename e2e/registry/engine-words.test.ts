@@ -52,7 +52,7 @@ const recorded: readonly (readonly [string, string])[] = [
     'save -o x.tar --platform linux/arm64 HOST/shr/app:1',
     'Error response from daemon: no suitable export target found for platform linux/arm64\n',
   ],
-  ['load --platform linux/arm64 -i app.tar', '\n'],
+  ['load --platform linux/arm64 -i app.tar', 'the archive holds no image for linux/arm64\n'],
   ['load --platform linux/amd64 -i app.tar', 'Loaded image: HOST/shr/app:1\n'],
   [
     'rmi UPPER',

@@ -64,6 +64,94 @@ test('a build for several platforms is pushed as an index, each pulls its own', 
   }
 });
 
+test('a base for another platform takes no name and no digest from the image of this machine', async () => {
+  const ref = `${registry.host}/team/base:1`;
+  const base = makeContext(engine.work, {
+    Dockerfile: 'FROM scratch\nARG TARGETARCH\nENV ARCH=$TARGETARCH\nCOPY f /f\n',
+    f: 'base',
+  });
+  await engine.strata(['build', '--platform=linux/amd64,linux/arm64', '--push', '-t', ref, base]);
+  await engine.strata(['rmi', '-f', ref]);
+  await engine.strata(['builder', 'prune', '-af']);
+  const dir = makeContext(engine.work, { Dockerfile: `FROM ${ref}\nCOPY g /g\n`, g: 'more' });
+  const listing = [
+    'images',
+    '-a',
+    '--no-trunc',
+    '--format',
+    '{{.ID}} {{.Tag}} {{.Digest}}',
+    `${registry.host}/team/base`,
+  ];
+  const images = async () => (await engine.strata(listing)).stdout;
+  const archOf = async (name: string) =>
+    (await engine.strata(['inspect', '-f', '{{.Architecture}} {{.Config.Env}}', name])).stdout
+      .replace(/PATH=\S+ /, '')
+      .trim();
+  const build = async (...args: readonly string[]) => {
+    await engine.strata(['build', '-q', '-t', 'made', ...args, dir]);
+    return await archOf('made');
+  };
+  const nobody = await images();
+  const all = (await engine.strata(['images', '-aq'])).stdout.split('\n').length;
+  assert.equal(await build(), 'amd64 [ARCH=amd64]');
+  assert.equal(await images(), nobody, 'a base that was fetched has no name');
+  assert.equal((await engine.strata(['images', '-aq'])).stdout.split('\n').length, all + 1, 'and is no image');
+  assert.match(
+    (await engine.docker(['system', 'df', '-v', '--format', '{{json .}}'])).stdout,
+    /pulled from [^"]*team\/base:1/,
+  );
+
+  await engine.strata(['pull', '-q', ref]);
+  const own = await images();
+  assert.equal(await build('--platform=linux/arm64'), 'arm64 [ARCH=arm64]');
+  assert.equal(await images(), own);
+  assert.equal(await build(), 'amd64 [ARCH=amd64]');
+  assert.match((await engine.strata(['pull', ref])).stdout, /up to date/);
+  const both = makeContext(engine.work, {
+    Dockerfile: `FROM --platform=linux/arm64 ${ref} AS arm\nFROM ${ref}\nCOPY --from=arm /f /f2\n`,
+  });
+  await engine.strata(['build', '-q', '-t', 'made', both]);
+  assert.match(await archOf('made'), /^amd64/);
+  await engine.strata(['build', '-q', '--target=arm', '-t', 'made', both]);
+  assert.equal(await images(), own);
+
+  // Who asks for the other platform by name gets it; builds and pulls for this machine do not take it.
+  await engine.strata(['pull', '-q', '--platform=linux/arm64', ref]);
+  assert.match(await archOf(ref), /^arm64/);
+  assert.equal(await build(), 'amd64 [ARCH=amd64]');
+  const { stderr } = await engine.strata(['create', '--name=foreign', ref, '/f']);
+  assert.match(
+    stderr,
+    /^WARNING: The requested image's platform \(linux\/arm64\) does not match the detected host platform \(linux\/amd64\/v\d\) and no specific platform was requested$/m,
+  );
+  await engine.strata(['rm', 'foreign']);
+  assert.match((await engine.strata(['pull', ref])).stdout, /Downloaded newer image/);
+  assert.match(await archOf(ref), /^amd64/);
+  const created = await engine.strata(['create', '--name=foreign', '--platform=linux/arm64', ref, '/f']);
+  assert.doesNotMatch(created.stderr, /WARNING/);
+  assert.match(await archOf(ref), /^arm64/);
+  await engine.strata(['rm', 'foreign']);
+  await engine.strata(['pull', '-q', ref]);
+  const digest = (await engine.strata(['inspect', '-f', '{{index .RepoDigests 0}}', ref])).stdout.trim();
+  assert.match(await archOf(digest), /^amd64/, 'the digest of the index is of this machine');
+
+  // Without the registry, what was fetched still serves.
+  await engine.strata(['rmi', ref]);
+  assert.equal(await build('--no-cache'), 'amd64 [ARCH=amd64]');
+  // The same by the docker client's classic builder.
+  await engine.docker(['build', '-q', '-t', 'made', dir]);
+  assert.doesNotMatch(await images(), / 1 /, 'what lost its tag stays by its digest alone');
+});
+
+test('a base that is here for another platform alone is built on by who names none', async () => {
+  const dir = makeContext(engine.work, { Dockerfile: 'FROM scratch\nCOPY f /f\n', f: 'x' });
+  await engine.strata(['build', '-q', '--platform=linux/arm64', '-t', 'only-arm', dir]);
+  const above = makeContext(engine.work, { Dockerfile: 'FROM only-arm\nLABEL a=b\n' });
+  await engine.strata(['build', '-q', '-t', 'above', above]);
+  const refused = await engine.strata(['build', '-q', '--platform=linux/amd64', above], { accept: 'any' });
+  assert.notEqual(refused.code, 0);
+});
+
 test('machines push by digest, and one of them joins what they pushed under a tag', async () => {
   const repository = `${registry.host}/team/joined`;
   const dir = makeContext(engine.work, {

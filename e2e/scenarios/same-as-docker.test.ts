@@ -890,7 +890,6 @@ agree(
   P load < $ME.image
   P save labelled:1 | gzip | P load
   P load --platform linux/amd64 < $ME.image
-  P load --platform linux/arm64 < $ME.image
   network create $ME
   network create $ME
   network create --subnet 10.$OCTET.0.0/24 --gateway 10.$OCTET.0.9 --ip-range 10.$OCTET.0.128/25 --aux-address a=10.$OCTET.0.5 -o x=y --label l=m --internal $ME-net

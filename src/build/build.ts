@@ -230,9 +230,9 @@ class Build {
     } catch {
       // What is wrong with the file is told by the one who asks.
     }
-    const { images } = this.#plant.parts;
+    const { parts, shop } = this.#plant;
     return readBaseConfigs(
-      { images, ...(registry && { registry }) },
+      { images: parts.images, bases: shop.bases, ...(registry && { registry }) },
       this.#session,
       this.#request,
       dockerfile,
@@ -380,13 +380,13 @@ class Build {
   }
 
   async #external(name: string, platform: Platform, isExplicit: boolean): Promise<External> {
-    const { parts, shop } = this.#plant;
+    const { shop } = this.#plant;
     const named = findNamedContext(this.#request, name);
-    if (!named) return resolveBase(parts, this.#session, this.#request, name, platform, isExplicit);
+    if (!named) return this.#base(name, platform, isExplicit);
     switch (named.kind) {
       case 'image':
         if (named.name === 'scratch') return noBase(name, platform);
-        return resolveBase(parts, this.#session, this.#request, named.name, platform, isExplicit);
+        return this.#base(named.name, platform, isExplicit);
       case 'oci-layout':
         return this.#layout(name, named, platform);
       case 'result':
@@ -396,6 +396,12 @@ class Build {
       default:
         return openNamedContext(shop, this.#session, name, named);
     }
+  }
+
+  async #base(name: string, platform: Platform, isExplicit: boolean): Promise<External> {
+    const base = await resolveBase(this.#plant, this.#session, this.#request, name, platform, isExplicit);
+    this.#held.add(base.value);
+    return base;
   }
 
   async #layout(name: string, layout: NamedContext & { kind: 'oci-layout' }, platform: Platform): Promise<External> {

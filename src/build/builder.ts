@@ -7,9 +7,10 @@ import type { Database } from '../db/index.ts';
 import type { Images } from '../image/index.ts';
 import type { Layers } from '../layer/index.ts';
 import type { Networks } from '../network/index.ts';
-import type { RegistryClient, Transfers } from '../registry/index.ts';
+import type { Registry, Transfers } from '../registry/index.ts';
 import type { Snapshots } from '../snapshot/index.ts';
 import { runBuild } from './build.ts';
+import { Bases } from './cache/bases.ts';
 import { CacheMounts } from './cache/cache-mounts.ts';
 import { Downloads } from './cache/downloads.ts';
 import { Held } from './cache/held.ts';
@@ -38,7 +39,7 @@ export interface BuilderParts {
   /** Absent: only local images are built on, and nothing is pushed. */
   readonly transfers?: Transfers;
   /** With `transfers`. */
-  readonly registry?: Pick<RegistryClient, 'resolve' | 'blob'>;
+  readonly registry?: Pick<Registry, 'resolve' | 'blob' | 'head'>;
   /** Most RUN steps that run at the same time. */
   readonly parallelism: number;
   /** Folder for what lives as long as the process. */
@@ -81,6 +82,7 @@ export function createBuilder(parts: BuilderParts): Builder & { close(): Promise
     records,
     files,
     executor: parts.executor,
+    bases: new Bases(parts.db, parts.snapshots, now),
     cacheMounts: new CacheMounts(parts.db, join(root, 'cache-mounts'), now),
     downloads: new Downloads(parts.db, join(root, 'downloads'), now),
     sent: createKeptFolders(join(parts.dataRoot, 'contexts')),
@@ -92,7 +94,7 @@ export function createBuilder(parts: BuilderParts): Builder & { close(): Promise
     inUse: () => held.ids(),
     now,
   };
-  parts.images.addHolder(() => [...records.snapshots(), ...held.snapshots(), ...shop.kept]);
+  parts.images.addHolder(() => [...records.snapshots(), ...shop.bases.snapshots(), ...held.snapshots(), ...shop.kept]);
   const plant: Plant = {
     parts,
     shop,

@@ -128,7 +128,7 @@ export class CacheSources {
             this.#plant.withoutTrace.use(
               async () => {
                 const progress = tellTransfer(this.#session, work);
-                const options = { signal: work.signal, progress, ...(auth && { auth }) };
+                const options = { signal: work.signal, progress, nameless: true, ...(auth && { auth }) };
                 // By digest: what the name means here stays as it is.
                 const { id } = await transfers.pull({ ...repository, digest }, options);
                 return { images: [await images.get(id)] };

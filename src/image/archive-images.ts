@@ -9,6 +9,7 @@ import {
   isIndexType,
   isManifestType,
   type Manifest,
+  type Platform,
   parseReference,
   platformMatches,
   type Reference,
@@ -40,6 +41,8 @@ const mostDepth = 3;
 export interface Archive {
   readonly members: ReadonlyMap<string, Member>;
   readonly content: ContentStore;
+  /** Of an index this one is taken; absent: the one for this machine, else the first. */
+  readonly platform?: Platform;
 }
 
 /** The images that an archive's own lists name: Docker's `manifest.json`, else the OCI layout's `index.json`. */
@@ -132,7 +135,7 @@ function described({ members }: Archive, { digest, size }: Descriptor): Member {
   });
 }
 
-/** The manifest for this machine below an index, else the first image that the archive holds; or the manifest itself. */
+/** The manifest for the platform below an index; or the manifest itself. */
 async function imageManifest(archive: Archive, descriptor: Descriptor, depth: number): Promise<Descriptor | undefined> {
   if (isManifestType(descriptor.mediaType)) return descriptor;
   if (!isIndexType(descriptor.mediaType) || depth > mostDepth) return undefined;
@@ -141,7 +144,9 @@ async function imageManifest(archive: Archive, descriptor: Descriptor, depth: nu
   const here = descriptorsOf(index?.manifests, descriptor.digest).filter(
     ({ digest, platform }) => archive.members.has(blobPath(digest)) && platform?.os !== 'unknown',
   );
-  const fit = here.find(({ platform }) => !platform || platformMatches(hostPlatform(), platform)) ?? here[0];
+  const wanted = archive.platform ?? hostPlatform();
+  const matching = here.find(({ platform }) => !platform || platformMatches(wanted, platform));
+  const fit = matching ?? (archive.platform ? undefined : here[0]);
   return fit && (await imageManifest(archive, fit, depth + 1));
 }
 

@@ -57,13 +57,9 @@ export function pointName(db: Database, name: string, id: Digest, now: number): 
   db.run('UPDATE images SET tagged_at = ? WHERE id = ?', now, id);
 }
 
-/** The same for a canonical `repository@sha256:…`. */
+/** Notes that the image is known by a canonical `repository@sha256:…`, as others may be that came from the same index. */
 export function pointDigest(db: Database, name: string, id: Digest): void {
-  db.run(
-    'INSERT INTO image_digests (name, image) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET image = excluded.image',
-    name,
-    id,
-  );
+  db.run('INSERT OR IGNORE INTO image_digests (name, image) VALUES (?, ?)', name, id);
 }
 
 /** The measured layers, which must be the ones that the configuration lists. */

@@ -107,6 +107,23 @@ test('moving a name leaves the old image dangling, and prune takes it with the l
   assert.equal((await images.list()).length, 1);
 });
 
+test('prune takes what has digests alone, in however many repositories, and another image of the same digest stays', async () => {
+  const first = await build('app');
+  const second = await build('other', 'other');
+  const index = `@sha256:${'1'.repeat(64)}`;
+  for (const repository of ['registry.example/a', 'registry.example/b'])
+    await images.addRepoDigest(first as never, repository + index);
+  await images.addRepoDigest(second as never, `registry.example/a${index}`);
+  assert.equal((await images.get(`registry.example/a${index}`)).id, second, 'the one with a name');
+  await images.tag('other', parseReference('app'));
+  const { removed } = await images.prune({ all: false, inUse: new Set() });
+  assert.deepEqual(
+    removed.flatMap(({ deleted }) => (deleted === first ? [deleted] : [])),
+    [first],
+  );
+  assert.deepEqual((await images.get(second)).repoDigests, [`registry.example/a${index}`]);
+});
+
 test('removing a name unties it; removing the last one deletes the image and its layers', async () => {
   const id = await build('app:1');
   await images.tag('app:1', parseReference('app:2'));

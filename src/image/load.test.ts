@@ -59,6 +59,21 @@ test('archives of docker and of OCI load, plain and packed in four ways, layers 
   }
 });
 
+test('of an archive with images for several platforms the wanted one is loaded; where there is none, that is an error', async () => {
+  const arm = { layers: [await hello()], config: { architecture: 'arm64' }, names: ['docker.io/library/app:1'] };
+  for (const make of [dockerArchive, ociArchive]) {
+    const bytes = await make(arm);
+    await assert.rejects(load(bytes, { platform: { os: 'linux', architecture: 'amd64' } }), {
+      kind: 'not_found',
+      message: 'the archive holds no image for linux/amd64',
+    });
+    assert.deepEqual(await store.holdings(), { images: 0, snapshots: [], blobs: [] });
+    const [loaded] = await load(bytes, { platform: { os: 'linux', architecture: 'arm64' } });
+    assert.equal(loaded?.name, 'docker.io/library/app:1');
+    await store.images.remove('app:1', { force: true, prune: true, uses: [] });
+  }
+});
+
 test('a load that moves a name says from which image, and leaves that one unnamed', async () => {
   const old = await store.build('app:1', [{ one: '1' }]);
   const [loaded] = await load(await dockerArchive({ layers: [await hello()], names: ['app:1'] }));

@@ -8,6 +8,7 @@ import {
   type Descriptor,
   type DiffID,
   type Digest,
+  formatPlatform,
   type ImageConfig,
   type Platform,
   platformMatches,
@@ -56,8 +57,9 @@ export async function loadArchive(
     const brought = { blobs: new Set<Digest>(), snapshots: new Set<SnapshotName>() };
     try {
       const members = await spool(decompress(source, 'detect'), parts.content, early, brought.blobs, options.signal);
-      const found = await findImages({ members, content: parts.content });
-      if (found.length === 0) {
+      const { platform } = options;
+      const found = await findImages({ members, content: parts.content, ...(platform && { platform }) });
+      if (found.length === 0 && !platform) {
         throw new StrataError('invalid_argument', 'the archive holds no image', {
           code: 'invalid_archive',
           hint: 'load takes what `save` wrote; for a root file system use import',
@@ -68,6 +70,12 @@ export async function loadArchive(
         const config = await configOf(image, parts.content);
         if (options.platform && !platformMatches(options.platform, config.parsed)) continue;
         ready.push(await unpackImage(image, config, parts, early, brought.snapshots, options));
+      }
+      if (platform && ready.length === 0) {
+        throw new StrataError('not_found', `the archive holds no image for ${formatPlatform(platform)}`, {
+          code: 'no_matching_platform',
+          hint: 'without --platform it is loaded as it is',
+        });
       }
       const loaded: LoadedImage[] = [];
       for (const image of ready) loaded.push(...(await nameImage(image, parts)));

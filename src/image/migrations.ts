@@ -35,4 +35,20 @@ export const imageMigrations: readonly Migration[] = [
       CREATE INDEX layer_blobs_by_diff ON layer_blobs (diff_id);
     `,
   },
+  {
+    room: 'image',
+    version: 2,
+    sql: `
+      -- The digest of an index stands for an image of each platform.
+      CREATE TABLE image_digests_2 (
+        name TEXT NOT NULL,
+        image TEXT NOT NULL REFERENCES images (id) ON DELETE CASCADE,
+        PRIMARY KEY (name, image)
+      ) STRICT;
+      INSERT INTO image_digests_2 SELECT name, image FROM image_digests;
+      DROP TABLE image_digests;
+      ALTER TABLE image_digests_2 RENAME TO image_digests;
+      CREATE INDEX image_digests_by_image ON image_digests (image);
+    `,
+  },
 ];

@@ -29,7 +29,10 @@ export async function pruneImages(
     if (inUse.has(row.id) || isParent || (isNamed && !all) || !passes(image, filter, 'used')) continue;
     for (const { chainID, measure } of row.snapshot === null ? [] : snapshots.stack(row.snapshot))
       if (chainID) sizes.set(chainID, measure?.contentSize ?? 0);
-    for (const text of isNamed ? image.names : [row.id]) removed.push(...(await removeIfFree(parts, row, text, inUse)));
+    for (const name of image.names) removed.push(...(await removeIfFree(parts, row, name, inUse, false)));
+    // What has digests alone goes with all of them, in however many repositories.
+    if (records.row(row.id) && records.names(row.id).length === 0)
+      removed.push(...(await removeIfFree(parts, row, row.id, inUse, true)));
   }
   const reclaimed = removed.reduce((sum, { deleted }) => sum + (sizes.get(deleted ?? '') ?? 0), 0);
   return { removed, reclaimed };
@@ -41,10 +44,11 @@ async function removeIfFree(
   row: ImageRow,
   text: string,
   inUse: ReadonlySet<Digest>,
+  force: boolean,
 ): Promise<readonly RemovedImage[]> {
   if (records.find(text)?.id !== row.id || inUse.has(row.id)) return [];
   try {
-    return await remove(text, { force: false, prune: true, uses: [] });
+    return await remove(text, { force, prune: true, uses: [] });
   } catch (error) {
     if (isKind(error, 'conflict') || isKind(error, 'not_found')) return [];
     throw error;

@@ -120,11 +120,12 @@ export function createRecords(db: Database, content: ContentStore, snapshots: Pi
       const ref = parseReference(text);
       if (ref.digest !== undefined) {
         const { tag: _, ...untagged } = ref;
-        const row = db.get<{ image: Digest }>(
-          'SELECT image FROM image_digests WHERE name = ?',
+        // Of the images of an index, the one that has a tag, else the one that was wanted last.
+        return db.get<ImageRow>(
+          `SELECT images.* FROM image_digests JOIN images ON images.id = image_digests.image WHERE name = ?
+           ORDER BY EXISTS (SELECT 1 FROM image_names WHERE image_names.image = images.id) DESC, used_at DESC LIMIT 1`,
           canonicalName(untagged),
         );
-        return row && records.row(row.image);
       }
       canonical = canonicalName(withDefaultTag(ref));
     } catch {

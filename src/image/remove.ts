@@ -43,7 +43,7 @@ export async function removeImage(
     if (!isSingle(refs)) return await deleteImage(parts, row, options);
     const conflict = conflictOf(parts, row, options.uses, { names: false, stopped: !options.force });
     if (conflict) throw conflict.error;
-    const untied = refs.map((ref) => untie(parts, ref));
+    const untied = refs.map((ref) => untie(parts, row, ref));
     return [...untied, ...(await deleteImage(parts, row, options))];
   }
   const use = options.uses.find((one) => one.running) ?? options.uses[0];
@@ -63,12 +63,12 @@ async function removeName(
   given: Reference,
   options: RemoveOptions,
 ): Promise<readonly RemovedImage[]> {
-  const removed = [untie(parts, given)];
+  const removed = [untie(parts, row, given)];
   const refs = referencesOf(parts, row.id);
   const here = refs.filter((ref) => repositoryName(ref) === repositoryName(given));
   // The digests of a repository go with its last tag.
   const digests = given.digest === undefined && here.every(({ digest }) => digest !== undefined) ? here : [];
-  removed.push(...digests.map((ref) => untie(parts, ref)));
+  removed.push(...digests.map((ref) => untie(parts, row, ref)));
   if (refs.length > digests.length) return removed;
   return [...removed, ...(await deleteImage(parts, row, { ...options, quiet: true }))];
 }
@@ -85,13 +85,13 @@ function isSingle(refs: readonly Reference[]): boolean {
   return tags.length <= 1 && repositories.size === 1;
 }
 
-function untie({ db }: RemoveParts, ref: Reference): RemovedImage {
+function untie({ db }: RemoveParts, { id }: ImageRow, ref: Reference): RemovedImage {
   if (ref.digest === undefined) {
     db.run('DELETE FROM image_names WHERE name = ?', canonicalName(ref));
     return { untagged: familiarName(ref) };
   }
   const { tag: _, ...untagged } = ref;
-  db.run('DELETE FROM image_digests WHERE name = ?', canonicalName(untagged));
+  db.run('DELETE FROM image_digests WHERE name = ? AND image = ?', canonicalName(untagged), id);
   return { untagged: `${familiarRepository(ref)}@${ref.digest}` };
 }
 
@@ -143,7 +143,7 @@ async function deleteImage(
     if (quiet && (conflict.used || !isDangling(parts, row))) return [];
     throw conflict.error;
   }
-  const removed = referencesOf(parts, row.id).map((ref) => untie(parts, ref));
+  const removed = referencesOf(parts, row.id).map((ref) => untie(parts, row, ref));
   db.run('DELETE FROM images WHERE id = ?', row.id);
   removed.push({ deleted: row.id });
   const gone = row.snapshot === null ? [] : await parts.collector.removeStack(row.snapshot);

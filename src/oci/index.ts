@@ -3,7 +3,7 @@ export { algorithm, chainID, chainIDs, encoded, isDigest, parseDigest, sha256 } 
 export { noBool, parseBool } from './go-bool.ts';
 export type { Compression } from './media-types.ts';
 export { isIndexType, isManifestType, layerCompression, mediaTypes } from './media-types.ts';
-export { formatPlatform, hostPlatform, parsePlatform, platformMatches } from './platform.ts';
+export { detectedPlatform, formatPlatform, hostPlatform, parsePlatform, platformMatches } from './platform.ts';
 export type { Reference } from './reference.ts';
 export {
   canonicalName,

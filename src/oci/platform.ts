@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { arch as nodeArch } from 'node:process';
 import { StrataError } from '../errors/index.ts';
 import type { Platform } from './types.ts';
@@ -77,6 +78,22 @@ export function hostPlatform(): Platform {
     ...(known?.variant && { variant: known.variant }),
   };
 }
+
+/** As {@link hostPlatform}, with the level of an amd64 processor as containerd tells it (`v1` to `v4`). */
+export function detectedPlatform(): Platform {
+  const host = hostPlatform();
+  if (host.architecture !== 'amd64') return host;
+  const flags = new Set(/^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.trim().split(' '));
+  const level = levels.findIndex((needed) => needed.split(' ').some((flag) => !flags.has(flag)));
+  return { ...host, variant: `v${level < 0 ? levels.length + 1 : level + 1}` };
+}
+
+/** What the kernel calls the features of each level of amd64, from the second on. */
+const levels: readonly string[] = [
+  'cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3',
+  'abm avx avx2 bmi1 bmi2 f16c fma movbe xsave',
+  'avx512bw avx512cd avx512dq avx512f avx512vl',
+];
 
 /** Whether an image made for `have` serves a request for `want`: variants count only where both name one. */
 export function platformMatches(want: Platform, have: Platform): boolean {

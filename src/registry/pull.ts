@@ -87,7 +87,8 @@ async function unchanged(
   image: Image,
   options: PullOptions,
 ): Promise<Pulled | undefined> {
-  if (options.platform && !platformMatches(options.platform, platformOf(image.config))) return undefined;
+  // The same index has an image for each platform.
+  if (!platformMatches(options.platform ?? hostPlatform(), platformOf(image.config))) return undefined;
   const prefix = `${repositoryName(ref)}@`;
   const digests = image.repoDigests.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
   if (digests.length === 0) return undefined;
@@ -179,8 +180,10 @@ async function fetchImage(
       rawConfig,
       snapshot,
       manifest: { bytes: remote.bytes, mediaType: remote.mediaType },
-      repoDigest: `${repositoryName(ref)}@${remote.root.digest}`,
-      ...(ref.digest === undefined && { names: [ref] }),
+      ...(!options.nameless && {
+        repoDigest: `${repositoryName(ref)}@${remote.root.digest}`,
+        ...(ref.digest === undefined && { names: [ref] }),
+      }),
     });
   });
   return { id: image.id, digest: remote.root.digest, upToDate: before?.id === image.id };

@@ -109,6 +109,8 @@ export interface Transfers {
       readonly auth?: Credentials;
       readonly platform?: Platform;
       readonly allTags?: boolean;
+      /** The image gets no name of its own, and takes none from another: for who needs what is in it. */
+      readonly nameless?: boolean;
       readonly signal?: AbortSignal;
       readonly progress?: Progress<TransferEvent>;
     },

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Container, CreateContainer } from '../../container/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import type { Image } from '../../image/index.ts';
-import { formatPlatform, parsePlatform, platformMatches } from '../../oci/index.ts';
+import { detectedPlatform, formatPlatform, hostPlatform, parsePlatform, platformMatches } from '../../oci/index.ts';
 import { readJson } from '../body.ts';
 import { rootSize, shownImage } from '../container-facts.ts';
 import { containerFilters, createContainerFilter } from '../container-filter.ts';
@@ -91,7 +91,8 @@ export function addContainerRoutes(app: FastifyInstance, backend: Backend): void
       ...(endpoints && { endpoints }),
     });
     if (image) images.touch(image.id);
-    sendJson(reply, { Id: container.id, Warnings: [...early, ...warnings] }, 201);
+    const foreign = image && platform === '' ? foreignWarnings(image.config) : [];
+    sendJson(reply, { Id: container.id, Warnings: [...foreign, ...early, ...warnings] }, 201);
   });
 
   app.delete<ById>('/containers/:id', async (request, reply) => {
@@ -125,6 +126,14 @@ function isUp(container: Container): boolean {
 async function sizes({ containers, images }: Backend, container: Container): Promise<{ rw: number; rootFs: number }> {
   const [rw, image] = await Promise.all([containers.size(container.id), rootSize(images, container)]);
   return { rw, rootFs: rw + image };
+}
+
+/** In Docker's words. */
+function foreignWarnings(have: Image['config']): readonly string[] {
+  if (platformMatches(hostPlatform(), have)) return [];
+  return [
+    `The requested image's platform (${formatPlatform(have)}) does not match the detected host platform (${formatPlatform(detectedPlatform())}) and no specific platform was requested`,
+  ];
 }
 
 function assertPlatform(image: Image, name: string, platform: string): void {

@@ -49,8 +49,6 @@ export function addImageArchiveRoutes(app: FastifyInstance, verbs: ImageVerbs, b
         publishImage(backend.events, 'load', id, shown ?? id);
         messages.message({ stream: shown === undefined ? `Loaded image ID: ${id}\n` : `Loaded image: ${shown}\n` });
       }
-      // Nothing of the platform that was asked for: Docker says as much.
-      if (loaded.length === 0) messages.message({});
       messages.end();
     } catch (error) {
       // Docker answers 200 and tells of the failure in the stream; its clients look for it there.

@@ -70,4 +70,21 @@ export const buildMigrations: readonly Migration[] = [
       CREATE INDEX build_absent_result ON build_absent (result);
     `,
   },
+  {
+    room: 'build',
+    version: 3,
+    sql: `
+      -- Base images that were fetched for builds.
+      CREATE TABLE build_bases (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        config TEXT NOT NULL,
+        snapshot TEXT,
+        created_at INTEGER NOT NULL,
+        used_at INTEGER NOT NULL,
+        uses INTEGER NOT NULL DEFAULT 0
+      ) STRICT;
+    `,
+  },
 ];

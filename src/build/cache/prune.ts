@@ -118,7 +118,13 @@ function matches(record: CacheRecord, name: string, value: string): boolean {
 }
 
 async function listKept(plant: Plant): Promise<Kept[]> {
-  const parts = await Promise.all([stepResults(plant), cacheMounts(plant), downloads(plant), sentFolders(plant)]);
+  const parts = await Promise.all([
+    stepResults(plant),
+    bases(plant),
+    cacheMounts(plant),
+    downloads(plant),
+    sentFolders(plant),
+  ]);
   return parts.flat();
 }
 
@@ -141,10 +147,7 @@ async function stepResults({ parts, shop }: Plant): Promise<Kept[]> {
       lastUsedAt: row.uses > 0 ? new Date(row.used_at).toISOString() : null,
       usageCount: row.uses,
     };
-    const stack = info && row.snapshot !== null ? parts.snapshots.stack(row.snapshot) : [];
-    const holds = stack
-      .filter(({ diffDir }) => !imageDirs.has(diffDir))
-      .map(({ diffDir, measure }) => ({ name: diffDir, bytes: measure?.contentSize ?? 0 }));
+    const holds = holdingOf(parts, info ? row.snapshot : null, imageDirs);
     const remove = async () => {
       // Looked at in the same stroke: what was listed is a while ago.
       const isFree = !shop.inUse().has(row.id);
@@ -152,6 +155,44 @@ async function stepResults({ parts, shop }: Plant): Promise<Kept[]> {
       return isFree;
     };
     return { record, usedAt: row.used_at, holds, remove };
+  });
+}
+
+/** The folders of a snapshot's stack that no image has. */
+function holdingOf({ snapshots }: Plant['parts'], top: SnapshotName | null, imageDirs: ReadonlySet<string>) {
+  return (top === null ? [] : snapshots.stack(top))
+    .filter(({ diffDir }) => !imageDirs.has(diffDir))
+    .map(({ diffDir, measure }) => ({ name: diffDir, bytes: measure?.contentSize ?? 0 }));
+}
+
+async function bases({ parts, shop, held }: Plant): Promise<Kept[]> {
+  const used = await imageSnapshots(parts);
+  const imageDirs = new Set([...used].map((name) => parts.snapshots.stat(name)!.diffDir));
+  const isBusy = (name: SnapshotName | null) => name !== null && held.snapshots().includes(name);
+  return shop.bases.list().map((row) => {
+    const here = row.snapshot !== null && parts.snapshots.stat(row.snapshot) ? row.snapshot : null;
+    const stack = here === null ? [] : parts.snapshots.stack(here);
+    return {
+      record: {
+        id: row.id,
+        parents: [],
+        type: 'regular',
+        description: `pulled from ${row.name}`,
+        inUse: isBusy(row.snapshot),
+        shared: here !== null && used.has(here),
+        size: stack.reduce((sum, { measure }) => sum + (measure?.contentSize ?? 0), 0),
+        createdAt: new Date(row.created_at).toISOString(),
+        lastUsedAt: row.uses > 0 ? new Date(row.used_at).toISOString() : null,
+        usageCount: row.uses,
+      },
+      usedAt: row.used_at,
+      holds: holdingOf(parts, here, imageDirs),
+      remove: async () => {
+        const isFree = !isBusy(row.snapshot);
+        if (isFree) shop.bases.forget(row.id);
+        return isFree;
+      },
+    };
   });
 }
 
@@ -246,7 +287,7 @@ async function dropSnapshots({ parts, shop, held }: Plant): Promise<void> {
     }
     return to;
   };
-  addStacks(needed, shop.records.snapshots());
+  addStacks(needed, [...shop.records.snapshots(), ...shop.bases.snapshots()]);
   const orphans = shop.records.orphans().filter((name) => !needed.has(name));
   const depth = (name: SnapshotName) => (parts.snapshots.stat(name) ? parts.snapshots.stack(name).length : 0);
   const deepest = orphans.map((name) => ({ name, depth: depth(name) })).sort((a, b) => b.depth - a.depth);

@@ -39,9 +39,9 @@ export function imageRoot(image: Pick<Image, 'config' | 'snapshot'>): RootValue 
   return { kind: 'root', id: digestOf(['image', chain]), snapshot: image.snapshot, fresh: false, createdAt: null };
 }
 
-/** Whether a local image serves: with a platform given it must be that one. */
-export function serves(image: Image, platform: Platform, isExplicit: boolean): boolean {
-  return !isExplicit || platformMatches(platform, image.config);
+/** Whether a local image may be built on for a platform. */
+export function serves({ config }: Image, platform: Platform): boolean {
+  return platformMatches(platform, config);
 }
 
 /** BuildKit's words for a base that cannot be had. */

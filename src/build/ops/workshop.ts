@@ -1,6 +1,7 @@
 import type { StepExecutor } from '../../container/index.ts';
 import type { Layers } from '../../layer/index.ts';
 import type { SnapshotName, Snapshots } from '../../snapshot/index.ts';
+import type { Bases } from '../cache/bases.ts';
 import type { CacheMounts } from '../cache/cache-mounts.ts';
 import type { Downloads } from '../cache/downloads.ts';
 import type { Records } from '../cache/records.ts';
@@ -14,6 +15,7 @@ export interface Workshop {
   readonly records: Records;
   readonly files: Files;
   readonly executor: StepExecutor;
+  readonly bases: Bases;
   readonly cacheMounts: CacheMounts;
   readonly downloads: Downloads;
   readonly sent: KeptFolders;

@@ -3,6 +3,7 @@ import { StrataError } from '../../errors/index.ts';
 import type { Images } from '../../image/index.ts';
 import { canonicalName, formatPlatform, type Platform, parsePlatform, type Reference } from '../../oci/index.ts';
 import { chooseManifest, inspectRemote, type RegistryClient } from '../../registry/index.ts';
+import type { Bases } from '../cache/bases.ts';
 import { baseReference, serves, unresolved } from '../frontend/externals.ts';
 import { located } from '../frontend/locate.ts';
 import { findCopySource, mountSources, type StageNode, scratch } from '../frontend/stages.ts';
@@ -21,6 +22,7 @@ export interface BaseConfigs {
 
 export interface BaseConfigParts {
   readonly images: Pick<Images, 'find'>;
+  readonly bases: Pick<Bases, 'find'>;
   /** Absent where nothing may be fetched: an image that is not here counts as one without settings. */
   readonly registry?: Pick<RegistryClient, 'resolve' | 'blob'>;
 }
@@ -40,10 +42,8 @@ export async function readBaseConfigs(
     imagesOf(nodes).map(async ({ name, platform, range }, place) => {
       if (findNamedContext(request, name)) return;
       const key = keyOf(name, platform && formatPlatform(platform));
-      const isExplicit = platform !== undefined;
       try {
-        const promise =
-          known.get(key) ?? readConfig(parts, session, request, name, platform ?? targetPlatform, isExplicit);
+        const promise = known.get(key) ?? readConfig(parts, session, request, name, platform ?? targetPlatform);
         known.set(key, promise);
         await promise;
       } catch (error) {
@@ -95,23 +95,23 @@ function imagesOf(nodes: readonly StageNode[]): Named[] {
 }
 
 async function readConfig(
-  { images, registry }: BaseConfigParts,
+  { images, bases, registry }: BaseConfigParts,
   session: Session,
   request: BuildRequest,
   name: string,
   platform: Platform,
-  isExplicit: boolean,
 ): Promise<BaseImageConfig | undefined> {
   const reference = baseReference(name);
   const canonical = canonicalName(reference);
   if (!registry) {
     const image = await images.find(canonical);
-    return image && settingsOf({ ...image.config });
+    const fitting = image && serves(image, platform) ? image : (bases.find(canonical, platform) ?? image);
+    return fitting && settingsOf({ ...fitting.config });
   }
   const event = { kind: 'internal', name: `[internal] load metadata for ${canonical}` } as const;
   return await session.step(event, async ({ signal }) => {
     const local = await images.find(canonical);
-    if (local && serves(local, platform, isExplicit)) return settingsOf({ ...local.config });
+    if (local && serves(local, platform)) return settingsOf({ ...local.config });
     try {
       return settingsOf(await remoteConfig(registry, session, request, reference, platform));
     } catch (cause) {
