@@ -1,6 +1,7 @@
 /** A third-party client, dockerode, against a real engine: the calls that Testcontainers and editors make. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
@@ -15,6 +16,76 @@ before(async () => {
   docker = new Docker({ socketPath: engine.socket });
 });
 after(() => engine?.stop());
+
+test('everything that is done to a container is told with what Docker tells', async () => {
+  const since = Date.now() / 1000;
+  await engine.docker(['volume', 'create', 'told-v']);
+  const run = ['run', '-d', '--name', 'told', '-v', 'told-v:/data:ro', '--label', 'a=b', 'busybox', 'sleep', '1000'];
+  await engine.docker(run);
+  await engine.docker(['top', 'told']);
+  await engine.docker(['cp', 'told:/etc/passwd', engine.work]);
+  await engine.docker(['cp', `${engine.work}/passwd`, 'told:/tmp/']);
+  await engine.docker(['export', '-o', `${engine.work}/told.tar`, 'told']);
+  await engine.docker(['commit', '-m', 'why', 'told', 'told-image:1']);
+  await engine.docker(['import', `${engine.work}/told.tar`, 'told-import:1']);
+  await engine.docker(['rename', 'told', 'told-2']);
+  await engine.docker(['stop', '-t', '0', 'told-2']);
+  await engine.docker(['rm', 'told-2']);
+  const { stdout } = await engine.docker([
+    'events',
+    '--since',
+    String(since),
+    '--until',
+    '-1s',
+    '--format',
+    '{{.Type}} {{.Action}} {{json .Actor.Attributes}}',
+  ]);
+  const plain = stdout.replace(/[0-9a-f]{64}/g, 'ID').replace(/"execDuration":"\d+"/, '"execDuration":"N"');
+  const lines = plain
+    .trim()
+    .split('\n')
+    .filter((line) => !/^network |kill |pause /.test(line));
+  const of = (more: string, name = 'told') => `{"a":"b"${more},"image":"busybox","name":"${name}"}`;
+  assert.deepEqual(lines, [
+    'volume create {"driver":"local"}',
+    `container create ${of('')}`,
+    'volume mount {"container":"ID","destination":"/data","driver":"local","propagation":"","read/write":"false"}',
+    `container start ${of('')}`,
+    `container top ${of('')}`,
+    `container archive-path ${of('')}`,
+    `container extract-to-dir ${of('')}`,
+    `container export ${of('')}`,
+    'image create {"name":"sha256:ID"}',
+    'image tag {"name":"told-image:1"}',
+    'container commit {"a":"b","comment":"why","image":"busybox","imageID":"sha256:ID","imageRef":"told-image:1","name":"told"}',
+    'image tag {"name":"told-import:1"}',
+    'image import {"name":"sha256:ID"}',
+    'container rename {"a":"b","image":"busybox","name":"told-2","oldName":"/told"}',
+    'volume unmount {"container":"ID","driver":"local"}',
+    'container die {"a":"b","execDuration":"N","exitCode":"137","image":"busybox","name":"told-2"}',
+    `container stop ${of('', 'told-2')}`,
+    `container destroy ${of('', 'told-2')}`,
+  ]);
+  const backwards = await engine.docker(['events', '--since', '20', '--until', '10'], { accept: [1] });
+  assert.match(backwards.stderr, /`since` time \(20\S*\) cannot be after `until` time \(10\S*\)/);
+});
+
+for (const [what, dockerfile, query, status] of [
+  ['a missing file', 'FROM busybox\nCOPY absent /\n', '', 200],
+  ['a missing base', 'FROM 127.0.0.1:1/absent\n', '', 200],
+  ['a failing step', 'FROM busybox\nRUN exit 3\n', '', 200],
+  ['a broken file', 'FROM busybox\nCPOY a b\n', '', 400],
+  ['a missing stage', 'FROM busybox\n', '?target=absent', 400],
+] as const)
+  test(`the classic build answers ${status} to ${what}, where Docker does`, async () => {
+    const sent = request({ socketPath: engine.socket, method: 'POST', path: `/build${query}`, agent: false });
+    archive({ Dockerfile: dockerfile }).pipe(sent);
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    const body = await text(answer);
+    assert.equal(answer.statusCode, status, body);
+    if (status === 200) assert.match(body.trim().split('\n').at(-1)!, /^\{"errorDetail":\{.*"error":/);
+    else assert.match(body, /^\{"message":/);
+  });
 
 function archive(files: Readonly<Record<string, string>>): NodeJS.ReadableStream {
   const entries = Object.entries(files).map(([path, content]) => ({

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { getGlobalDispatcher, interceptors, request } from 'undici';
 import type { ByteStream } from '../content/index.ts';
 import { StrataError } from '../errors/index.ts';
-import { parsePlatform, parseReference, withDefaultTag } from '../oci/index.ts';
+import { familiarName, parsePlatform, parseReference, withDefaultTag } from '../oci/index.ts';
 import { networkError } from '../registry/index.ts';
 import { bodyStream } from './body.ts';
 import { applyChanges } from './changes.ts';
@@ -36,6 +36,7 @@ export async function importImage(
       ...(name && { name }),
       ...(platform !== '' && { platform: parsePlatform(platform) }),
     });
+    if (name) publishImage(events, 'tag', image.id, familiarName(name));
     publishImage(events, 'import', image.id, image.id);
     messages.message({ status: image.id });
     messages.end();

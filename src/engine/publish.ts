@@ -17,24 +17,36 @@ export function publishContainerEvents(
       if (network) events.publish(networkEvent(action, network, { container: container.id }));
     }
   };
+  const tellVolumes = (action: 'mount' | 'unmount', container: Container) => {
+    for (const { Type, Name, Destination, RW, Propagation } of container.mounts) {
+      if (Type !== 'volume' || Name === undefined) continue;
+      const how = { destination: Destination, propagation: Propagation ?? '', 'read/write': String(RW) };
+      const Attributes = { container: container.id, driver: 'local', ...(action === 'mount' && how) };
+      events.publish({ Type: 'volume', Action: action, Actor: { ID: Name, Attributes } });
+    }
+  };
   return containers.subscribe(({ action, container, attributes }) => {
-    if (action === 'start') tellNetworks('connect', container);
+    if (action === 'start') {
+      tellVolumes('mount', container);
+      tellNetworks('connect', container);
+    }
     // A start that failed left it on none.
-    if (action === 'die' && container.state.error === '') tellNetworks('disconnect', container);
-    events.publish({
-      Type: 'container',
-      Action: action,
-      Actor: {
-        ID: container.id,
-        Attributes: {
-          ...container.config.Labels,
-          image: container.config.Image ?? '',
-          name: container.name,
-          ...attributes,
-        },
-      },
-    });
+    if (action === 'die' && container.state.error === '') {
+      tellNetworks('disconnect', container);
+      tellVolumes('unmount', container);
+    }
+    events.publish(containerEvent(action, container, attributes));
   });
+}
+
+/** With what Docker tells of a container in each of its events: its labels, image and name. */
+export function containerEvent(
+  action: string,
+  { id, name, config }: Pick<Container, 'id' | 'name' | 'config'>,
+  more: Readonly<Record<string, string>> = {},
+): Pick<EngineEvent, 'Type' | 'Action' | 'Actor'> {
+  const Attributes = { ...config.Labels, image: config.Image ?? '', name, ...more };
+  return { Type: 'container', Action: action, Actor: { ID: id, Attributes } };
 }
 
 export function networkEvent(

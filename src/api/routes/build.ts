@@ -122,8 +122,13 @@ function succeed(messages: MessageStream, result: BuildResult, request: BuildReq
   messages.end();
 }
 
+/** Faults of the request itself. */
+const beforeSteps: ReadonlySet<string> = new Set(['dockerfile_not_found', 'target_not_found']);
+
 function fail(messages: MessageStream, thrown: unknown, held: readonly string[]): void {
   const error = toStrataError(thrown);
+  // Docker answers 200 before it works on the first instruction, and tells of what fails then in the stream.
+  if (error.kind !== 'invalid_argument' && !beforeSteps.has(error.code)) messages.start();
   for (const stream of held) messages.message({ stream });
   if (messages.started) for (const stream of excerptText(error)) messages.message({ stream });
   const { exitCode: code } = error;

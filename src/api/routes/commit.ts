@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { ContainerConfig } from '../../container/index.ts';
+import { containerEvent } from '../../engine/index.ts';
 import { StrataError } from '../../errors/index.ts';
-import { parseReference, type RuntimeConfig, withDefaultTag } from '../../oci/index.ts';
+import { familiarName, parseReference, type RuntimeConfig, withDefaultTag } from '../../oci/index.ts';
 import { readJson } from '../body.ts';
 import { applyChanges } from '../changes.ts';
 import { commitContainer } from '../commit-container.ts';
@@ -32,7 +33,11 @@ export function addCommitRoute(app: FastifyInstance, backend: Backend): void {
       signal: openStream(reply, 'application/json').signal,
       ...(name && { name }),
     });
-    publishImage(backend.events, 'commit', image.id, container.id);
+    publishImage(backend.events, 'create', image.id, image.id);
+    if (name) publishImage(backend.events, 'tag', image.id, familiarName(name));
+    const imageRef = name ? familiarName(name) : '';
+    const told = { comment: query.text('comment'), imageID: image.id, imageRef };
+    backend.events.publish(containerEvent('commit', container, told));
     sendJson(reply, { Id: image.id }, 201);
   });
 }

@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { resolveUser } from '../../account/index.ts';
 import type { Container } from '../../container/index.ts';
+import { containerEvent } from '../../engine/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { bodyStream } from '../body.ts';
 import { assertFolder, notInContainer, type PathStat, statPlace, withPlace } from '../container-path.ts';
@@ -11,13 +12,13 @@ import { openStream, pipeOut } from '../stream-reply.ts';
 import { archiveTree } from '../tree-archive.ts';
 import type { ApiBackend } from '../types.ts';
 
-type Backend = Pick<ApiBackend, 'containers' | 'layers'>;
+type Backend = Pick<ApiBackend, 'containers' | 'events' | 'layers'>;
 type ById = { Params: { id: string } };
 
 const statHeader = 'X-Docker-Container-Path-Stat';
 
 /** `docker cp` and `docker export`. */
-export function addContainerArchiveRoutes(app: FastifyInstance, { containers, layers }: Backend): void {
+export function addContainerArchiveRoutes(app: FastifyInstance, { containers, events, layers }: Backend): void {
   app.head<ById>('/containers/:id/archive', async (request, reply) => {
     const { container, path } = asked(request);
     const stat = await withPlace(containers, container, path, async (place) => statPlace(place));
@@ -33,6 +34,7 @@ export function addContainerArchiveRoutes(app: FastifyInstance, { containers, la
       if (!stat) throw notInContainer(request.params.id, path);
       const stream = openStream(reply, 'application/x-tar', { [statHeader]: encodeStat(stat) });
       const name = stat.name === '/' ? '/' : posix.basename(place.path);
+      events.publish(containerEvent('archive-path', container));
       await pipeOut(stream, archiveTree(place.root, followed(place.path), { name }));
     });
     return reply;
@@ -57,6 +59,7 @@ export function addContainerArchiveRoutes(app: FastifyInstance, { containers, la
         ...(owner && { chown: owner }),
       });
     });
+    events.publish(containerEvent('extract-to-dir', container));
     sendEmpty(reply, 200);
   });
 
@@ -66,6 +69,7 @@ export function addContainerArchiveRoutes(app: FastifyInstance, { containers, la
     await containers.withRoot(container.id, async (root) => {
       await pipeOut(stream, archiveTree(root, '/', { name: '', oneFileSystem: true }));
     });
+    events.publish(containerEvent('export', container));
     return reply;
   });
 

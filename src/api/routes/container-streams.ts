@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Container, LogOptions } from '../../container/index.ts';
+import { containerEvent } from '../../engine/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { checkDetachKeys } from '../detach-keys.ts';
 import { type StreamOptions, serveAttachment } from '../hijack.ts';
@@ -15,11 +16,11 @@ import { parseMoment } from '../time.ts';
 import type { ApiBackend } from '../types.ts';
 import { serveWebSocket } from '../websocket.ts';
 
-type Backend = Pick<ApiBackend, 'containers'>;
+type Backend = Pick<ApiBackend, 'containers' | 'events'>;
 type ById = { Params: { id: string } };
 
 /** What a container says: output, log, statistics, processes, changed files. */
-export function addContainerStreamRoutes(app: FastifyInstance, { containers }: Backend): void {
+export function addContainerStreamRoutes(app: FastifyInstance, { containers, events }: Backend): void {
   app.get<ById>('/containers/:id/logs', async (request, reply) => {
     const query = queryOf(request);
     const options = logOptions(query);
@@ -121,7 +122,9 @@ export function addContainerStreamRoutes(app: FastifyInstance, { containers }: B
 
   app.get<ById>('/containers/:id/top', async (request, reply) => {
     const psArgs = queryOf(request).text('ps_args');
-    sendJson(reply, await containers.top(request.params.id, psArgs === '' ? '-ef' : psArgs));
+    const table = await containers.top(request.params.id, psArgs === '' ? '-ef' : psArgs);
+    events.publish(containerEvent('top', containers.get(request.params.id)));
+    sendJson(reply, table);
   });
 
   app.get<ById>('/containers/:id/changes', async (request, reply) => {

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { EngineEvent } from '../../engine/index.ts';
+import { StrataError } from '../../errors/index.ts';
 import { type Filters, readFilters } from '../filters.ts';
 import { queryOf } from '../server.ts';
 import { openStream, type StreamReply } from '../stream-reply.ts';
@@ -29,6 +30,11 @@ export function addEventRoutes(app: FastifyInstance, backend: Pick<ApiBackend, '
     const query = queryOf(request);
     const since = parseMoment(query.text('since'));
     const until = parseMoment(query.text('until'));
+    if (since !== undefined && until !== undefined && since > until)
+      throw new StrataError(
+        'invalid_argument',
+        `\`since\` time (${query.text('since')}) cannot be after \`until\` time (${query.text('until')})`,
+      );
     const filters = readFilters(query, known);
     const stream = openStream(reply, 'application/json');
     stream.start();
