@@ -145,3 +145,48 @@ test('inside a room files import each other, never their own door', () => {
     [],
   );
 });
+
+/** Folders that only the engine, the kernel or the machine's administrator fills, and the codec, which reads names as byte strings. */
+const ownFolders: readonly string[] = [
+  'build/contexts/kept-folders.ts',
+  'build/ops/old-steps.ts',
+  'build/reports/check-alone.ts',
+  'cli/format/human-time.ts',
+  'cli/resident/request.ts',
+  'container/cgroups.ts',
+  'container/devices.ts',
+  'container/exit-watch.ts',
+  'container/recover.ts',
+  'container/remains.ts',
+  'container/step.ts',
+  'container/top.ts',
+  'content/disk.ts',
+  'content/ingest.ts',
+  'engine/store-mark.ts',
+  'layer/extract.ts',
+  'layer/remove-tree.ts',
+  'layer/tar-blocks.ts',
+  'network/bridge-rules.ts',
+  'registry/docker-config/docker-config.ts',
+  'registry/host-certs.ts',
+  'snapshot/layer-folders.ts',
+  'snapshot/mounts.ts',
+  'sys/named-files.ts',
+  'volume/volumes.ts',
+];
+
+test('names of files that others make are read as bytes, by the calls of sys', () => {
+  const reading = sources(src)
+    .filter((file) => !file.endsWith('.test.ts') && !file.includes(`${sep}testing${sep}`))
+    .filter((file) => {
+      const imports = readFileSync(file, 'utf8').matchAll(/import ([^;]*?) from 'node:fs(?:\/promises)?';/g);
+      return [...imports].some(([, names]) =>
+        /\b(?:readdir|readlink|opendir|realpath|glob|cp)(?:Sync)?\b/.test(names!),
+      );
+    })
+    .map((file) => relative(src, file));
+  assert.deepEqual(
+    reading.filter((file) => !ownFolders.includes(file)),
+    [],
+  );
+});

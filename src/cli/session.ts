@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { shownName } from '../sys/index.ts';
 
 /** What a command sees of the process that it runs in; tests hand in their own. */
 export interface Session {
@@ -59,7 +60,8 @@ export function outputOf(stream: NodeJS.WriteStream): Output {
       return stream.isTTY ? stream.rows : undefined;
     },
     write(data) {
-      if (stream.write(data) || waiting) return;
+      // A name of a file may hold bytes that are no text.
+      if (stream.write(typeof data === 'string' ? shownName(data) : data) || waiting) return;
       waiting = new Promise((resolve) =>
         stream.once('drain', () => {
           waiting = undefined;

@@ -1,8 +1,9 @@
 import { createReadStream } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, realpath, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StrataError } from '../../errors/index.ts';
 import { isArchiveFile } from '../../layer/index.ts';
+import { realpathSync, statSync } from '../../sys/index.ts';
 import { isGitUrl } from '../frontend/copy-source.ts';
 import { checkout, type GitSecrets } from '../ops/git.ts';
 import { httpOp } from '../ops/http.ts';
@@ -50,8 +51,8 @@ export async function openContext(
 async function localContext(dir: string, label?: string): Promise<OpenContext> {
   let path: string;
   try {
-    path = await realpath(dir);
-    if (!(await stat(path)).isDirectory()) throw new Error('not a directory');
+    path = realpathSync(dir);
+    if (!statSync(path).isDirectory()) throw new Error('not a directory');
   } catch (cause) {
     throw new StrataError('not_found', `unable to prepare context: path ${JSON.stringify(dir)} not found`, {
       code: 'context_not_found',

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, readlinkSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StrataError } from '../../errors/index.ts';
-import { fdPath, isErrno, O_PATH, openInRoot } from '../../sys/index.ts';
+import { fdPath, isErrno, O_PATH, openInRoot, readlinkSync } from '../../sys/index.ts';
 import { digestOf } from '../cache/keys.ts';
 import type { Op, Outcome, Work } from '../solver/vertex.ts';
 import type { TreeValue, Value } from '../value.ts';
