@@ -1,0 +1,122 @@
+/** Names of any bytes go in and out by every road, with the engine's own command line, the docker client and buildx. */
+import assert from 'node:assert/strict';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fillHardTree, gnuTreeOf, treeOf } from '../../src/sys/testing/hard-trees.ts';
+import { dockerWithPlugins } from '../harness/buildx.ts';
+import { type Result, type RunOptions, startEngine, type TestEngine } from '../harness/engine.ts';
+import { startRegistry, type TestRegistry } from '../registry/fixtures/docker-registry.ts';
+
+type Run = (args: readonly string[], options?: RunOptions) => Promise<Result>;
+type Tree = ReadonlyMap<string, string>;
+
+let engine: TestEngine;
+let registry: TestRegistry;
+let strata: Run;
+let docker: Run;
+let buildx: Run;
+let context = '';
+let wanted: Tree;
+let count = 0;
+
+const dockerfile = `FROM busybox AS one
+COPY tree /ctx
+RUN cp -a /ctx /q && mkdir /gone && touch "/gone/$(printf 'caf\\351')" "/gone/$(printf 'caf\\350')"
+RUN rm "/gone/$(printf 'caf\\351')"
+FROM busybox AS two
+COPY --from=one /q /q
+COPY --from=one /gone /gone
+RUN --mount=from=one,source=/q,target=/m cp -a /m /mounted
+FROM scratch AS files
+COPY --from=two /q /
+`;
+
+before(async () => {
+  [engine, registry] = await Promise.all([startEngine({ bases: ['busybox'] }), startRegistry()]);
+  strata = engine.strata;
+  docker = engine.docker;
+  buildx = dockerWithPlugins(engine);
+  context = join(engine.work, 'context');
+  fillHardTree(join(context, 'tree'));
+  writeFileSync(join(context, 'Dockerfile'), dockerfile);
+  wanted = treeOf(join(context, 'tree'));
+});
+after(async () => {
+  await registry?.close();
+  await engine?.stop();
+});
+
+const scratch = () => join(engine.work, `scratch-${count++}`);
+
+/** A container's files, as `export` has them and GNU tar reads them: the folder that they are in. */
+async function exported(container: string, run = strata): Promise<string> {
+  const [archive, folder] = [scratch(), scratch()];
+  await run(['export', '-o', archive, container]);
+  gnuTreeOf(archive, folder);
+  return folder;
+}
+
+async function filesOf(image: string): Promise<string> {
+  const name = `c${count++}`;
+  await strata(['create', '--name', name, image]);
+  try {
+    return await exported(name);
+  } finally {
+    await strata(['rm', name]);
+  }
+}
+
+async function sameImage(image: string): Promise<void> {
+  const files = await filesOf(image);
+  assert.deepEqual(treeOf(`${files}/q`), wanted);
+  assert.deepEqual(treeOf(`${files}/mounted`), wanted);
+  assert.deepEqual([...treeOf(`${files}/gone`).keys()], ['/caf\xe8']);
+}
+
+test('builds read a context from the folder, as an archive and over a session', async () => {
+  await strata(['build', '-q', '-t', 'odd:strata', '--target', 'two', context]);
+  await sameImage('odd:strata');
+  await docker(['build', '-q', '-t', 'odd:classic', '--target', 'two', context]);
+  await sameImage('odd:classic');
+  await buildx(['build', '-q', '-t', 'odd:buildx', '--target', 'two', context]);
+  await sameImage('odd:buildx');
+});
+
+test('a changed byte of a name is another build', async () => {
+  const other = join(engine.work, 'other');
+  for (const byte of [0xe8, 0xe9]) {
+    rmSync(other, { recursive: true, force: true });
+    mkdirSync(other);
+    writeFileSync(join(other, 'Dockerfile'), 'FROM busybox\nCOPY f* /f/\n');
+    writeFileSync(Buffer.concat([Buffer.from(`${other}/f`), Buffer.of(byte)]), '');
+    await strata(['build', '-q', '-t', 'odd:byte', other]);
+    assert.deepEqual([...treeOf(`${await filesOf('odd:byte')}/f`).keys()], [`/f${String.fromCharCode(byte)}`]);
+  }
+});
+
+test('builds write folders and archives', async () => {
+  for (const run of [strata, buildx]) {
+    const [folder, archive] = [scratch(), scratch()];
+    await run(['build', '-q', '--target', 'files', '-o', folder, context]);
+    assert.deepEqual(treeOf(folder), wanted);
+    await run(['build', '-q', '--target', 'files', '-o', `type=tar,dest=${archive}`, context]);
+    assert.deepEqual(gnuTreeOf(archive, scratch()), wanted);
+  }
+});
+
+test('images keep them when saved, loaded, pushed and pulled', async () => {
+  const archive = scratch();
+  await strata(['save', '-o', archive, 'odd:strata']);
+  const name = `${registry.host}/odd:1`;
+  await strata(['tag', 'odd:strata', name]);
+  await strata(['push', '-q', name]);
+  await strata(['rmi', 'odd:strata', 'odd:classic', 'odd:buildx', name]);
+  await strata(['builder', 'prune', '-af']);
+  await strata(['load', '-i', archive]);
+  await sameImage('odd:strata');
+  await strata(['rmi', 'odd:strata']);
+  await strata(['pull', '-q', name]);
+  await sameImage(name);
+  await strata(['tag', name, 'odd:strata']);
+});
