@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { makeContext } from '../harness/context.ts';
 import { fetchText, startEngine, type TestEngine } from '../harness/engine.ts';
@@ -48,7 +50,7 @@ test('after kill -9 in the middle of a build, the next build resumes and the sto
     Dockerfile: 'FROM busybox\nRUN echo one > /one\nRUN sleep 5; echo two > /two\n',
   });
   const build = engine.strata(['build', '--progress=plain', '-t', 'killed', context], { accept: 'any' });
-  await new Promise((resolve) => setTimeout(resolve, 2500));
+  while (processes('sleep 5; echo two') === 0) await new Promise((resolve) => setTimeout(resolve, 50));
   await engine.restart('SIGKILL');
   assert.notEqual((await build).code, 0);
   const again = await engine.strata(['build', '--progress=classic', '-t', 'killed', context]);
@@ -71,3 +73,43 @@ test('the daemon ends at once, and in peace, while an exec and a health check ar
   assert.match((await engine.strata(['ps'])).stdout, /busy/);
   await engine.strata(['rm', '-f', 'busy']);
 });
+
+for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+  test(`the steps of builds end with the daemon, or at the next start after ${signal}: processes, mounts, groups`, async () => {
+    const seconds = signal === 'SIGTERM' ? '41001' : '41002';
+    const context = makeContext(engine.work, {
+      Dockerfile: `FROM busybox\nRUN --mount=type=tmpfs,target=/t sleep ${seconds} & sleep ${seconds}; true\n`,
+    });
+    const build = engine.strata(['build', '--no-cache', context], { accept: 'any' });
+    while (processes(`sleep ${seconds}`) < 2) await new Promise((resolve) => setTimeout(resolve, 50));
+    const ids = readdirSync(join(engine.stateRoot, 'steps'));
+    assert.equal(ids.length, 1);
+    await engine.restart(signal);
+    assert.equal(processes(`sleep ${seconds}`), 0);
+    assert.notEqual((await build).code, 0);
+    assert.deepEqual(readdirSync(join(engine.stateRoot, 'steps')), []);
+    const mounts = readFileSync('/proc/mounts', 'utf8').split('\n');
+    assert.deepEqual(
+      mounts.filter(
+        (line) => line.includes(`${engine.stateRoot}/build`) || line.includes(`${engine.stateRoot}/mounts/`),
+      ),
+      [],
+    );
+    assert.deepEqual(
+      ids.filter((id) => existsSync(`/sys/fs/cgroup/strata/${id}`) || existsSync(`/sys/fs/cgroup/pids/strata/${id}`)),
+      [],
+    );
+  });
+}
+
+/** How many processes of the machine have this text in their arguments. */
+function processes(text: string): number {
+  return readdirSync('/proc').filter((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, 'latin1').replaceAll('\0', ' ').includes(text);
+    } catch {
+      return false;
+    }
+  }).length;
+}

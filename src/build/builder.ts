@@ -104,13 +104,29 @@ export function createBuilder(parts: BuilderParts): Builder & { close(): Promise
     results: new KeptResults(held),
     withoutTrace: new WithoutTrace(parts.images),
   };
+  const stop = new AbortController();
+  const running = new Set<Promise<unknown>>();
+
+  /** A build ends with the daemon, and so do its steps: nobody would hear of what they made. */
+  function build(...[request, options]: Parameters<Builder['build']>): ReturnType<Builder['build']> {
+    const signal = AbortSignal.any([options.signal, stop.signal]);
+    const work = parts.images.during(() => runBuild(plant, request, { ...options, signal }));
+    const tracked = work.catch(() => {}).finally(() => running.delete(tracked));
+    running.add(tracked);
+    return work;
+  }
+
   return {
-    build: (request, options) => parts.images.during(() => runBuild(plant, request, options)),
+    build,
     sent: shop.sent,
     cache: {
       list: () => listCache(plant),
       prune: (options) => pruneCache(plant, options),
     },
-    close: () => files.close(),
+    async close() {
+      stop.abort();
+      await Promise.all(running);
+      await files.close();
+    },
   };
 }

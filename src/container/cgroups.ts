@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { join, normalize } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { mountTable } from '../sys/index.ts';
 
 export type CgroupMode = 'v2' | 'v1' | 'hybrid' | 'none';
@@ -73,4 +74,24 @@ function featuresOf(mode: CgroupMode): ReadonlySet<CgroupFeature> {
 function listed(mode: CgroupMode, what: 'cpus' | 'mems'): string {
   const file = join(cgroupRoot, mode === 'v2' ? `cpuset.${what}.effective` : `cpuset/cpuset.${what}`);
   return existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+}
+
+/** Removes the group of that path in every hierarchy, with those that were made below it. Its processes were killed. */
+export async function removeCgroups(path: string): Promise<void> {
+  const roots = mountTable()
+    .filter(({ target, type }) => type.startsWith('cgroup') && target.startsWith(cgroupRoot))
+    .map(({ target }) => join(target, normalize(`/${path}`)));
+  // What was killed takes a moment to leave its group. One that does not leave is no reason to wait longer.
+  for (let tries = 0; tries < 25 && roots.some((root) => !removeGroups(root)); tries++) await sleep(20);
+}
+
+function removeGroups(folder: string): boolean {
+  try {
+    for (const entry of readdirSync(folder, { withFileTypes: true }))
+      if (entry.isDirectory()) removeGroups(join(folder, entry.name));
+    rmdirSync(folder);
+    return true;
+  } catch {
+    return !existsSync(folder);
+  }
 }

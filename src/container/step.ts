@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StrataError } from '../errors/index.ts';
 import type { Networks } from '../network/index.ts';
+import { removeCgroups } from './cgroups.ts';
 import { createFirstWords } from './first-words.ts';
 import { spawnPiped } from './piped-process.ts';
 import { endRemains } from './remains.ts';
@@ -25,14 +26,14 @@ export function createStepExecutor(options: StepExecutorOptions): StepExecutor {
   const bundles = join(options.stateRoot, 'steps');
   mkdirSync(bundles, { recursive: true, mode: 0o700 });
   const abandoned = readdirSync(bundles);
-  let swept: Promise<void> | undefined;
 
   return {
+    async endOld() {
+      if (abandoned.length > 0) await sweep(options.runtime(), bundles, abandoned);
+    },
     async run(step, io) {
       io.signal.throwIfAborted();
       const facts = options.runtime();
-      swept ??= sweep(facts, bundles, abandoned);
-      await swept;
       const id = randomBytes(32).toString('hex');
       const bundle = join(bundles, id);
       let stubs: readonly StubRecord[] = [];
@@ -54,10 +55,25 @@ export function createStepExecutor(options: StepExecutorOptions): StepExecutor {
   };
 }
 
-/** Ends the steps of a daemon that was killed. */
+/** Ends the steps of a daemon that was killed: processes, then their cgroups, then what their bundles hold. */
 async function sweep(facts: RuntimeFacts, bundles: string, abandoned: readonly string[]): Promise<void> {
   await endRemains(abandoned, facts);
-  for (const id of abandoned) rmSync(join(bundles, id), { recursive: true, force: true });
+  for (const id of abandoned) {
+    await removeCgroups(cgroupOf(join(bundles, id)) ?? `/strata/${id}`);
+    rmSync(join(bundles, id), { recursive: true, force: true });
+  }
+}
+
+/** undefined: the daemon was killed before it had written the bundle. */
+function cgroupOf(bundle: string): string | undefined {
+  try {
+    const { linux } = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8')) as {
+      linux?: { cgroupsPath?: string };
+    };
+    return linux?.cgroupsPath;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What the runtime itself mounts over. */

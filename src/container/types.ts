@@ -393,6 +393,8 @@ export interface Step {
 }
 
 export interface StepExecutor {
+  /** Ends the steps that a daemon left running when it was killed. */
+  endOld(): Promise<void>;
   /**
    * Runs one step to its end and resolves with its exit code. /etc/hosts, /etc/resolv.conf and mount stubs that the
    * step needed are gone from the root afterwards. An abort kills every process of the step, then rejects.

@@ -52,6 +52,7 @@ export async function openParts({ dataRoot, stateRoot, bridge, pools }: TestPlac
   const runtime = () => facts;
   const containers = createContainers({ db, snapshots, networks, volumes, dataRoot, stateRoot, runtime });
   const steps = createStepExecutor({ stateRoot, runtime, networks });
+  await steps.endOld();
   await snapshots.sweep();
   await containers.recover();
   const events: ContainerEvent[] = [];
