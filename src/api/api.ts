@@ -7,6 +7,12 @@ import type { Api, ApiBackend } from './types.ts';
 /** Docker's Engine API and Strata's own, over `backend`. Nothing is opened before `listen`. */
 export function createApi(backend: ApiBackend): Api {
   const app = createServerCore();
+  // Nobody is told of a change that a power cut would still take.
+  app.decorate('settled', () => backend.settled());
+  app.addHook('onSend', async ({ method }, reply, payload) => {
+    if (method !== 'GET' && method !== 'HEAD' && reply.statusCode < 400) await backend.settled();
+    return payload;
+  });
   addRoutes(app, backend);
   const listeners: Listener[] = [];
   const route = (request: IncomingMessage, response: ServerResponse) => app.routing(request, response);

@@ -41,9 +41,10 @@ export function openStream(
     raw.writeHead(200, { 'Content-Type': contentType, ...headers });
     raw.flushHeaders();
   };
+  let isOver = false;
   const post = (chunk: string | Uint8Array) => {
     start();
-    if (aborted.signal.aborted || raw.writableEnded) return true;
+    if (aborted.signal.aborted || isOver) return true;
     if (raw.writableLength > backlogLimit) raw.destroy();
     return raw.write(chunk);
   };
@@ -59,10 +60,20 @@ export function openStream(
     post,
     end() {
       start();
-      raw.end();
+      if (isOver) return;
+      isOver = true;
+      // The end is the answer: before it, what was done is brought to the disk.
+      void settled(reply).then(
+        () => raw.end(),
+        () => raw.destroy(),
+      );
     },
     abort: () => void raw.destroy(),
   };
+}
+
+async function settled({ request, server }: FastifyReply): Promise<void> {
+  if (request.method !== 'GET') await (server as { settled?: () => Promise<void> }).settled?.();
 }
 
 /** Copies `source` out, with backpressure; a client that goes away ends the source. */

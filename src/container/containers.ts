@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, documentText } from '../db/index.ts';
 import { isKind, messageOf, StrataError } from '../errors/index.ts';
 import type { Networks } from '../network/index.ts';
 import { isSignal, parseSignal } from '../oci/index.ts';
 import type { Mount, SnapshotName, Snapshots } from '../snapshot/index.ts';
-import { isErrno, treeSize, unmount } from '../sys/index.ts';
+import { isErrno, syncFolders, treeSize, unmount } from '../sys/index.ts';
 import type { Volumes } from '../volume/index.ts';
 import { createAttachment } from './attach.ts';
 import { changedPaths } from './changes.ts';
@@ -162,6 +162,9 @@ export function createContainers(options: ContainerOptions): Containers {
         stopped: false,
         anonymousVolumes: points.anonymous,
       };
+      // What goes with its end goes with a power cut, too.
+      const layer = dirname(active.diffDir);
+      if (!host.AutoRemove) await syncFolders(folderOf(id), dataDir, layer, dirname(layer));
       store.insert(record);
       emit('create', record);
       return { container: record, warnings: [...hostConfigWarnings(host, facts), ...endpointWarnings(asked)] };

@@ -106,6 +106,11 @@ async function wire(
     db,
     layers,
   });
+  /** The layers first: no row on the disk names files that are not there yet. */
+  const settled = async () => {
+    await snapshots.settled();
+    await db.durable();
+  };
   let working = 0;
   const log = options.log ?? (() => {});
   const images = createImages({
@@ -142,6 +147,8 @@ async function wire(
     push: (ref, pushing) => first(() => plainTransfers.push(ref, pushing)),
   };
   const executor = createStepExecutor({ stateRoot, runtime, networks });
+  // Before what they use is swept.
+  await executor.endOld();
   const plainBuilder = createBuilder({
     db,
     content,
@@ -171,7 +178,9 @@ async function wire(
     async build(request, buildOptions) {
       building++;
       try {
-        return await first(() => plainBuilder.build(request, buildOptions));
+        const result = await first(() => plainBuilder.build(request, buildOptions));
+        await settled();
+        return result;
       } finally {
         building--;
         garbage.soon();
@@ -201,7 +210,7 @@ async function wire(
     registry,
     layers,
     info: () => systemInfo({ config, id: mark.id, containers, images, runtime }),
-    settled: () => db.durable(),
+    settled,
     async close() {
       offContainers();
       await garbage.stop();

@@ -265,6 +265,7 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
       for (const id of here) known.delete(id);
       for (const id of known) lost.add(id);
     },
+    settled: () => writeBack.settled(),
     async close() {
       writeBack.stop();
       await folders.settle();

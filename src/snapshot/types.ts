@@ -72,6 +72,8 @@ export interface Snapshots {
   /** `failed_precondition` when another snapshot or an active one stands on it. */
   remove(name: SnapshotName): Promise<void>;
   list(): Iterable<SnapshotInfo>;
+  /** Resolves when the layers that were committed until now survive a power cut. */
+  settled(): Promise<void>;
   /** Removes what no row names; called at start. */
   sweep(): Promise<void>;
   /** Waits for removals under way. */

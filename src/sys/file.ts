@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { currentFolder, utimensat } from './at.ts';
 import { check, errno } from './errno.ts';
 import { lastErrno, native, type SysPath } from './libc.ts';
@@ -85,6 +86,20 @@ export function fsyncDir(path: string): void {
   } finally {
     closeSync(fd);
   }
+}
+
+/** The same without holding anybody up, for several folders at once. */
+export async function syncFolders(...paths: readonly string[]): Promise<void> {
+  await Promise.all(
+    paths.map(async (path) => {
+      const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    }),
+  );
 }
 
 /** Makes everything written to the file system of `path` durable: cheaper than one fsync for each of many files. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Database, documentText, type Migration } from '../db/index.ts';
 import { StrataError } from '../errors/index.ts';
-import { fdPath, openInRoot, treeSize } from '../sys/index.ts';
+import { fdPath, openInRoot, syncFolders, treeSize } from '../sys/index.ts';
 import { checkDriver, checkName, checkOptions } from './checks.ts';
 import type { Volume, Volumes } from './types.ts';
 
@@ -65,6 +65,7 @@ export function createVolumes(options: { readonly db: Database; readonly root: s
         options: driverOptions,
         anonymous,
       };
+      await syncFolders(join(root, name), root);
       db.run('INSERT INTO volumes (name, definition) VALUES (?, ?)', name, JSON.stringify(volume));
       return volume;
     },

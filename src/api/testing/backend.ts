@@ -169,6 +169,7 @@ export function createTestBackend(): TestBackend {
       recent: () => recent,
     },
     info: async () => ({ KernelVersion: '6' }),
+    settled: async () => {},
     close: async () => {},
   } as unknown as TestBackend;
   return backend;
