@@ -4,6 +4,7 @@ import type { Client } from '../client/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { Command } from './command.ts';
 import { connect } from './connect.ts';
+import { warningsOf } from './flags/flag.ts';
 import { parseFlags } from './flags/parse.ts';
 import { commandHelp, globalFlags, groupHelp, programHelp, synopsisOf } from './help.ts';
 import { ownArguments, ownFolder } from './own-process.ts';
@@ -114,6 +115,7 @@ async function runLeaf(
     checkArguments(name, command, args);
     if (session.resident && (await command.isResident?.({ flags: values, args, session })) === false)
       return processNeeded;
+    for (const warning of warningsOf(command.flags, values)) session.stderr.write(`WARNING: ${warning}\n`);
     let client: ReturnType<typeof connect> | undefined;
     const code = await command.run({
       flags: values,

@@ -23,7 +23,10 @@ export interface ImageCalls {
   inspect(name: string, options?: { platform?: string }): Promise<string>;
   history(name: string, options?: { platform?: string }): Promise<HistoryItem[]>;
   tag(name: string, repo: string, tag: string): Promise<void>;
-  remove(name: string, options?: { force?: boolean; noprune?: boolean }): Promise<DeletedImage[]>;
+  remove(
+    name: string,
+    options?: { force?: boolean; noprune?: boolean; platforms?: readonly string[] },
+  ): Promise<DeletedImage[]>;
   prune(filters: Filters): Promise<{ ImagesDeleted: DeletedImage[] | null; SpaceReclaimed: number }>;
   pull(options: {
     image: string;
@@ -72,8 +75,10 @@ export function createImageCalls(transport: Transport): ImageCalls {
     async tag(name, repo, tag) {
       await call.text('POST', `/images/${imagePath(name)}/tag`, { query: { repo, tag } });
     },
-    remove: (name, { force, noprune } = {}) =>
-      call.json('DELETE', `/images/${imagePath(name)}`, { query: { force, noprune } }),
+    remove: (name, { force, noprune, platforms = [] } = {}) =>
+      call.json('DELETE', `/images/${imagePath(name)}`, {
+        query: { force, noprune, platforms: platforms.map((platform) => platformText(platform) ?? '') },
+      }),
     prune: (filters) => call.json('POST', '/images/prune', { query: { filters: filterText(filters) } }),
     pull: ({ image, tag, platform, auth, signal }) =>
       call.lines('POST', '/images/create', { query: { fromImage: image, tag, platform }, ...authorized(auth, signal) }),

@@ -79,6 +79,12 @@ export function resourceWarnings(host: HostConfig, facts: RuntimeFacts): string[
       'cpu',
       'CPU CFS scheduler or the cgroup is not mounted. CPU limits discarded.',
     ),
+    ...lacks(host.KernelMemory, false, 'Your kernel does not support kernel memory limits. Limitation discarded.'),
+    ...lacks(
+      host.KernelMemoryTCP,
+      false,
+      'Your kernel does not support kernel memory TCP limits. Limitation discarded.',
+    ),
     ...lacks(host.CpuPercent, false, 'linux does not support CPU percent. Percent discarded.'),
     ...lacksController(
       host.CpusetCpus || host.CpusetMems,

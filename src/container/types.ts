@@ -79,6 +79,9 @@ export interface HostConfig {
   readonly CpuRealtimeRuntime?: number;
   /** Of other systems, as are the IOMaximum fields: told so. */
   readonly CpuPercent?: number;
+  /** Of older kernels: told so. */
+  readonly KernelMemory?: number;
+  readonly KernelMemoryTCP?: number;
   readonly IOMaximumIOps?: number;
   readonly IOMaximumBandwidth?: number;
   readonly CpusetCpus?: string;

@@ -40,6 +40,9 @@ export function addImageRoutes(app: FastifyInstance, verbs: ImageVerbs, backend:
     const query = queryOf(request);
     const name = request.params['*'];
     const image = await images.get(name);
+    // An image here is for one platform: it goes whole, or not at all.
+    for (const platform of query.all('platforms').filter((text) => text !== ''))
+      checkPlatform(image, name, platformText(platform));
     const removed = await images.remove(name, {
       force: query.flag('force'),
       prune: !query.flag('noprune'),

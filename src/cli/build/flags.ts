@@ -1,5 +1,5 @@
 import { checkHost } from '../create/checks.ts';
-import { bool, bytes, type Flags, ignored, integer, list, swapBytes, text } from '../flags/flag.ts';
+import { bool, bytes, contentTrust, type Flags, ignored, integer, list, swapBytes, text } from '../flags/flag.ts';
 
 /** Options of `docker build` that mean nothing here, or are warned of; scripts that give them work all the same. */
 const accepted = {
@@ -11,7 +11,7 @@ const accepted = {
   'cpu-shares': ignored(integer('c', '')),
   'cpuset-cpus': ignored(text('', '')),
   'cpuset-mems': ignored(text('', '')),
-  'disable-content-trust': ignored(bool('', '', true)),
+  'disable-content-trust': contentTrust(),
   'force-rm': ignored(bool('', '')),
   isolation: ignored(text('', '')),
   load: ignored(bool('', '')),

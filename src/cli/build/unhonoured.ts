@@ -34,7 +34,6 @@ export function ignoredOptions(flags: Values): readonly string[] {
     ...limits
       .filter((name) => ![0, ''].includes(flags[name] as never))
       .map((name) => `flag --${name} has no effect: steps of a build have no limits of their own`),
-    ...told(!flags['disable-content-trust'], 'content trust is not checked: signatures of images are not read'),
   ];
 }
 

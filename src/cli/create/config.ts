@@ -5,7 +5,7 @@ import { readEnvironment, readLabels } from './env.ts';
 import type { createFlags } from './flags.ts';
 import { healthcheckOf } from './health.ts';
 import { invalid } from './invalid.ts';
-import { parseDevice, parseRates, parseRestart, parseUlimits } from './limits.ts';
+import { parseDevice, parseRates, parseRestart, parseUlimits, parseWeights } from './limits.ts';
 import { parseMount } from './mounts.ts';
 import { checkNamespaces } from './namespaces.ts';
 import { networkSettings } from './networks.ts';
@@ -147,6 +147,7 @@ function resources({ flags, given }: CreateInput): object {
     NanoCpus: flags.cpus,
     CgroupParent: flags['cgroup-parent'],
     BlkioWeight: weight,
+    BlkioWeightDevice: parseWeights(flags['blkio-weight-device']),
     BlkioDeviceReadBps: parseRates(flags['device-read-bps'], 'bytes'),
     BlkioDeviceWriteBps: parseRates(flags['device-write-bps'], 'bytes'),
     BlkioDeviceReadIOps: parseRates(flags['device-read-iops'], 'operations'),

@@ -1,6 +1,7 @@
 import {
   bool,
   bytes,
+  contentTrust,
   decimal,
   duration,
   type Flag,
@@ -25,6 +26,7 @@ export const createFlags = {
   'add-host': list('', 'Add a custom host-to-IP mapping (host:ip)', { check: checkHost }),
   annotation: list('', 'Add an annotation to the container (passed on to the OCI runtime)', { type: 'map' }),
   attach: list('a', 'Attach to STDIN, STDOUT or STDERR', { check: checkStream }),
+  'blkio-weight-device': list('', 'Block IO weight (relative device weight)'),
   'blkio-weight': integer('', 'Block IO (relative weight), between 10 and 1000, or 0 to disable', 0, {
     type: 'uint16',
   }),
@@ -47,7 +49,7 @@ export const createFlags = {
   'device-read-iops': list('', 'Limit read rate (IO per second) from a device'),
   'device-write-bps': list('', 'Limit write rate (bytes per second) to a device'),
   'device-write-iops': list('', 'Limit write rate (IO per second) to a device'),
-  'disable-content-trust': ignored(bool('', 'Skip image verification', true)),
+  'disable-content-trust': contentTrust(),
   dns: list('', 'Set custom DNS servers'),
   'dns-option': list('', 'Set DNS options'),
   'dns-opt': ignored(list('', 'Set DNS options')),
@@ -75,7 +77,10 @@ export const createFlags = {
   ipc: text('', 'IPC mode to use'),
   gpus: requests('', "GPU devices to add to the container ('all' to pass all GPUs)"),
   isolation: ignored(text('', 'Container isolation technology')),
-  'kernel-memory': ignored(bytes('', 'Kernel memory limit')),
+  'kernel-memory': ignored(
+    bytes('', 'Kernel memory limit'),
+    'kernels have no limit of their own memory any more: it is discarded',
+  ),
   label: list('l', 'Set meta data on a container', { check: checkLabel }),
   'label-file': list('', 'Read in a line delimited file of labels'),
   link: list('', 'Add link to another container'),

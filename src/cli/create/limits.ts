@@ -97,3 +97,16 @@ export function parseRates(specs: readonly string[], unit: 'bytes' | 'operations
     return { Path, Rate };
   });
 }
+
+/** Reads `--blkio-weight-device`: `/dev/sda:300`. */
+export function parseWeights(specs: readonly string[]): { Path: string; Weight: number }[] {
+  return specs.map((spec) => {
+    const at = spec.indexOf(':');
+    const [Path, weight] = [spec.slice(0, at), Number(spec.slice(at + 1))];
+    if (at <= 0) throw invalid(`bad format: ${spec}`);
+    if (!Path.startsWith('/dev/')) throw invalid(`bad format for device path: ${spec}`);
+    if (!Number.isInteger(weight) || (weight > 0 && (weight < 10 || weight > 1000)))
+      throw invalid(`invalid weight for device: ${spec}`);
+    return { Path, Weight: weight };
+  });
+}

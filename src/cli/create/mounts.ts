@@ -23,6 +23,7 @@ export function parseMount(spec: string, cwd: string): Mount {
   try {
     for (const field of csvFields(spec)) setField(mount, field, cwd);
     check(mount);
+    checkRecursion(mount);
   } catch (error) {
     throw new UsageError(`invalid argument ${JSON.stringify(spec)} for "--mount" flag: ${(error as Error).message}`);
   }
@@ -122,13 +123,22 @@ function setRecursive(value: string, mount: Mount, bind: (name: string, setting:
       return;
     case 'readonly':
       bind('ReadOnlyForceRecursive', true);
-      mount.ReadOnly ??= true;
       return;
     default:
       throw new Error(
         `invalid value for bind-recursive: ${value} (must be "enabled", "disabled", "writable", or "readonly")`,
       );
   }
+}
+
+/** What a recursion stands on. */
+function checkRecursion({ BindOptions: options = {}, ReadOnly: readOnly }: Mount): void {
+  const needs = (recursion: string, other: string) =>
+    new Error(`option 'bind-recursive=${recursion}' requires '${other}' to be specified in conjunction`);
+  if (options['ReadOnlyNonRecursive'] && !readOnly) throw needs('writable', 'readonly');
+  if (!options['ReadOnlyForceRecursive']) return;
+  if (!readOnly) throw needs('readonly', 'readonly');
+  if (options['Propagation'] !== 'rprivate') throw needs('readonly', 'bind-propagation=rprivate');
 }
 
 function check({ Type, Target, BindOptions, VolumeOptions, TmpfsOptions }: Mount): void {

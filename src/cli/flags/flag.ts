@@ -15,6 +15,8 @@ export interface Flag<V> {
   readonly shown: string;
   /** What a bare `--name` means; absent where a value is required. */
   readonly bare?: string;
+  /** What a value other than the initial one is told with: it has no effect. */
+  readonly warning?: string;
   /** Accepted, and not shown in the help. */
   readonly hidden: boolean;
   /** The value after `text`; throws an Error with the reason only. */
@@ -117,6 +119,18 @@ export function filter(short: string, usage: string): Flag<Readonly<Record<strin
 }
 
 /** Accepted for the sake of scripts written for docker; hidden from the help. */
-export function ignored<V>(flag: Flag<V>): Flag<V> {
-  return { ...flag, hidden: true };
+export function ignored<V>(flag: Flag<V>, warning?: string): Flag<V> {
+  return { ...flag, hidden: true, ...(warning !== undefined && { warning }) };
+}
+
+/** `--disable-content-trust`: off means that signatures are to be checked, which nobody does here. */
+export function contentTrust(): Flag<boolean> {
+  return ignored(bool('', '', true), 'content trust is not checked: signatures of images are not read');
+}
+
+/** What the user is told of the options that were given and have no effect. */
+export function warningsOf(flags: Flags, values: Readonly<Record<string, unknown>>): readonly string[] {
+  return Object.entries(flags).flatMap(([name, { warning, initial }]) =>
+    warning !== undefined && values[name] !== initial ? [warning] : [],
+  );
 }

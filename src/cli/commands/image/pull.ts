@@ -1,7 +1,7 @@
 import { StrataError } from '../../../errors/index.ts';
 import { canonicalName, parseReference, withDefaultTag } from '../../../oci/index.ts';
 import { defineCommand } from '../../command.ts';
-import { bool, ignored, text } from '../../flags/flag.ts';
+import { bool, contentTrust, text } from '../../flags/flag.ts';
 import { pullImage } from '../../transfers/pull-image.ts';
 
 export const command = defineCommand({
@@ -9,7 +9,7 @@ export const command = defineCommand({
   args: { min: 1, max: 1 },
   flags: {
     'all-tags': bool('a', 'Download all tagged images in the repository'),
-    'disable-content-trust': ignored(bool('', 'Skip image verification', true)),
+    'disable-content-trust': contentTrust(),
     platform: text('', 'Set platform if the image has several'),
     quiet: bool('q', 'Suppress verbose output'),
   },

@@ -1,7 +1,7 @@
 import { StrataError } from '../../../errors/index.ts';
 import { canonicalName, familiarRepository, parseReference, withDefaultTag } from '../../../oci/index.ts';
 import { defineCommand } from '../../command.ts';
-import { bool, ignored, text } from '../../flags/flag.ts';
+import { bool, contentTrust, text } from '../../flags/flag.ts';
 import { credentialsFor } from '../../registry-auth.ts';
 import { abortOnInterrupt } from '../../terminal/signals.ts';
 import { nowhere } from '../../transfers/pull-image.ts';
@@ -12,7 +12,7 @@ export const command = defineCommand({
   args: { min: 1, max: 1 },
   flags: {
     'all-tags': bool('a', 'Push all tags of an image to the repository'),
-    'disable-content-trust': ignored(bool('', 'Skip image signing', true)),
+    'disable-content-trust': contentTrust(),
     platform: text('', 'Push the image of this platform alone, "os[/arch[/variant]]"'),
     quiet: bool('q', 'Suppress verbose output'),
   },

@@ -13,7 +13,11 @@ export const command = defineCommand({
   async run({ flags, args, session, client }) {
     const { images } = await client();
     const remove = async (name: string) => {
-      const removed = await images.remove(name, { force: flags.force, noprune: flags['no-prune'] });
+      const removed = await images.remove(name, {
+        force: flags.force,
+        noprune: flags['no-prune'],
+        platforms: flags.platform,
+      });
       for (const { Deleted, Untagged } of removed) {
         session.stdout.write(Deleted ? `Deleted: ${Deleted}\n` : `Untagged: ${Untagged}\n`);
       }
