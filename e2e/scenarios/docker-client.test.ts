@@ -210,6 +210,28 @@ test('prune removes dangling images and says how much came back', async () => {
   assert.match((await docker(['system', 'df'])).stdout, /^Images +\d+ +/m);
 });
 
+test('a commit of a container that is just ending makes an image all the same', async () => {
+  for (const wait of ['0.05', '0.1', '0.15', '0.2', '0.25']) {
+    await docker(['run', '-d', '--name', 'ending', 'busybox', 'sh', '-c', `echo x > /made; sleep ${wait}`]);
+    await docker(['commit', 'ending', 'ended']);
+    assert.equal((await docker(['run', '--rm', 'ended', 'cat', '/made'])).stdout, 'x\n');
+    await docker(['rm', '-f', 'ending']);
+  }
+});
+
+test('logs tell the details that were asked for when the container was made', async () => {
+  await docker([
+    ...['run', '--name', 'detailed', '--label', 'a=1', '--label', 'b=2', '-e', 'X=5', '--log-opt', 'labels=a'],
+    ...['--log-opt', 'env=X', '--log-opt', 'tag=t/{{.Name}}', 'busybox', 'echo', 'hi'],
+  ]);
+  assert.equal((await docker(['logs', '--details', 'detailed'])).stdout, 'X=5,a=1,tag=t%2Fdetailed hi\n');
+  assert.match(
+    (await docker(['logs', '-t', '--details', 'detailed'])).stdout,
+    /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z X=5,a=1,tag=t%2Fdetailed hi\n$/,
+  );
+  await docker(['rm', 'detailed']);
+});
+
 test('events tell what happened', async () => {
   const since = String(Math.floor(Date.now() / 1000));
   await docker(['run', '--rm', '--name', 'eventful', 'busybox', 'true']);

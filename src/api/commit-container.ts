@@ -1,5 +1,5 @@
 import type { Container } from '../container/index.ts';
-import { StrataError } from '../errors/index.ts';
+import { isKind, StrataError } from '../errors/index.ts';
 import type { Image } from '../image/index.ts';
 import { hostPlatform, type ImageConfig, type Reference, type RuntimeConfig } from '../oci/index.ts';
 import type { SnapshotName } from '../snapshot/index.ts';
@@ -100,11 +100,39 @@ async function whilePaused<T>(
   pause: boolean,
   use: () => Promise<T>,
 ): Promise<T> {
-  const held = pause && container.state.status === 'running';
-  if (held) await containers.pause(container.id);
+  const held = pause && container.state.status === 'running' && (await heldStill(containers, container.id));
   try {
     return await use();
   } finally {
-    if (held) await containers.unpause(container.id);
+    // One that was ended while it was held needs nothing more.
+    if (held)
+      await containers.unpause(container.id).catch((error: unknown) => {
+        if (statusOf(containers, container.id) === 'paused') throw error;
+      });
+  }
+}
+
+/** How long a container that cannot be held may take to be over. */
+const endingMs = 2000;
+
+/** Whether it was paused; one that is just ending need not be. */
+async function heldStill(containers: Backend['containers'], id: string): Promise<boolean> {
+  try {
+    await containers.pause(id);
+    return true;
+  } catch (error) {
+    await containers.wait(id, 'not-running', AbortSignal.timeout(endingMs)).catch(() => undefined);
+    const status = statusOf(containers, id);
+    if (status === 'running' || status === 'paused') throw error;
+    return false;
+  }
+}
+
+function statusOf({ get }: Backend['containers'], id: string): Container['state']['status'] | undefined {
+  try {
+    return get(id).state.status;
+  } catch (error) {
+    if (isKind(error, 'not_found')) return undefined;
+    throw error;
   }
 }

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import type { Container, LogOptions } from '../../container/index.ts';
+import { type Container, type LogOptions, logDetails } from '../../container/index.ts';
 import { containerEvent } from '../../engine/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { checkDetachKeys } from '../detach-keys.ts';
 import { type StreamOptions, serveAttachment } from '../hijack.ts';
-import { stampedLines } from '../log-lines.ts';
+import { markedLines } from '../log-lines.ts';
 import { framer, multiplexedStream, rawStream } from '../multiplex.ts';
 import type { Query } from '../query.ts';
 import { sendJson } from '../reply.ts';
@@ -29,9 +29,12 @@ export function addContainerStreamRoutes(app: FastifyInstance, { containers, eve
     const stream = openStream(reply, tty ? rawStream : multiplexedStream);
     const chunks = containers.logs(container.id, { ...options, signal: stream.signal });
     const onWire = framer(tty);
+    const details = query.flag('details') ? logDetails(container) : undefined;
+    const marks = { timestamps: query.flag('timestamps'), details };
+    const isMarked = marks.timestamps || details !== undefined;
     stream.start();
     try {
-      for await (const chunk of query.flag('timestamps') ? stampedLines(chunks) : chunks) {
+      for await (const chunk of isMarked ? markedLines(chunks, marks) : chunks) {
         await stream.write(onWire(chunk));
         if (stream.signal.aborted) return reply;
       }
