@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkS
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { cgroupFolders } from './stats.ts';
 import { startTestHost, type TestHost } from './testing/host.ts';
 import type { HostConfig } from './types.ts';
 
@@ -344,7 +345,25 @@ test('an update of a running container also takes limits away', async () => {
   };
   assert.equal(await most(), '50');
   await host.containers.update(id, { PidsLimit: -1 });
-  assert.ok(Number(await most()) > 4_000_000);
+  assert.equal(await most(), 'max');
   assert.equal(host.containers.get(id).host.PidsLimit, 0);
+  await host.containers.remove(id, { force: true });
+});
+
+test('an update lifts the limit of processor time of a running container', async () => {
+  const id = await host.create(['sleep', '60'], { host: { CpuQuota: 50_000 } });
+  await host.containers.start(id);
+  const quota = () => {
+    const folders = cgroupFolders(host.containers.get(id).state.pid);
+    const one = folders.get('');
+    return readFileSync(
+      one === undefined ? join(folders.get('cpu')!, 'cpu.cfs_quota_us') : join(one, 'cpu.max'),
+      'utf8',
+    ).trim();
+  };
+  assert.match(quota(), /^50000\b/);
+  await host.containers.update(id, { CpuQuota: -1 });
+  assert.match(quota(), /^(-1|max 100000)$/);
+  assert.equal(host.containers.get(id).host.CpuQuota, -1);
   await host.containers.remove(id, { force: true });
 });

@@ -22,6 +22,7 @@ import { createHealth } from './health.ts';
 
 import { endpointWarnings, joinNetwork, renameOnNetworks, requestedNetworks } from './join-network.ts';
 import { launch } from './launch.ts';
+import { liftLimits } from './lift-limits.ts';
 import { checkLinks, linkVariables } from './links.ts';
 import { logSize } from './log-file.ts';
 import { checkLogConfig } from './log-options.ts';
@@ -30,7 +31,7 @@ import { collectMountPoints } from './mount-points.ts';
 import { checkName, randomName } from './names.ts';
 import { createMembership } from './network-membership.ts';
 import { checkNetworkMode, settleNetworkMode, withHostnameOf } from './network-mode.ts';
-import { checkJoined, inheritedMounts } from './other-containers.ts';
+import { checkJoined, inheritedAnonymous, inheritedMounts } from './other-containers.ts';
 import { checkPathLength } from './path-length.ts';
 import { startTicks } from './process-start.ts';
 import { type ContainerRecord, freshState, hasProcess, isRunning, never, timestamp } from './record.ts';
@@ -48,7 +49,15 @@ import { createContainerStore } from './store.ts';
 import { removeStubs } from './stubs.ts';
 import { listProcesses } from './top.ts';
 import { createTurns } from './turns.ts';
-import type { Attachment, Container, ContainerEvent, Containers, CreateContainer, LogChunk } from './types.ts';
+import type {
+  Attachment,
+  Container,
+  ContainerEvent,
+  Containers,
+  CreateContainer,
+  HostConfig,
+  LogChunk,
+} from './types.ts';
 import { changesOf, checkAgainst, runningLimits } from './update-checks.ts';
 
 export interface ContainerOptions {
@@ -160,14 +169,17 @@ export function createContainers(options: ContainerOptions): Containers {
         runs: 0,
         startTicks: '',
         stopped: false,
-        anonymousVolumes: points.anonymous,
+        anonymousVolumes: [...points.anonymous, ...inheritedAnonymous(spec.host.VolumesFrom ?? [], store)],
       };
       // What goes with its end goes with a power cut, too.
       const layer = dirname(active.diffDir);
       if (!host.AutoRemove) await syncFolders(folderOf(id), dataDir, layer, dirname(layer));
       store.insert(record);
       emit('create', record);
-      return { container: record, warnings: [...hostConfigWarnings(host, facts), ...endpointWarnings(asked)] };
+      return {
+        container: record,
+        warnings: [...hostConfigWarnings({ ...host, ...discarded(spec.host) }, facts), ...endpointWarnings(asked)],
+      };
     } catch (error) {
       await snapshots.discard(active.key);
       rmSync(folderOf(id), { recursive: true, force: true });
@@ -717,6 +729,7 @@ export function createContainers(options: ContainerOptions): Containers {
         await writeFile(resources, JSON.stringify(resourcesOf(runningLimits(host, changes), options.runtime())));
         const { code, stderr } = await runtime('update', '--resources', resources, record.id);
         if (code !== 0) throw new StrataError('internal', `Cannot update container ${record.id}: ${stderr.trim()}`);
+        liftLimits(record.state.pid, changes);
       }
       emit('update', store.change(record.id, { host })!);
       return resourceWarnings(changes, options.runtime());
@@ -794,6 +807,11 @@ function runAsked(record: ContainerRecord): number {
 
 function isOverRun(now: ContainerRecord, run: number): boolean {
   return now.runs > run || (now.runs === run && !hasProcess(now));
+}
+
+/** What a request asked for that may not be kept: it is warned of all the same. */
+function discarded({ CpuPercent = 0, BlkioWeight = 0 }: HostConfig): HostConfig {
+  return { CpuPercent, BlkioWeight };
 }
 
 /** conmon leaves a file of this name. */

@@ -29,7 +29,7 @@ export type Execs = Containers['exec'] & {
   ended(containerID: string): void;
   /** The container is gone, and nobody may ask for its execs. */
   forget(containerID: string): void;
-  /** Runs a health check: exit code and the first 4 KiB of output; an abort ends it. */
+  /** Runs a health check: exit code and the first 4 KiB of output; an abort ends it, with -1 and what it said till then. */
   check(
     containerID: string,
     command: readonly string[],
@@ -164,17 +164,18 @@ export function createExecs(options: ExecOptions): Execs {
       const { id } = await execs.create(containerID, { Cmd: command });
       const process = await start(id, await required(containerID), false).catch((error: unknown) => messageOf(error));
       if (typeof process === 'string') return { exitCode: inspect(id).exitCode ?? 1, output: process };
-      const { promise: tooLong, reject } = Promise.withResolvers<never>();
+      const said = firstOutput();
+      const { promise: tooLong, resolve } = Promise.withResolvers<{ exitCode: number; output: string }>();
       const end = () => {
         process.kill();
         // What it started may hold its output open for as long as the container lives.
         process.attachment.detach();
-        reject(new StrataError('unavailable', 'Health check exceeded timeout'));
+        resolve({ exitCode: -1, output: said.text() });
       };
       signal.addEventListener('abort', end, { once: true });
       if (signal.aborted) end();
       try {
-        return await Promise.race([checkResult(process), tooLong]);
+        return await Promise.race([checkResult(process, said), tooLong]);
       } finally {
         signal.removeEventListener('abort', end);
       }
@@ -187,14 +188,30 @@ function begunBefore({ id }: ExecState, what: string): StrataError {
   return new StrataError('conflict', `exec command ${id} ${what}`, { code: 'exec_started' });
 }
 
-async function checkResult({ attachment, exit }: ExecProcess): Promise<{ exitCode: number; output: string }> {
+interface FirstOutput {
+  add(data: Uint8Array): void;
+  text(): string;
+}
+
+function firstOutput(): FirstOutput {
+  const most = 4096;
   const output: Buffer[] = [];
   let size = 0;
-  for await (const { data } of attachment.output) {
-    if (size < 4096) output.push(Buffer.from(data));
-    size += data.length;
-  }
-  return { exitCode: await exit, output: Buffer.concat(output).toString('utf8').slice(0, 4096) };
+  return {
+    add(data) {
+      if (size < most) output.push(Buffer.from(data));
+      size += data.length;
+    },
+    text: () => Buffer.concat(output).toString('utf8').slice(0, most),
+  };
+}
+
+async function checkResult(
+  { attachment, exit }: ExecProcess,
+  said: FirstOutput,
+): Promise<{ exitCode: number; output: string }> {
+  for await (const { data } of attachment.output) said.add(data);
+  return { exitCode: await exit, output: said.text() };
 }
 
 /** Whoever has seen the end of the output may ask for the exit code. */

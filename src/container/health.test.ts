@@ -124,3 +124,19 @@ test('a result that cannot be written down is no end of the checks', async (t) =
   await until(() => failures.length > 1);
   assert.equal(failures[0], full);
 });
+
+test('a check that takes too long keeps what it has said', async (t) => {
+  for (const [timeout, output, told] of [
+    [20, 'half\n', 'Health check exceeded timeout (20ms): half\n'],
+    [20, '', 'Health check exceeded timeout (20ms)'],
+  ] as const) {
+    const { health, log } = watched(t, { Timeout: timeout * millisecond }, async (_id, _command, signal) => {
+      await sleep(60_000, undefined, { signal }).catch(() => undefined);
+      return { exitCode: -1, output };
+    });
+    health.begin(id);
+    await until(() => log().length > 0);
+    assert.deepEqual([log()[0]?.exitCode, log()[0]?.output], [-1, told]);
+    await health.close();
+  }
+});

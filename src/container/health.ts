@@ -73,11 +73,13 @@ export function createHealth(options: HealthOptions): Health {
     // One that is paused is looked at again when it goes on.
     if (!record || !check?.Test || record.state.status !== 'running') return;
     const start = timestamp();
-    const timeout = AbortSignal.timeout(milliseconds(check.Timeout, defaults.timeout));
+    const limit = milliseconds(check.Timeout, defaults.timeout);
+    const timeout = AbortSignal.timeout(limit);
     const result = await options
       .run(id, commandFor(check.Test, record.config.Shell), AbortSignal.any([timeout, stop.signal]))
       .catch((error: unknown) => ({ exitCode: -1, output: messageOf(error) }));
     if (stop.signal.aborted) return;
+    const output = timeout.aborted && result.exitCode === -1 ? tooLong(limit, result.output) : result.output;
     const before = options.get(id)?.state.health;
     if (!before) return;
     const good = result.exitCode === 0;
@@ -91,7 +93,7 @@ export function createHealth(options: HealthOptions): Health {
     options.update(id, {
       status,
       failingStreak,
-      log: [...before.log, { start, end: timestamp(), exitCode: result.exitCode, output: result.output }].slice(-kept),
+      log: [...before.log, { start, end: timestamp(), exitCode: result.exitCode, output }].slice(-kept),
     });
   }
 
@@ -120,6 +122,19 @@ export function createHealth(options: HealthOptions): Health {
       await Promise.all(probes);
     },
   };
+}
+
+/** In Docker's words, with what the check said until then. */
+function tooLong(limitMs: number, output: string): string {
+  const text = `Health check exceeded timeout (${goDuration(limitMs)})`;
+  return output === '' ? text : `${text}: ${output}`;
+}
+
+/** As Go writes a duration: `1s`, `1m30s`, `500ms`. */
+function goDuration(ms: number): string {
+  if (ms < 1000) return `${ms}ms`;
+  const [hours, minutes, seconds] = [Math.floor(ms / 3_600_000), Math.floor(ms / 60_000) % 60, (ms % 60_000) / 1000];
+  return `${hours > 0 ? `${hours}h` : ''}${hours > 0 || minutes > 0 ? `${minutes}m` : ''}${seconds}s`;
 }
 
 /** Of nanoseconds as the API gives them; 0 and absent are the default. */

@@ -14,6 +14,11 @@ export function inheritedMounts(from: readonly string[], store: ContainerStore):
     );
 }
 
+/** Which of the inherited volumes nobody gave a name to: whoever has them last takes them along. */
+export function inheritedAnonymous(from: readonly string[], store: ContainerStore): readonly string[] {
+  return from.map(parseVolumesFrom).flatMap(({ container }) => named(container, store).anonymousVolumes);
+}
+
 /** Throws where the container whose processes or memory are to be shared is not there. */
 export function checkJoined({ IpcMode: ipc = '', PidMode: pid = '' }: HostConfig, store: ContainerStore): void {
   for (const mode of [ipc, pid]) if (/^container:./.test(mode)) named(mode.slice('container:'.length), store);

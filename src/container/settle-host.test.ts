@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { settleHost } from './settle-host.ts';
 
-const facts = { cgroups: 'v2' as const, controllers: new Set(['memory']), swapLimit: true };
+const facts = { cgroups: 'v2' as const, controllers: new Set(['memory']), features: new Set<never>(), swapLimit: true };
 
 test('a memory limit alone allows as much swap again', () => {
   assert.equal(settleHost({ Memory: 64 }, facts).MemorySwap, 128);
@@ -24,4 +24,10 @@ test('options of a log without a driver are those of the default one', () => {
     Type: 'json-file',
     Config: { 'max-size': '1k' },
   });
+});
+
+test('what is discarded is not kept', () => {
+  const given = { CpuPercent: 5, KernelMemory: 1e7, BlkioWeight: 100, CpuCount: 2 };
+  assert.deepEqual(settleHost(given, facts), { CpuCount: 2, CgroupnsMode: 'private' });
+  assert.equal(settleHost(given, { ...facts, features: new Set(['block weight'] as const) }).BlkioWeight, 100);
 });

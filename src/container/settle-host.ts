@@ -4,14 +4,23 @@ import type { HostConfig } from './types.ts';
 /** What Docker makes of the host configuration of a request before it keeps it: defaults that depend on others. */
 export function settleHost(
   given: HostConfig,
-  facts: Pick<RuntimeFacts, 'cgroups' | 'controllers' | 'swapLimit'>,
+  facts: Pick<RuntimeFacts, 'cgroups' | 'controllers' | 'features' | 'swapLimit'>,
 ): HostConfig {
-  const { MemorySwappiness: swappiness, PidsLimit: pids, ...rest } = given;
+  const {
+    MemorySwappiness: swappiness,
+    PidsLimit: pids,
+    // Told as discarded, or gone from Docker: what is shown is what counts.
+    CpuPercent: _percent,
+    KernelMemory: _kernel,
+    BlkioWeight: weight,
+    ...rest
+  } = given as HostConfig & { readonly KernelMemory?: number };
   const swap = memorySwap(given, facts);
   return {
     ...rest,
     CgroupnsMode: given.CgroupnsMode || (facts.cgroups === 'v2' ? 'private' : 'host'),
     ...(swap !== undefined && { MemorySwap: swap }),
+    ...(weight && facts.features.has('block weight') && { BlkioWeight: weight }),
     ...(typeof swappiness === 'number' && swappiness >= 0 && { MemorySwappiness: swappiness }),
     ...(typeof pids === 'number' && pids > 0 && { PidsLimit: pids }),
     ...(given.LogConfig && { LogConfig: { ...given.LogConfig, Type: given.LogConfig.Type || 'json-file' } }),

@@ -24,14 +24,14 @@ export async function readStats(record: ContainerRecord): Promise<Readonly<Recor
       throttling_data: { periods: 0, throttled_periods: 0, throttled_time: 0 },
     },
     memory_stats: running ? memory : {},
-    blkio_stats: { io_service_bytes_recursive: null, io_serviced_recursive: null },
+    blkio_stats: blockStats(v2 === undefined),
     networks: running ? interfaces(record.state.pid) : {},
     storage_stats: {},
   };
 }
 
 /** Controller -> folder; on pure version 2 the one folder has the name ''. */
-function cgroupFolders(pid: number): Map<string, string> {
+export function cgroupFolders(pid: number): Map<string, string> {
   const found = new Map<string, string>();
   const version2 = text('/sys/fs/cgroup/cgroup.controllers') !== '';
   for (const line of text(`/proc/${pid}/cgroup`).split('\n')) {
@@ -42,6 +42,21 @@ function cgroupFolders(pid: number): Map<string, string> {
       for (const controller of controllers.split(',')) found.set(controller, join('/sys/fs/cgroup', controllers, path));
   }
   return found;
+}
+
+/** Nothing is counted; version 1 of cgroups has empty lists, as Docker has them. */
+function blockStats(isV1: boolean): object {
+  const fields = [
+    'io_service_bytes_recursive',
+    'io_serviced_recursive',
+    'io_queue_recursive',
+    'io_service_time_recursive',
+    'io_wait_time_recursive',
+    'io_merged_recursive',
+    'io_time_recursive',
+    'sectors_recursive',
+  ];
+  return Object.fromEntries(fields.map((field) => [field, isV1 ? [] : null]));
 }
 
 function v2Cpu(folder: string): object {
@@ -60,6 +75,10 @@ function v1Cpu(folders: ReadonlyMap<string, string>): object {
   const tick = 10_000_000;
   return {
     total_usage: number(join(folder, 'cpuacct.usage')) ?? 0,
+    percpu_usage: text(join(folder, 'cpuacct.usage_percpu'))
+      .split(' ')
+      .filter((word) => /^\d+$/.test(word))
+      .map(Number),
     usage_in_kernelmode: (stat.get('system') ?? 0) * tick,
     usage_in_usermode: (stat.get('user') ?? 0) * tick,
   };
