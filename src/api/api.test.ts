@@ -322,7 +322,7 @@ test('a classic build streams its steps, its result and its tags', async () => {
         instruction: 'FROM busybox',
         step: { number: 1, total: 1 },
       },
-      { type: 'completed', id: 'a', at: 0, cached: false, result: 'ab'.repeat(32) },
+      { type: 'completed', id: 'a', at: 0, cached: false, result: `sha256:${'ab'.repeat(32)}` },
     ],
   };
   const { status, text, headers } = await call('POST', '/build?t=x:1&t=y&buildargs=%7B%22A%22%3Anull%7D');
