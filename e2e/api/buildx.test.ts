@@ -18,6 +18,7 @@ import { dockerWithPlugins } from '../harness/buildx.ts';
 import { makeContext } from '../harness/context.ts';
 import { fetchText, type RunOptions, startEngine, type TestEngine } from '../harness/engine.ts';
 import { freePort } from '../harness/ports.ts';
+import { until } from '../harness/until.ts';
 
 let engine: TestEngine;
 let docker: ReturnType<typeof dockerWithPlugins>;
@@ -212,13 +213,11 @@ test('a build that the client gives up ends here, too', async () => {
   const context = makeContext(engine.work, { Dockerfile: `FROM busybox\nRUN echo begun; ${step}\n` });
   const stop = new AbortController();
   const building = build(context, [], { accept: 'any', signal: stop.signal });
-  while (spawnSync('pgrep', ['-f', `^${step}`]).status !== 0) await new Promise((wake) => setTimeout(wake, 50));
+  const runs = () => spawnSync('pgrep', ['-f', `^${step}`]).status === 0;
+  await until('the step runs', runs);
   stop.abort();
   assert.notEqual((await building).code, 0);
-  for (let tries = 0; spawnSync('pgrep', ['-f', `^${step}`]).status === 0; tries++) {
-    assert.ok(tries < 100, 'the step is still running');
-    await new Promise((wake) => setTimeout(wake, 50));
-  }
+  await until('the step ends', () => !runs());
 });
 
 test('buildx knows the builder, its cache and how to prune it', async () => {

@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test';
 import Docker from 'dockerode';
 import { readTar, writeTar } from '../../src/layer/index.ts';
 import { startEngine, type TestEngine } from '../harness/engine.ts';
+import { until } from '../harness/until.ts';
 
 let engine: TestEngine;
 let docker: Docker;
@@ -292,8 +293,7 @@ test('events arrive while things happen', async () => {
   await container.start();
   await container.wait();
   await container.remove();
-  for (let tries = 0; tries < 50 && !seen.includes('destroy'); tries++)
-    await new Promise((resolve) => setTimeout(resolve, 50));
+  await until('the container is told as destroyed', () => seen.includes('destroy'));
   assert.deepEqual(seen, ['create', 'start', 'die', 'destroy']);
   (stream as unknown as { destroy(): void }).destroy();
 });
@@ -347,11 +347,6 @@ test('a client that leaves in the middle leaves nothing behind', async () => {
     logs.destroy();
   }
   const { readdirSync } = await import('node:fs');
-  let open = Number.POSITIVE_INFINITY;
-  for (let tries = 0; tries < 60 && open > 70; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    open = readdirSync(`/proc/${engine.pid()}/fd`).length;
-  }
-  assert.ok(open <= 70, `${open} descriptors are open`);
+  await until('descriptors are closed', () => readdirSync(`/proc/${engine.pid()}/fd`).length <= 70);
   await container.remove({ force: true });
 });

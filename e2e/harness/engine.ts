@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Base, busyboxBase, debianBase } from '../../scripts/bases.ts';
+import { until } from './until.ts';
 
 const root = dirname(dirname(import.meta.dirname));
 
@@ -31,6 +32,7 @@ export interface RunOptions {
   readonly input?: string | Uint8Array;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** How long it may print nothing before it counts as stuck. Default: ten minutes. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   /** Exit codes that are no failure of the test; default: 0 alone. `any` for all. */
@@ -111,12 +113,10 @@ export async function startEngine(
         cwd: top,
       },
     );
-    for (let tries = 0; tries < 600; tries++) {
-      if (await answers(socket)) return;
-      if (daemon.exitCode !== null) break;
-      await sleep(25);
-    }
-    throw new Error(`the daemon did not start:\n${readFileSync(logFile, 'utf8')}`);
+    const started = daemon;
+    await until('the daemon starts', () => answers(socket), {
+      gone: () => (started.exitCode === null ? undefined : readFileSync(logFile, 'utf8')),
+    });
   }
 
   async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
@@ -214,17 +214,24 @@ export async function execute(
   let stdout = '';
   let stderr = '';
   let output = '';
+  let limit: NodeJS.Timeout | undefined;
+  const wait = () => {
+    clearTimeout(limit);
+    limit = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 600_000);
+  };
+  wait();
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    wait();
     stdout += text;
     output += text;
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    wait();
     stderr += text;
     output += text;
   });
   child.stdin.on('error', () => {});
   child.stdin.end(options.input);
-  const limit = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 600_000);
   const code = await new Promise<number>((resolve, reject) => {
     child.on('error', (error) => (error.name === 'AbortError' ? undefined : reject(error)));
     child.on('close', (status, signal) => resolve(status ?? (signal === 'SIGKILL' ? 137 : 130)));
@@ -238,7 +245,7 @@ export async function execute(
 }
 
 /** Fetches over the host's network until it answers; for a server that is still starting. */
-export async function fetchText(url: string, timeoutMs = 20_000): Promise<string> {
+export async function fetchText(url: string, timeoutMs = 120_000): Promise<string> {
   const until = Date.now() + timeoutMs;
   for (;;) {
     try {

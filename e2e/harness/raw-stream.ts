@@ -1,6 +1,5 @@
 /** Requests as bytes on the engine's socket: what no HTTP client lets one send. */
 import { connect } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface RawStream {
   send(text: string): void;
@@ -43,13 +42,4 @@ export function openRaw(
     output: () => got.slice(got.indexOf('\r\n\r\n') + 4).replace(/[\x00-\x02]\0\0\0\0\0../gs, ''),
     isOver: () => over,
   };
-}
-
-/** Asks until it is so; what is asked decides, not the clock. */
-export async function until(what: string, ask: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 1500; tries++) {
-    if (await ask()) return;
-    await sleep(20);
-  }
-  throw new Error(`it did not come to it that ${what}`);
 }

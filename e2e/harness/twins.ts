@@ -2,9 +2,8 @@
  * Runs the same words with the real docker client and with Strata's command line, both against one engine, and says
  * where what they print or how they end differs.
  */
-import { randomBytes, randomInt } from 'node:crypto';
-import { rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { randomInt } from 'node:crypto';
+import { join } from 'node:path';
 import { buildProgram } from '../../scripts/build.ts';
 import { execute, type Result, type TestEngine } from './engine.ts';
 

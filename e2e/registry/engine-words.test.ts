@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { execute, startEngine, type TestEngine } from '../harness/engine.ts';
+import { until } from '../harness/until.ts';
 import { startRegistry, type TestRegistry } from './fixtures/docker-registry.ts';
 
 let engine: TestEngine;
@@ -143,8 +144,8 @@ test('a commit of a running container has what it changed, and nothing that the 
     'mkdir /d; echo x > /d/x; rm /bin/[; sleep 100',
   ]);
   await engine.docker(['run', '-d', '--name', 'idle', 'busybox', 'sleep', '100']);
-  for (let tries = 0; !(await engine.docker(['diff', 'busy'])).stdout.includes('D /bin/['); tries++)
-    assert.ok(tries < 100);
+  const isDone = async () => (await engine.docker(['diff', 'busy'])).stdout.includes('D /bin/[');
+  await until('the container has changed its files', isDone);
   await engine.docker(['commit', 'busy', 'busy:1']);
   await engine.docker(['commit', 'idle', 'idle:1']);
   const layersOf = async (name: string) =>

@@ -5,11 +5,11 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fromNewerDebian } from '../../scripts/newer-debian.ts';
 import { registryTools } from '../../scripts/supplies.ts';
 import { makeContext } from '../harness/context.ts';
 import { execute, startEngine, type TestEngine } from '../harness/engine.ts';
+import { until } from '../harness/until.ts';
 import { startRegistry, type TestRegistry } from './fixtures/docker-registry.ts';
 
 let engine: TestEngine;
@@ -56,13 +56,6 @@ function validLayout(): string[] {
   return index.manifests.flatMap(({ annotations }) => annotations?.['org.opencontainers.image.ref.name'] ?? []);
 }
 
-async function until(holds: () => boolean): Promise<void> {
-  for (let tries = 0; !holds(); tries++) {
-    assert.ok(tries < 100, 'it did not come about');
-    await sleep(50);
-  }
-}
-
 async function pushed(name: string): Promise<void> {
   const context = makeContext(engine.work, {
     Dockerfile: `FROM scratch\nCOPY f /${name}\nCMD ["/${name}"]\n`,
@@ -99,7 +92,7 @@ test('what is built, loaded, imported or committed can be read in place by skope
   await engine.strata(['export', '-o', tar, 'made']);
   await engine.strata(['import', tar, 'made/imported:1']);
   const names = ['busybox:latest', 'alpine:latest', 'made/here:1', 'made/committed:1', 'made/imported:1'];
-  await until(() => names.every((name) => validLayout().includes(name)));
+  await until('it comes about', () => names.every((name) => validLayout().includes(name)));
 
   const { stdout } = await execute('skopeo', ['inspect', '--config', '--raw', `oci:${layout()}:made/here:1`]);
   const id = (await engine.strata(['images', '-q', '--no-trunc', 'made/here:1'])).stdout.trim();

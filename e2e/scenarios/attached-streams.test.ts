@@ -7,7 +7,8 @@ import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { Agent, request } from 'undici';
 import { startEngine, type TestEngine } from '../harness/engine.ts';
-import { openRaw, type RawStream, until } from '../harness/raw-stream.ts';
+import { openRaw, type RawStream } from '../harness/raw-stream.ts';
+import { until } from '../harness/until.ts';
 
 let engine: TestEngine;
 let agent: Agent;

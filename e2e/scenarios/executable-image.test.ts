@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { makeContext } from '../harness/context.ts';
 import { program, startEngine, type TestEngine } from '../harness/engine.ts';
+import { until } from '../harness/until.ts';
 
 let engine: TestEngine;
 before(async () => {
@@ -53,7 +53,7 @@ for (const resident of ['on', 'off'])
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       seen += text;
     });
-    for (let tries = 0; tries < 200 && !seen.includes('ready'); tries++) await sleep(50);
+    await until('it is ready', () => seen.includes('ready'));
     child.kill('SIGTERM');
     const code = await new Promise((resolve) => child.on('close', resolve));
     assert.equal(code, 7);

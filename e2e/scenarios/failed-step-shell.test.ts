@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeContext } from '../harness/context.ts';
 import { startEngine, type TestEngine } from '../harness/engine.ts';
+import { until } from '../harness/until.ts';
 
 let engine: TestEngine;
 before(async () => {
@@ -31,10 +32,7 @@ async function leftovers(): Promise<string[]> {
 }
 
 async function untilGone(): Promise<void> {
-  for (let tries = 0; (await leftovers()).length > 0; tries++) {
-    assert.ok(tries < 50, (await leftovers()).join('\n'));
-    await sleep(200);
-  }
+  await until('nothing of the step is left', async () => (await leftovers()).length === 0);
 }
 
 const asked = 'pwd; echo kind=$KIND token=$TOKEN file=$(cat /run/secrets/token); ls /zone /cache /ctx; exit 0\n';
@@ -66,10 +64,7 @@ test('on a terminal the shell has one', async () => {
   child.stdout.on('data', (chunk: Buffer) => (output += chunk));
   const ended = new Promise((resolve) => child.on('close', resolve));
   try {
-    for (let tries = 0; !/zone # /.test(output); tries++) {
-      assert.ok(tries < 150, output);
-      await sleep(200);
-    }
+    await until('the shell asks', () => /zone # /.test(output));
     child.stdin.write('tty; pwd\n');
     await sleep(500);
     child.stdin.write('exit\n');

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { makeContext } from '../harness/context.ts';
 import { startEngine, type TestEngine } from '../harness/engine.ts';
+import { until } from '../harness/until.ts';
 
 let engine: TestEngine;
 before(async () => {
@@ -73,19 +73,19 @@ test('a build cancelled with Ctrl-C leaves nothing running and nothing half-made
     signal: stop.signal,
     accept: 'any',
   });
-  await eventually(() => processes('sleep 98').length === 2, 'the step runs');
+  await until('the step runs', () => processes('sleep 98').length === 2);
   stop.abort();
   const { code, output } = await build;
   assert.equal(code, 130);
   assert.match(output, /^#\d+ CANCELED\nERROR: failed to build: failed to solve: Canceled: context canceled$/m);
-  await eventually(() => processes('sleep 98').length === 0, 'its processes are gone');
+  await until('its processes are gone', () => processes('sleep 98').length === 0);
   assert.equal((await engine.strata(['image', 'ls', '-aq'])).stdout, images);
-  await eventually(
+  await until(
+    'its mounts are gone',
     () =>
       !readFileSync('/proc/self/mountinfo', 'utf8')
         .split('\n')
         .some((line) => line.includes(engine.stateRoot) && line.includes(' overlay ')),
-    'its mounts are gone',
   );
 });
 
@@ -122,12 +122,4 @@ function processes(pattern: string): string[] {
         return false;
       }
     });
-}
-
-async function eventually(holds: () => boolean, what: string): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    if (holds()) return;
-    await sleep(50);
-  }
-  assert.fail(`never: ${what}`);
 }

@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeContext } from '../harness/context.ts';
 import { startEngine, type TestEngine } from '../harness/engine.ts';
+import { until } from '../harness/until.ts';
 
 const settings = mkdtempSync(join(tmpdir(), 'strata-settings-'));
 let engine: TestEngine;
@@ -38,12 +39,9 @@ async function cached(context: string): Promise<boolean> {
 }
 
 async function collected(): Promise<string> {
-  for (let tries = 0; tries < 100; tries++) {
-    const line = engine.log().match(/garbage collection .*/);
-    if (line) return line[0];
-    await sleep(100);
-  }
-  throw new Error(`nothing was collected:\n${engine.log()}`);
+  const line = () => engine.log().match(/garbage collection .*/)?.[0];
+  await until('something is collected', () => line() !== undefined);
+  return line()!;
 }
 
 test('after a build the longest unused goes, told in the log and in an event', async () => {

@@ -11,6 +11,7 @@ import { busyboxBase } from '../../scripts/bases.ts';
 import { buildProgram } from '../../scripts/build.ts';
 import { makeContext } from '../harness/context.ts';
 import { execute, type RunOptions, startEngine, type TestEngine } from '../harness/engine.ts';
+import { until } from '../harness/until.ts';
 
 let engine: TestEngine;
 let program: string;
@@ -218,10 +219,7 @@ test('a command that ends by a signal ends by it, and the daemon lets go of it',
     await sleep(200);
     child.kill('SIGINT');
     assert.deepEqual(await ended, [null, 'SIGINT']);
-    for (let tries = 0; connections() > 0; tries++) {
-      assert.ok(tries < 200, 'its connection is still there');
-      await sleep(10);
-    }
+    await until('its connection ends', () => connections() === 0);
   }
   await inDaemon(['rm', '-f', 'long']);
 });
@@ -249,7 +247,7 @@ function connections(): number {
 test('a reader that has seen enough ends the command, not the container', async () => {
   const script = `${program} run --name heard busybox sh -c 'trap "exit 9" TERM; while :; do echo tick; sleep 0.1; done' | head -n 1`;
   spawnSync('/bin/sh', ['-c', script], { env: environment(), encoding: 'utf8' });
-  for (let tries = 0; connections() > 0 && tries < 200; tries++) await sleep(10);
+  await until('its connection ends', () => connections() === 0);
   assert.equal((await inDaemon(['container', 'inspect', '-f', '{{.State.Running}}', 'heard'])).stdout, 'true\n');
   await inDaemon(['rm', '-f', 'heard']);
 });
@@ -285,10 +283,7 @@ test('a build that is interrupted ends here, too, and says so', async () => {
   const [code] = (await once(child, 'close')) as [number | null];
   assert.match(seen, /cancel/i);
   assert.notEqual(code, 0);
-  for (let tries = 0; spawnSync('pgrep', ['-f', step]).status === 0; tries++) {
-    assert.ok(tries < 200, 'the step is still running');
-    await sleep(25);
-  }
+  await until('the step ends', () => spawnSync('pgrep', ['-f', step]).status !== 0);
 });
 
 test('root alone may connect, and what is no request harms nobody', async () => {

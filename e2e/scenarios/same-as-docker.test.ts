@@ -85,7 +85,7 @@ after(async () => {
 const stride = process.env['STRATA_TEST_ALL'] === '1' ? 1 : 5;
 
 function agree(title: string, lines: string, { inOrder = false } = {}): void {
-  test(title, { skip, timeout: 900_000 }, async () => {
+  test(title, { skip }, async () => {
     const all = lines
       .split('\n')
       .map((line) => line.trim())

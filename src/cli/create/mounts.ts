@@ -111,7 +111,7 @@ function setField(mount: Mount, field: string, cwd: string): void {
   }
 }
 
-function setRecursive(value: string, mount: Mount, bind: (name: string, setting: unknown) => void): void {
+function setRecursive(value: string, _mount: Mount, bind: (name: string, setting: unknown) => void): void {
   switch (value) {
     case 'enabled':
       return;
