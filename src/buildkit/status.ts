@@ -1,6 +1,6 @@
 import { clone, create } from '@bufbuild/protobuf';
 import { type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
-import type { BuildEvent } from '../progress/index.ts';
+import { type BuildEvent, warningParts } from '../progress/index.ts';
 import { type StatusResponse, StatusResponseSchema, type Vertex, VertexSchema } from './wire/control_pb.ts';
 
 /** Turns a build's events, one after another, into what `Control.Status` streams. */
@@ -72,22 +72,22 @@ export function createStatusRenderer(): (event: BuildEvent) => StatusResponse | 
         });
       }
       case 'warning': {
-        const { id = '', rule, message, url = '', location } = event;
-        const line = location ? ` (line ${location.line})` : '';
-        const excerpt = location?.excerpt;
+        const { short, detail, url, source } = warningParts(event);
         return create(StatusResponseSchema, {
           warnings: [
             {
-              vertex: id,
+              vertex: event.id ?? '',
               level: 1n,
-              short: Buffer.from(`${rule === undefined ? '' : `${rule}: `}${message}${line}`),
-              url,
-              ...(location && {
+              short: Buffer.from(short),
+              detail: detail.map((text) => Buffer.from(text)),
+              url: url ?? '',
+              ...(source && {
                 info: {
-                  filename: location.file,
-                  ...(excerpt && { data: Buffer.from(`${'\n'.repeat(excerpt.first - 1)}${excerpt.lines.join('\n')}`) }),
+                  filename: source.filename,
+                  ...(source.data !== undefined && { data: Buffer.from(source.data) }),
+                  language: 'Dockerfile',
                 },
-                ranges: [{ start: { line: location.line }, end: { line: location.endLine ?? location.line } }],
+                ranges: source.ranges.map(({ start, end }) => ({ start, end })),
               }),
             },
           ],

@@ -16,3 +16,5 @@ export type { BuildRenderer } from './renderer.ts';
 export type { TtyOptions, TtyRenderer, TtySize } from './tty.ts';
 export { createTtyRenderer } from './tty.ts';
 export { formatBytes } from './units.ts';
+export type { WarningParts } from './warnings.ts';
+export { warningParts } from './warnings.ts';

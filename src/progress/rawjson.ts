@@ -1,5 +1,6 @@
 import type { BuildEvent } from './events.ts';
 import type { BuildRenderer } from './renderer.ts';
+import { warningParts } from './warnings.ts';
 
 /**
  * The machine-readable view: one JSON document a line in the form of BuildKit's SolveStatus, which is what programs
@@ -38,7 +39,7 @@ export function createRawJsonRenderer(): BuildRenderer {
             {
               vertex: event.id,
               stream: event.stream === 'stdout' ? 1 : 2,
-              data: Buffer.from(event.text).toString('base64'),
+              data: base64(event.text),
               timestamp: time(event.at),
             },
           ],
@@ -61,18 +62,22 @@ export function createRawJsonRenderer(): BuildRenderer {
         };
       }
       case 'warning': {
-        const { id, rule, message, url, location } = event;
-        const line = location ? ` (line ${location.line})` : '';
+        const { short, detail, url, source } = warningParts(event);
         return {
           warnings: [
             {
-              vertex: id ?? '',
+              vertex: event.id ?? '',
               level: 1,
-              short: Buffer.from(`${rule === undefined ? '' : `${rule}: `}${message}${line}`).toString('base64'),
+              short: base64(short),
+              ...(detail.length > 0 && { detail: detail.map(base64) }),
               ...(url !== undefined && { url }),
-              ...(location && {
-                sourceInfo: { filename: location.file },
-                range: [{ start: { line: location.line }, end: { line: location.endLine ?? location.line } }],
+              ...(source && {
+                sourceInfo: {
+                  filename: source.filename,
+                  ...(source.data !== undefined && { data: base64(source.data) }),
+                  language: 'Dockerfile',
+                },
+                range: source.ranges,
               }),
             },
           ],
@@ -103,4 +108,8 @@ export function createRawJsonRenderer(): BuildRenderer {
 
 function time(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
 }

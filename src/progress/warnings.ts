@@ -27,8 +27,43 @@ export function warningLines(warnings: readonly CheckWarning[], options: Warning
   ];
 }
 
-function shortText({ rule, message, location }: CheckWarning): string {
-  return ` - ${rule}: ${message}${lineOf(location)}\n`;
+function shortText(warning: CheckWarning): string {
+  return ` - ${headlineOf(warning)}\n`;
+}
+
+function headlineOf({ rule, message, location }: CheckWarning): string {
+  return `${rule === undefined ? '' : `${rule}: `}${message}${lineOf(location)}`;
+}
+
+/** A warning in the parts of BuildKit's VertexWarning, whose readers print `detail` line by line. */
+export interface WarningParts {
+  readonly short: string;
+  readonly detail: readonly string[];
+  readonly url: string | undefined;
+  readonly source:
+    | {
+        readonly filename: string;
+        /** The file as far as it is shown; the lines before that are empty. */
+        readonly data: string | undefined;
+        readonly ranges: readonly [
+          { readonly start: { readonly line: number }; readonly end: { readonly line: number } },
+        ];
+      }
+    | undefined;
+}
+
+export function warningParts(warning: CheckWarning): WarningParts {
+  const { description, url, location } = warning;
+  return {
+    short: headlineOf(warning),
+    detail: description === undefined ? [] : [description],
+    url,
+    source: location && {
+      filename: location.file,
+      data: location.excerpt && `${'\n'.repeat(location.excerpt.first - 1)}${location.excerpt.lines.join('\n')}`,
+      ranges: [{ start: { line: location.line }, end: { line: location.endLine ?? location.line } }],
+    },
+  };
 }
 
 function longText({ description, url, location }: CheckWarning): string {
