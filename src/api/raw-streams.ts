@@ -14,6 +14,9 @@ const headMs = 60_000;
  * directions from the end of the request's body on. HTTP's parser knows of no such thing, and takes what follows for the
  * next request. So the first request of a connection is looked at before the parser sees it, and marked as one that asks
  * for an upgrade. Whoever sends its input in chunks keeps to HTTP, and is left alone.
+ *
+ * The connections of BuildKit's clients do ask, but may leave out `Connection: Upgrade`: Docker reads `Upgrade` alone there,
+ * where the parser wants both.
  */
 export function markRawStreams(server: Server, event: 'connection' | 'secureConnection'): void {
   const [serve] = server.listeners(event) as [(socket: Socket) => void];
@@ -35,20 +38,32 @@ export function markRawStreams(server: Server, event: 'connection' | 'secureConn
 }
 
 const streamRequest = /^POST (?:[^ ?]*\/)?(?:containers\/[^ /?]+\/attach|exec\/[^ /?]+\/start)[? ]/;
+const buildKitRequest = /^POST (?:\/v[\d.]+)?\/(?:grpc|session)[? ]/;
 const endOfHead = '\r\n\r\n';
 
 /** Whether more has to come before it is known what is asked for. */
 function isUnfinished(seen: Buffer): boolean {
   if (seen.length >= longestHead || seen.includes(endOfHead)) return false;
   const text = seen.toString('latin1');
-  return text.includes('\r\n') ? streamRequest.test(text) : 'POST '.startsWith(text.slice(0, 5));
+  return text.includes('\r\n')
+    ? streamRequest.test(text) || buildKitRequest.test(text)
+    : 'POST '.startsWith(text.slice(0, 5));
 }
 
 function marked(seen: Buffer): Buffer {
   const length = seen.indexOf(endOfHead);
   const head = seen.toString('latin1', 0, Math.max(length, 0));
-  if (!streamRequest.test(head) || /^(upgrade|transfer-encoding)\s*:/im.test(head)) return seen;
+  const missing = missingHeaders(head);
+  if (missing.length === 0) return seen;
   const line = head.indexOf('\r\n');
-  const mark = Buffer.from(`\r\nConnection: upgrade\r\nUpgrade: ${rawStreamProtocol}`);
+  const mark = Buffer.from(missing.map((header) => `\r\n${header}`).join(''));
   return Buffer.concat([seen.subarray(0, line), mark, seen.subarray(line)]);
+}
+
+function missingHeaders(head: string): readonly string[] {
+  if (streamRequest.test(head) && !/^(upgrade|transfer-encoding)\s*:/im.test(head))
+    return ['Connection: upgrade', `Upgrade: ${rawStreamProtocol}`];
+  if (buildKitRequest.test(head) && /^upgrade\s*:/im.test(head) && !/^connection\s*:.*\bupgrade\b/im.test(head))
+    return ['Connection: upgrade'];
+  return [];
 }
