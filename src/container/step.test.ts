@@ -75,7 +75,7 @@ test('what a step writes to can be opened once more, by its user', async () => {
   }
 });
 
-test('the root shows what the step wrote, and nothing of what it was given', async () => {
+test('the root shows what the step wrote and the folders of the runtime, and nothing of what it was given', async () => {
   const before = readdirSync(root);
   const date = new Date('2020-01-01T00:00:00Z');
   utimesSync(join(root, 'etc'), date, date);
@@ -85,7 +85,7 @@ test('the root shows what the step wrote, and nothing of what it was given', asy
   assert.match(stdout, /^127\.0\.0\.1\s+localhost/m);
   assert.match(stdout, /^10\.1\.2\.3\s+registry\.test$/m);
   assert.match(stdout, /^nameserver /m);
-  assert.deepEqual(readdirSync(root), before);
+  assert.deepEqual(readdirSync(root), [...before, 'dev', 'proc', 'sys'].toSorted());
   assert.deepEqual(readdirSync(join(root, 'etc')), ['group', 'passwd']);
   assert.equal(statSync(join(root, 'etc')).mtimeMs, date.getTime());
   assert.equal(readFileSync(join(root, 'tmp/file'), 'utf8'), 'x\n');
@@ -232,14 +232,31 @@ test('host network: the step is in the network namespace of the host', async () 
   assert.equal(stdout, `${readlinkSync('/proc/self/ns/net')}\n`);
 });
 
-test('the root may lack every folder that the runtime needs', async () => {
+test('a root that lacks the folders of the runtime gets them, and nothing of what else is mounted', async () => {
   const bare = mkdtempSync(join(host.top, 'bare-'));
   mkdirSync(join(bare, 'tool'));
   const base = readFileSync(join(root, 'bin/busybox'));
   writeFileSync(join(bare, 'tool/busybox'), base, { mode: 0o755 });
-  const { exitCode, stderr } = await run(['/tool/busybox', 'true'], { root: bare });
-  assert.equal(exitCode, 0, stderr);
-  assert.deepEqual(readdirSync(bare), ['tool']);
+  const mounts: Step['mounts'] = [{ target: '/cache/one', readonly: false, source: { kind: 'tmpfs' } }];
+  const start = Math.floor(Date.now() / 1000);
+  const step = async (more: readonly Step['mounts'][number][] = []) => {
+    const { exitCode, stderr } = await run(['/tool/busybox', 'true'], { root: bare, mounts: [...mounts, ...more] });
+    assert.equal(exitCode, 0, stderr);
+    return readdirSync(bare).map((name) => {
+      const { mode, uid, gid, mtimeMs } = statSync(join(bare, name));
+      return { name, mode: mode & 0o7777, uid, gid, mtimeMs };
+    });
+  };
+  await step([{ target: '/dev', readonly: false, source: { kind: 'tmpfs' } }]);
+  assert.deepEqual(readdirSync(bare).toSorted(), ['proc', 'sys', 'tool']);
+  const first = await step();
+  assert.deepEqual(first.map(({ name }) => name).toSorted(), ['dev', 'proc', 'sys', 'tool']);
+  for (const { name, mode, uid, gid, mtimeMs } of first) {
+    if (name === 'tool') continue;
+    assert.deepEqual([mode, uid, gid, mtimeMs >= start * 1000], [0o755, 0, 0, true], name);
+    assert.deepEqual(readdirSync(join(bare, name)), []);
+  }
+  assert.deepEqual(await step(), first);
 });
 
 function processes(): string[] {

@@ -42,6 +42,8 @@ export function createStepExecutor(options: StepExecutorOptions): StepExecutor {
         mkdirSync(bundle, { mode: 0o700 });
         const injected = await injectedMounts(step, bundle, options.networks);
         stubs = makeStubs(step.root, stubTargets(step, injected));
+        // Of these no record is kept: with Docker, too, they stay in the layer of a base that lacks them.
+        makeStubs(step.root, runtimeFolders);
         const spec = makeSpec(specInput(step, id, lease?.sandbox.path, injected), facts);
         writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
         const exitCode = await runToEnd(facts, id, bundle, step, io);
@@ -77,14 +79,13 @@ function cgroupOf(bundle: string): string | undefined {
 }
 
 /** What the runtime itself mounts over. */
-const runtimeFolders = ['/proc', '/dev', '/sys'];
+const runtimeFolders: readonly StubTarget[] = ['/proc', '/dev', '/sys'].map((path) => ({ path, kind: 'folder' }));
 
 function stubTargets(step: Step, injected: readonly SpecMount[]): readonly StubTarget[] {
   const isInside = ({ target }: Step['mounts'][number]) =>
     // What lies below another mount is made by the runtime there.
     step.mounts.some((other) => target.startsWith(`${other.target.replace(/\/$/, '')}/`));
   return [
-    ...runtimeFolders.map((path) => ({ path, kind: 'folder' as const })),
     // These are mounted first, in the root itself.
     ...injected.map(({ destination }) => ({ path: destination, kind: 'file' as const })),
     ...step.mounts
