@@ -13,6 +13,10 @@ export function createApi(backend: ApiBackend): Api {
     if (method !== 'GET' && method !== 'HEAD' && reply.statusCode < 400) await backend.settled();
     return payload;
   });
+  // The database notes a removal before the space is free.
+  app.addHook('onRequest', async ({ method, url }) => {
+    if (method === 'DELETE' || /\/prune($|\?)/.test(url)) backend.makeRoom();
+  });
   addRoutes(app, backend);
   const listeners: Listener[] = [];
   const route = (request: IncomingMessage, response: ServerResponse) => app.routing(request, response);

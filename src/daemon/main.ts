@@ -8,7 +8,7 @@ import { formatError, StrataError, toStrataError } from '../errors/index.ts';
 import { type Proxies, proxiesOf } from '../registry/index.ts';
 import { returnFreedMemory } from '../sys/index.ts';
 import { surviveErrors } from './last-resort.ts';
-import { prepareRoot, toRootError } from './roots.ts';
+import { areOnOneDisk, isStore, prepareRoot, toRootError } from './roots.ts';
 import { settleWhenIdle } from './settle-when-idle.ts';
 
 export interface DaemonFlags {
@@ -151,9 +151,16 @@ async function serve(flags: DaemonFlags, beside: ServedBeside): Promise<void> {
   process.umask(0o022);
   returnFreedMemory();
   const { dataRoot, stateRoot } = flags.config;
-  const data = { what: 'data root', option: '--data-root', path: dataRoot, mode: 0o711 };
+  const mayBeFull = isStore(dataRoot);
+  const data = { what: 'data root', option: '--data-root', path: dataRoot, mode: 0o711, mayBeFull };
   prepareRoot(data);
-  prepareRoot({ what: 'state root', option: '--state-root', path: stateRoot, mode: 0o700 });
+  prepareRoot({
+    what: 'state root',
+    option: '--state-root',
+    path: stateRoot,
+    mode: 0o700,
+    mayBeFull: mayBeFull && areOnOneDisk(dataRoot, stateRoot),
+  });
   const stop = Promise.withResolvers<void>();
   const log = openLog();
   const proxies = proxiesOf(process.env);

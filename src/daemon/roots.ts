@@ -1,8 +1,9 @@
 import { accessSync, constants, statfsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { diskFullText, messageOf, StrataError } from '../errors/index.ts';
 import { makeFolders } from '../sys/index.ts';
 
-/** Least free bytes that the engine starts with: its database and its state take this much at once. */
+/** Least free bytes that a new engine starts with: its database and its state take this much at once. */
 const leastFree = 1024 * 1024;
 
 export interface Root {
@@ -13,6 +14,8 @@ export interface Root {
   readonly path: string;
   /** Permission bits where it is made. */
   readonly mode: number;
+  /** A store that is there already starts on a full disk, too: removals free it. */
+  readonly mayBeFull: boolean;
 }
 
 /** Makes the folder unless it is there, and says in plain words why the engine cannot work in it. */
@@ -24,8 +27,19 @@ export function prepareRoot(root: Root): void {
   } catch (cause) {
     throw unusable(root, reasonOf(cause), cause);
   }
+  if (root.mayBeFull) return;
   const { bavail, bsize } = statfsSync(root.path);
   if (bavail * bsize < leastFree) throw unusable(root, 'no space left on device', undefined);
+}
+
+/** Whether an engine has worked there. */
+export function isStore(dataRoot: string): boolean {
+  return (statSync(join(dataRoot, 'strata.db'), { throwIfNoEntry: false })?.size ?? 0) > 0;
+}
+
+/** Whether the space that one frees is the other's, too. `false` where the second is yet to be made. */
+export function areOnOneDisk(path: string, other: string): boolean {
+  return statSync(path).dev === statSync(other, { throwIfNoEntry: false })?.dev;
 }
 
 /** A failure of the engine's start as the user's own words about the disk, where the disk is what failed. */

@@ -16,6 +16,9 @@ export interface Migration {
   readonly sql: string;
 }
 
+/** Frees some space on a full disk; false: there is no more to free. */
+export type MakeRoom = () => boolean;
+
 export type Value = SQLInputValue;
 export type Row = Record<string, unknown>;
 
@@ -40,11 +43,19 @@ export interface Database {
 /**
  * Opens `file` (made 0600: rows hold the environments of containers) and brings its tables up to date, in the order
  * given. A file that a newer program made is refused (`failed_precondition`) rather than half understood; one that
- * SQLite cannot read is `data_loss`.
+ * SQLite cannot read is `data_loss`. What finds the disk full is done once more for as long as `makeRoom` makes room.
  */
-export function openDatabase(file: string, migrations: readonly Migration[]): Database {
+export function openDatabase(
+  file: string,
+  migrations: readonly Migration[],
+  makeRoom: MakeRoom = () => false,
+): Database {
   // SQLite gives its log and index files the mode of this one.
   closeSync(openSync(file, 'a', 0o600));
+  return withRoom(makeRoom, () => open(file, migrations, makeRoom));
+}
+
+function open(file: string, migrations: readonly Migration[], makeRoom: MakeRoom): Database {
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(file);
@@ -52,7 +63,7 @@ export function openDatabase(file: string, migrations: readonly Migration[]): Da
     writeAhead(db);
     // NORMAL never tears. What must outlive a power cut is told with `durable`, once for many commits.
     db.exec('PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;');
-    const database = wrap(db, file);
+    const database = wrap(db, file, makeRoom);
     checkWhole(database);
     migrate(db, database, migrations, file);
     return database;
@@ -102,7 +113,24 @@ function sqliteCode(error: unknown): number {
   return ((error as { errcode?: number }).errcode ?? 0) & 0xff;
 }
 
-function wrap(db: DatabaseSync, file: string): Database {
+/** SQLITE_FULL, and what SQLite tells when there is no room for its index or no inode for another file. */
+function lacksRoom(error: unknown): boolean {
+  const [full, cannotOpen, shmOpen, shmSize] = [13, 14, 4618, 4874];
+  const code = (error as { errcode?: number }).errcode ?? 0;
+  return sqliteCode(error) === full || [cannotOpen, shmOpen, shmSize].includes(code);
+}
+
+function withRoom<T>(makeRoom: MakeRoom, work: () => T): T {
+  for (;;) {
+    try {
+      return work();
+    } catch (error) {
+      if (!lacksRoom(error) || !makeRoom()) throw error;
+    }
+  }
+}
+
+function wrap(db: DatabaseSync, file: string, makeRoom: MakeRoom): Database {
   const statements = new Map<string, StatementSync>();
   const log = createLogSync(file);
   let depth = 0;
@@ -114,31 +142,18 @@ function wrap(db: DatabaseSync, file: string): Database {
     statements.set(sql, made);
     return made;
   };
-  return {
-    get: <T>(sql: string, ...values: Value[]) => prepared(sql).get(...values) as T | undefined,
-    all: <T>(sql: string, ...values: Value[]) => prepared(sql).all(...values) as T[],
+  /** SQLite has undone a transaction that found the disk full: the whole of it is what can be done again. */
+  const persist = <T>(work: () => T): T => (depth === 0 ? withRoom(makeRoom, work) : work());
+
+  const database: Database = {
+    get: <T>(sql: string, ...values: Value[]) => persist(() => prepared(sql).get(...values)) as T | undefined,
+    all: <T>(sql: string, ...values: Value[]) => persist(() => prepared(sql).all(...values)) as T[],
     run(sql, ...values) {
-      const changes = Number(prepared(sql).run(...values).changes);
+      const changes = persist(() => Number(prepared(sql).run(...values).changes));
       changed += changes;
       return { changes };
     },
-    transaction(body) {
-      const name = `nested${depth}`;
-      db.exec(depth === 0 ? 'BEGIN IMMEDIATE' : `SAVEPOINT ${name}`);
-      depth++;
-      try {
-        const result = body();
-        if (result instanceof Promise) throw new Error('the body of a transaction must not be asynchronous');
-        db.exec(depth === 1 ? 'COMMIT' : `RELEASE ${name}`);
-        return result;
-      } catch (error) {
-        // A full disk or a failing one has undone the transaction already: then that error is the one to tell.
-        if (db.isTransaction) db.exec(depth === 1 ? 'ROLLBACK' : `ROLLBACK TO ${name}; RELEASE ${name}`);
-        throw error;
-      } finally {
-        depth--;
-      }
-    },
+    transaction: (body) => persist(() => transact(body)),
     durable: () => log.sync(changed),
     changes: () => changed,
     close() {
@@ -146,6 +161,25 @@ function wrap(db: DatabaseSync, file: string): Database {
       log.close();
     },
   };
+  return database;
+
+  function transact<T>(body: () => T): T {
+    const name = `nested${depth}`;
+    db.exec(depth === 0 ? 'BEGIN IMMEDIATE' : `SAVEPOINT ${name}`);
+    depth++;
+    try {
+      const result = body();
+      if (result instanceof Promise) throw new Error('the body of a transaction must not be asynchronous');
+      db.exec(depth === 1 ? 'COMMIT' : `RELEASE ${name}`);
+      return result;
+    } catch (error) {
+      // A full disk or a failing one has undone the transaction already: then that error is the one to tell.
+      if (db.isTransaction) db.exec(depth === 1 ? 'ROLLBACK' : `ROLLBACK TO ${name}; RELEASE ${name}`);
+      throw error;
+    } finally {
+      depth--;
+    }
+  }
 }
 
 /** Brings the write-ahead log to the disk, which SQLite itself does at a checkpoint alone. */

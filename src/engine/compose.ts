@@ -24,11 +24,23 @@ import { systemInfo } from './info.ts';
 import { createLayoutPacking } from './layout-packing.ts';
 import { lockDataRoot } from './lock.ts';
 import { publishContainerEvents } from './publish.ts';
+import { createReserve, type Reserve } from './reserve.ts';
 import { claimStore, refuseWithoutDatabase, type StoreMark } from './store-mark.ts';
 import type { Engine, EngineConfig } from './types.ts';
 
 const engineMigrations: readonly Migration[] = [
   { room: 'engine', version: 1, sql: 'CREATE TABLE engine (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT' },
+];
+
+const migrations: readonly Migration[] = [
+  ...snapshotMigrations,
+  ...imageMigrations,
+  ...registryMigrations,
+  ...networkMigrations,
+  ...volumeMigrations,
+  ...containerMigrations,
+  ...buildMigrations,
+  ...engineMigrations,
 ];
 
 /** An engine and the rooms that the API speaks to besides. */
@@ -56,24 +68,34 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
 }
 
 async function open(config: EngineConfig, options: EngineOptions, unlock: () => void): Promise<RunningEngine> {
+  const { dataRoot } = config;
+  const reserve = createReserve(dataRoot);
+  try {
+    if (reserve.makeRoom()) {
+      const log = options.log ?? (() => {});
+      log(`the disk of ${dataRoot} is full: free some space there (removing containers, images and volumes works)`);
+    }
+    return await openStore(config, options, { reserve, unlock });
+  } catch (error) {
+    reserve.stop();
+    throw error;
+  }
+}
+
+async function openStore(
+  config: EngineConfig,
+  options: EngineOptions,
+  { reserve, unlock }: Pick<Opened, 'reserve' | 'unlock'>,
+): Promise<RunningEngine> {
   const { dataRoot, stateRoot } = config;
   mkdirSync(stateRoot, { recursive: true, mode: 0o700 });
   chmodSync(dataRoot, 0o711);
   // Before anything is swept: what is in the store must be this database's.
   refuseWithoutDatabase(dataRoot);
-  const db = openDatabase(join(dataRoot, 'strata.db'), [
-    ...snapshotMigrations,
-    ...imageMigrations,
-    ...registryMigrations,
-    ...networkMigrations,
-    ...volumeMigrations,
-    ...containerMigrations,
-    ...buildMigrations,
-    ...engineMigrations,
-  ]);
+  const db = openDatabase(join(dataRoot, 'strata.db'), migrations, reserve.give);
   try {
     const mark = await claimStore(db, { dataRoot, stateRoot });
-    return await wire(config, options, { db, mark, unlock });
+    return await wire(config, options, { db, mark, reserve, unlock });
   } catch (error) {
     db.close();
     throw error;
@@ -83,13 +105,14 @@ async function open(config: EngineConfig, options: EngineOptions, unlock: () => 
 interface Opened {
   readonly db: Database;
   readonly mark: StoreMark;
+  readonly reserve: Reserve;
   readonly unlock: () => void;
 }
 
 async function wire(
   config: EngineConfig,
   options: EngineOptions,
-  { db, mark, unlock }: Opened,
+  { db, mark, reserve, unlock }: Opened,
 ): Promise<RunningEngine> {
   const { dataRoot, stateRoot } = config;
   // What requests had brought when an earlier daemon was killed.
@@ -194,6 +217,7 @@ async function wire(
   await containers.recover();
   await discardOrphans(db, snapshots);
   await images.collect();
+  reserve.restore();
   const offContainers = publishContainerEvents(containers, networks, events);
 
   return {
@@ -211,6 +235,7 @@ async function wire(
     layers,
     info: () => systemInfo({ config, id: mark.id, containers, images, runtime }),
     settled,
+    makeRoom: () => void reserve.makeRoom(),
     async close() {
       offContainers();
       await garbage.stop();
@@ -221,6 +246,7 @@ async function wire(
       await layers.close();
       await snapshots.close();
       await mark.close();
+      reserve.stop();
       db.close();
       unlock();
     },

@@ -11,7 +11,7 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, s
 import { open, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Database } from '../db/index.ts';
-import { messageOf, StrataError } from '../errors/index.ts';
+import { diskFullText, messageOf, StrataError } from '../errors/index.ts';
 import { fsyncDir } from '../sys/index.ts';
 
 interface Mark {
@@ -91,8 +91,13 @@ export async function claimStore(db: Database, roots: { dataRoot: string; stateR
   }
 
   written = true;
-  await count();
-  await writeMark(join(stateRoot, 'store'), mark);
+  try {
+    await count();
+    await writeMark(join(stateRoot, 'store'), mark);
+  } catch (error) {
+    // A store that is known starts on a full disk, too, so that space can be freed: the next tick tries again.
+    if (known === undefined || diskFullText(error) === undefined) throw error;
+  }
   let running = Promise.resolve();
   const tick = () => {
     // On a full disk it is tried again.

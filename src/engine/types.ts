@@ -78,5 +78,7 @@ export interface Engine {
   info(): Promise<Readonly<Record<string, unknown>>>;
   /** Resolves when all that was done until now survives a power cut. */
   settled(): Promise<void>;
+  /** Before something is removed: on a full disk, gives up some of the space that is kept for this. */
+  makeRoom(): void;
   close(): Promise<void>;
 }

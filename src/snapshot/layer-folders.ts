@@ -46,8 +46,12 @@ export function createLayerFolders(root: string): LayerFolders {
       try {
         renameSync(join(root, id), target);
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-        throw error;
+        const { code } = error as NodeJS.ErrnoException;
+        if (code === 'ENOENT') return;
+        // The other folder had no room for another name.
+        if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error;
+        remover.remove(join(root, id));
+        return;
       }
       remover.remove(target);
     },

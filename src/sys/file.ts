@@ -8,11 +8,20 @@ import { linkSync } from './named-files.ts';
 const ioctlCall = native('ioctl', 'int', ['int', 'uint64', 'int']);
 const lseekCall = native('lseek', 'int64', ['int', 'int64', 'int']);
 const copyRangeCall = native('copy_file_range', 'long', ['int', 'pointer', 'int', 'pointer', 'size_t', 'uint']);
+const fallocateCall = native('fallocate', 'int', ['int', 'int', 'int64', 'int64']);
 const syncfsCall = native('syncfs', 'int', ['int']);
 
 /** Sets access and modification time of `path` itself (a link's own), exactly. Seconds may be negative. */
 export function setTimes(path: SysPath, seconds: number, nanoseconds: number): void {
   utimensat(currentFolder, path, seconds, nanoseconds);
+}
+
+/** Takes space on the disk for the first `size` bytes of a file; false where the file system cannot. */
+export function allocate(fd: number, size: number): boolean {
+  const result = fallocateCall(fd, 0, 0, size);
+  if (result < 0 && lastErrno() === errno.EOPNOTSUPP) return false;
+  check(result, 'fallocate');
+  return true;
 }
 
 /** A hard link `path` to `existing`, without following a link there. */

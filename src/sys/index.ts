@@ -13,7 +13,7 @@ export {
 } from './at.ts';
 export { isErrno, systemError } from './errno.ts';
 export { errnoText } from './errno-text.ts';
-export { copyData, fsyncDir, link, setTimes, syncFolders, syncfs } from './file.ts';
+export { allocate, copyData, fsyncDir, link, setTimes, syncFolders, syncfs } from './file.ts';
 export type { ByteString } from './file-name.ts';
 export {
   bytesOf,

@@ -170,6 +170,7 @@ export function createTestBackend(): TestBackend {
     },
     info: async () => ({ KernelVersion: '6' }),
     settled: async () => {},
+    makeRoom: () => {},
     close: async () => {},
   } as unknown as TestBackend;
   return backend;

@@ -51,11 +51,11 @@ export async function pruneCache(
     if (bound === undefined) reclaimed += ledger.release(one).freed;
   }
   if (bound !== undefined) reclaimed = new Ledger(all).total - ledger.total;
-  // What is known by name alone takes no space; who wants all gone wants no trace of it.
-  if (options.all && bound === undefined && Object.keys(options.filters ?? {}).length === 0) shop.records.forgetNames();
   await dropSnapshots(plant);
   // Blobs of layers that went, and layers that only a removed container had.
   if (gone.length > 0) await plant.parts.images.collect();
+  // What is known by name alone takes no space, and forgetting it takes some; who wants all gone wants no trace of it.
+  if (options.all && bound === undefined && Object.keys(options.filters ?? {}).length === 0) shop.records.forgetNames();
   return { deleted: gone.map(({ record }) => record.id), reclaimed };
 }
 
