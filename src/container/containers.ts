@@ -700,6 +700,8 @@ export function createContainers(options: ContainerOptions): Containers {
       };
       await store.until(first.id, holds, abort ? { signal: abort } : {});
       abort?.throwIfAborted();
+      // The row goes first: the files, the volumes and the event follow in the same turn.
+      if (condition === 'removed') await turns.run(first.id, async () => undefined);
       await outputDelivered(first.id);
       const { exitCode, error } = last.state;
       // Whoever waits for an end to come hears of a failed start from the start itself.

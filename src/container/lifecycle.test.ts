@@ -34,6 +34,20 @@ test('a container goes from created over running to exited, and tells it', async
   );
 });
 
+test('who waits for a removal has its answer when all is gone and told', async () => {
+  const { containers } = host;
+  const Volumes = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`/v${i}`, {}]));
+  const id = await host.create(['true'], { config: { Volumes }, host: { AutoRemove: true } });
+  const removed = containers.wait(id, 'removed');
+  host.parts.events.length = 0;
+  await containers.start(id);
+  await removed;
+  assert.deepEqual(
+    host.parts.events.map(({ action }) => action),
+    ['start', 'die', 'destroy'],
+  );
+});
+
 test('nothing of a removed container is left', async () => {
   const { id } = await host.run(['true']);
   await host.containers.remove(id);
