@@ -31,7 +31,7 @@ import type { ImageDraft } from './frontend/image-draft.ts';
 import type { BuildVertex, CompiledStage, External } from './frontend/plan.ts';
 import { givenArguments, Scope } from './frontend/scope.ts';
 import type { FrontendSettings } from './frontend/settings.ts';
-import { readStages, type StageNode } from './frontend/stages.ts';
+import { findTarget, neededStages, readStages, type StageNode } from './frontend/stages.ts';
 import { verifiedStages } from './frontend/verify.ts';
 import { finishConfig } from './image-config.ts';
 import { contextVertex, findNamedContext, openNamedContext } from './named-contexts.ts';
@@ -230,6 +230,9 @@ class Build {
     } catch {
       // What is wrong with the file is told by the one who asks.
     }
+    const { call, target } = this.#request;
+    // An outline is of one stage, as a build is; the checks look at every stage.
+    const wanted = call === 'outline' && nodes.length > 0 ? neededStages(nodes, findTarget(nodes, target)) : nodes;
     const { parts, shop } = this.#plant;
     return readBaseConfigs(
       { images: parts.images, bases: shop.bases, ...(registry && { registry }) },
@@ -237,6 +240,7 @@ class Build {
       this.#request,
       dockerfile,
       nodes,
+      wanted,
       platform,
     );
   }

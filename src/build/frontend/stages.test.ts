@@ -4,7 +4,15 @@ import { globalScope, parseDockerfile } from '../../dockerfile/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { parsePlatform } from '../../oci/index.ts';
 import { Scope } from './scope.ts';
-import { findCopySource, findTarget, readStages, refuseCycles, refuseLaterStages, withStages } from './stages.ts';
+import {
+  findCopySource,
+  findTarget,
+  neededStages,
+  readStages,
+  refuseCycles,
+  refuseLaterStages,
+  withStages,
+} from './stages.ts';
 
 function stages(text: string, buildArgs: Record<string, string> = {}) {
   const dockerfile = parseDockerfile(text);
@@ -115,4 +123,18 @@ test('an image that cannot be had is answered with the stages that there are', (
       undefined,
     ],
   );
+});
+
+test('a stage needs what it is built on and what its instructions take from, and nothing else', () => {
+  const { nodes } = stages(
+    'FROM gone AS unused\nFROM b AS files\nFROM b AS tools\nFROM files AS base\nFROM base AS final\n' +
+      'COPY --from=1 / /\nRUN --mount=from=tools,target=/t true\nFROM gone AS later\nCOPY --from=unused / /\n',
+  );
+  const needs = (target: string) =>
+    neededStages(nodes, findTarget(nodes, target))
+      .map(({ index }) => index)
+      .sort();
+  assert.deepEqual(needs('final'), [1, 2, 3, 4]);
+  assert.deepEqual(needs('later'), [0, 5]);
+  assert.deepEqual(needs('files'), [1]);
 });

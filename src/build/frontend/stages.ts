@@ -168,6 +168,13 @@ function dependencies(nodes: readonly StageNode[], node: StageNode): { to: Stage
   return out;
 }
 
+/** A stage and all that it is built on or takes something from. */
+export function neededStages(nodes: readonly StageNode[], target: StageNode): readonly StageNode[] {
+  const needed = new Set([target]);
+  for (const node of needed) for (const { to } of dependencies(nodes, node)) needed.add(to);
+  return [...needed];
+}
+
 /** `from` of the mounts; it cannot hold variables, and anything wrong is told when the step is read. */
 export function mountSources(run: RunInstruction): string[] {
   return mountsOf(run).flatMap(({ from }) => (from === undefined ? [] : [from]));

@@ -27,19 +27,20 @@ export interface BaseConfigParts {
   readonly registry?: Pick<RegistryClient, 'resolve' | 'blob'>;
 }
 
-/** Reads the configurations of all images that the stages build on or take files from; no layer is fetched. */
+/** Reads the configurations of all images that the wanted stages build on or take files from; no layer is fetched. */
 export async function readBaseConfigs(
   parts: BaseConfigParts,
   session: Session,
   request: BuildRequest,
   dockerfile: Dockerfile,
   nodes: readonly StageNode[],
+  wanted: readonly StageNode[],
   targetPlatform: Platform,
 ): Promise<BaseConfigs> {
   const known = new Map<string, Promise<BaseImageConfig | undefined>>();
   const failures: unknown[] = [];
   await Promise.all(
-    imagesOf(nodes).map(async ({ name, platform, range }, place) => {
+    imagesOf(nodes, wanted).map(async ({ name, platform, range }, place) => {
       if (findNamedContext(request, name)) return;
       const key = keyOf(name, platform && formatPlatform(platform));
       try {
@@ -76,8 +77,8 @@ interface Named {
   readonly range: TextRange;
 }
 
-function imagesOf(nodes: readonly StageNode[]): Named[] {
-  return nodes.flatMap(({ base, platform, stage }) => {
+function imagesOf(nodes: readonly StageNode[], wanted: readonly StageNode[]): Named[] {
+  return wanted.flatMap(({ base, platform, stage }) => {
     const named: Named[] = base.kind === 'external' ? [{ name: base.name, platform, range: stage.from.location }] : [];
     for (const instruction of stage.instructions) {
       const sources =
