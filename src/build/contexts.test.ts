@@ -6,6 +6,7 @@ import { type AddressInfo, createServer as createPort } from 'node:net';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startGitHost } from './testing/git-host.ts';
 import { type BuildHost, startBuildHost } from './testing/host.ts';
 import type { BuildRequest, BuildResult, ContextSource } from './types.ts';
 
@@ -242,46 +243,6 @@ test('credentials of a URL go to its own host and into no message', async () => 
   }
 });
 
-/** A repository behind basic authentication, as hosts of git serve theirs. */
-async function startGitHost(repo: string, expected: string): Promise<{ origin: string; close(): void }> {
-  const git = createServer((request, reply) => {
-    if (request.headers.authorization !== expected)
-      return void reply.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
-    const [path = '', query = ''] = request.url!.split('?');
-    const backend = spawn('git', ['http-backend'], {
-      env: {
-        PATH: process.env['PATH'],
-        GIT_PROJECT_ROOT: repo,
-        GIT_HTTP_EXPORT_ALL: '1',
-        GIT_CONFIG_COUNT: '1',
-        GIT_CONFIG_KEY_0: 'safe.directory',
-        GIT_CONFIG_VALUE_0: '*',
-        REQUEST_METHOD: request.method,
-        PATH_INFO: path,
-        QUERY_STRING: query,
-        CONTENT_TYPE: request.headers['content-type'] ?? '',
-        HTTP_CONTENT_ENCODING: request.headers['content-encoding'] ?? '',
-        HTTP_GIT_PROTOCOL: String(request.headers['git-protocol'] ?? ''),
-      },
-    });
-    request.pipe(backend.stdin);
-    const parts: Buffer[] = [];
-    backend.stdout.on('data', (chunk: Buffer) => parts.push(chunk));
-    backend.on('close', () => {
-      const answer = Buffer.concat(parts);
-      const end = answer.indexOf('\r\n\r\n');
-      for (const line of answer.subarray(0, end).toString().split('\r\n')) {
-        const [name = '', value = ''] = line.split(': ');
-        if (name === 'Status') reply.statusCode = Number.parseInt(value, 10);
-        else reply.setHeader(name, value);
-      }
-      reply.end(answer.subarray(end + 4));
-    });
-  });
-  await new Promise<void>((resolve) => git.listen(0, '127.0.0.1', resolve));
-  return { origin: `http://127.0.0.1:${(git.address() as AddressInfo).port}`, close: () => git.close() };
-}
-
 test('credentials for a git repository come from its URL or a secret, and stay out of the checkout', async () => {
   const repos = host.context({ 'repo.git/f': 'private', 'repo.git/Dockerfile': 'FROM scratch\nCOPY f /f\n' });
   const cwd = join(repos, 'repo.git');
@@ -319,6 +280,13 @@ test('credentials for a git repository come from its URL or a secret, and stay o
     const asked = await host.build(host.context({ Dockerfile }), { secrets });
     assert.match(await read(asked.result, 'r/.git/HEAD'), /^[0-9a-f]{40}/);
     await assert.rejects(host.build(add(repo), { noCache: true }), { code: 'git_failed' });
+    for (const [add, message] of [
+      [`--keep-git-dir=false ${repo}?keep-git-dir=1`, /inconsistent keep-git-dir configuration/],
+      [`--checksum=abc1 ${repo}?checksum=abc2`, /checksum mismatch "abc1" != "abc2"/],
+      [`--checksum=main ${repo}`, /invalid checksum main for Git URL, expected hex commit hash/],
+      [`${repo}?tag=v1#v1`, /ref conflicts: "v1" vs "refs\/tags\/v1"/],
+    ] as const)
+      await assert.rejects(host.build(host.context({ Dockerfile: `FROM scratch\nADD ${add} /r\n` })), { message });
   } finally {
     served.close();
   }

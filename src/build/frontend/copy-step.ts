@@ -3,6 +3,7 @@ import { StrataError } from '../../errors/index.ts';
 import { splitWildcards } from '../files/wildcards.ts';
 import { type CopyAction, type CopySpec, copyOp } from '../ops/copy.ts';
 import { gitOp } from '../ops/git.ts';
+import { parseGitUrl } from '../ops/git-url.ts';
 import { httpOp } from '../ops/http.ts';
 import { splitCredentials } from '../ops/url-credentials.ts';
 import type { Op } from '../solver/vertex.ts';
@@ -97,6 +98,7 @@ async function sourceAction(
   if (remote.kind === 'git') {
     if (!isAdd) throw new StrataError('invalid_argument', "source can't be a git ref for COPY");
     const address = allowedRepository(allowed, remote.url);
+    checkAgreement(instruction, remote.url);
     const spec = { url: address, keepGitDir: instruction.keepGitDir ?? false, ...checksumOf(instruction) };
     const op = gitOp(shop, spec, secrets.secrets);
     const name = splitCredentials(remote.url).bare;
@@ -130,6 +132,16 @@ async function sourceAction(
     contentsOnly: true,
     unpack: isAdd && (instruction.unpack ?? true),
   };
+}
+
+/** A repository's URL may say what flags say as well: then they say the same. */
+function checkAgreement({ keepGitDir, checksum }: AddInstruction, url: string): void {
+  const asked = parseGitUrl(url);
+  const refuse = (message: string) => new StrataError('invalid_argument', message, { code: 'invalid_git_url' });
+  if ((keepGitDir ?? asked.keepGitDir) !== (asked.keepGitDir ?? keepGitDir))
+    throw refuse('inconsistent keep-git-dir configuration');
+  if ((checksum ?? asked.checksum) !== (asked.checksum ?? checksum))
+    throw refuse(`checksum mismatch ${JSON.stringify(checksum)} != ${JSON.stringify(asked.checksum)}`);
 }
 
 function checksumOf(instruction: AddInstruction): { checksum?: string } {

@@ -14,10 +14,10 @@ export interface GitUrl {
 }
 
 /**
- * Takes `https://host/repo.git#ref:subdir` apart, or `https://host/repo.git?branch=…&subdir=…` (BuildKit 0.24);
- * `git@host:path` is kept as it is.
+ * Takes `https://host/repo.git#ref:subdir` apart, or `https://host/repo.git?branch=…&subdir=…` (BuildKit 0.24), or
+ * both where they agree; `git@host:path` has no query.
  *
- * @throws StrataError invalid_argument for a query that says two things or something unknown
+ * @throws StrataError invalid_argument for a URL that says two things, nothing, or something unknown
  */
 export function parseGitUrl(url: string): GitUrl {
   const hash = url.indexOf('#');
@@ -30,39 +30,38 @@ export function parseGitUrl(url: string): GitUrl {
 
 function readQuery(remote: string, query: URLSearchParams, fragment: { ref: string; subdir: string }): GitUrl {
   const found: { -readonly [Key in keyof GitUrl]: GitUrl[Key] } = { remote, ...fragment, submodules: true };
-  const once = (key: 'ref' | 'subdir' | 'checksum', value: string, name: string) => {
-    if (found[key]) throw refusal(`${name} conflicts with what the URL says already: ${JSON.stringify(found[key])}`);
+  const agree = (key: 'ref' | 'subdir' | 'checksum', value: string) => {
+    const known = found[key];
+    if (known && known !== value)
+      throw refusal(`${key} conflicts: ${JSON.stringify(known)} vs ${JSON.stringify(value)}`);
     found[key] = value;
   };
-  for (const [name, value] of query) {
-    switch (name) {
-      case 'ref':
-        once('ref', value, name);
-        break;
-      case 'tag':
-        once('ref', `refs/tags/${value}`, name);
-        break;
-      case 'branch':
-        once('ref', `refs/heads/${value}`, name);
-        break;
-      case 'subdir':
-        once('subdir', value, name);
-        break;
-      case 'checksum':
-      case 'commit':
-        once('checksum', value, name);
-        break;
-      case 'keep-git-dir':
-        found.keepGitDir = flag(name, value);
-        break;
-      case 'submodules':
-        found.submodules = flag(name, value);
-        break;
-      default:
-        throw refusal(`unexpected query ${JSON.stringify(name)}`);
-    }
+  if (query.has('tag') && query.has('branch')) throw refusal('branch conflicts with tag');
+  for (const name of new Set(query.keys())) {
+    const [value = '', ...more] = query.getAll(name);
+    if (more.length > 0) throw refusal(`query ${JSON.stringify(name)} has multiple values`);
+    const read = valued.get(name);
+    if (value === '' && read) throw refusal(`query ${JSON.stringify(name)} has no value`);
+    if (read) agree(...read(value));
+    else if (name === 'keep-git-dir') found.keepGitDir = flag(name, value);
+    else if (name === 'submodules') found.submodules = flag(name, value);
+    else throw refusal(`unexpected query ${JSON.stringify(name)}`);
   }
   return found;
+}
+
+/** What each word of a query that needs a value stands for. */
+const valued = new Map<string, (value: string) => [key: 'ref' | 'subdir' | 'checksum', value: string]>([
+  ['ref', (value) => ['ref', value]],
+  ['tag', (value) => ['ref', below('refs/tags/', value)]],
+  ['branch', (value) => ['ref', below('refs/heads/', value)]],
+  ['subdir', (value) => ['subdir', value]],
+  ['checksum', (value) => ['checksum', value]],
+  ['commit', (value) => ['checksum', value]],
+]);
+
+function below(prefix: string, name: string): string {
+  return name.startsWith(prefix) ? name : `${prefix}${name}`;
 }
 
 function flag(name: string, value: string): boolean {
