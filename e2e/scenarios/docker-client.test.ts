@@ -1,11 +1,12 @@
 /** The real Docker 28 client, from `version` to `events`, against this engine. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { type Docker, runCopies } from '../fixtures/copy-run.ts';
 import { makeContext } from '../harness/context.ts';
-import { fetchText, type RunOptions, startEngine, type TestEngine } from '../harness/engine.ts';
+import { fetchText, program, type RunOptions, startEngine, type TestEngine } from '../harness/engine.ts';
 import { freePort } from '../harness/ports.ts';
 
 let engine: TestEngine;
@@ -249,4 +250,36 @@ test('events tell what happened', async () => {
   const actions = stdout.trim().split('\n');
   for (const action of ['create', 'attach', 'start', 'die', 'destroy'])
     assert.ok(actions.includes(action), `${action} in ${actions}`);
+});
+
+test('cp does what it does with Docker, whichever client asks', () => {
+  const recorded: Record<string, string> = JSON.parse(
+    readFileSync(join(import.meta.dirname, 'golden/copy.json'), 'utf8'),
+  );
+  // What a running container has in memory is there for who copies; with Docker it is not.
+  recorded['running: C:/scratch new'] = 'exit 0\nnew 1777 0 folder\nnew/s 644 0 s';
+  const client = (command: string, words: readonly string[]): Docker => {
+    const env = { ...process.env, DOCKER_HOST: `unix://${engine.socket}`, STRATA_HOST: `unix://${engine.socket}` };
+    return (args, { cwd, input = Buffer.alloc(0) } = {}) => {
+      const ran = spawnSync(command, [...words, ...args], { input, env, maxBuffer: 2 ** 26, ...(cwd && { cwd }) });
+      return { code: ran.status ?? 1, stdout: ran.stdout, stderr: ran.stderr.toString() };
+    };
+  };
+  const [own, ...words] = program;
+  const bind = join(engine.work, 'copied');
+  const wanted = (name: string) => name in recorded;
+  assert.deepEqual(
+    runCopies(client('docker', []), 'copied', bind, ['running', 'stopped', 'created'], wanted),
+    recorded,
+  );
+  // Its own client takes longer to start: what it does by itself.
+  const some = new Set(
+    ['C:/data new', 'C:/etc/hosts -', 'C:/vlink/. new', 'C:/nope new', 'dir C:W/dir'].map(
+      (words) => `stopped: ${words}`,
+    ),
+  );
+  for (const [name, outcome] of Object.entries(
+    runCopies(client(own, words), 'copied', bind, ['stopped'], (name) => some.has(name)),
+  ))
+    assert.equal(outcome, recorded[name], name);
 });

@@ -82,9 +82,9 @@ test('a base for another platform takes no name and no digest from the image of 
     '{{.ID}} {{.Tag}} {{.Digest}}',
     `${registry.host}/team/base`,
   ];
-  const images = async () => (await engine.strata(listing)).stdout;
+  const images = async () => (await engine.docker(listing)).stdout;
   const archOf = async (name: string) =>
-    (await engine.strata(['inspect', '-f', '{{.Architecture}} {{.Config.Env}}', name])).stdout
+    (await engine.docker(['inspect', '-f', '{{.Architecture}} {{.Config.Env}}', name])).stdout
       .replace(/PATH=\S+ /, '')
       .trim();
   const build = async (...args: readonly string[]) => {
@@ -92,21 +92,21 @@ test('a base for another platform takes no name and no digest from the image of 
     return await archOf('made');
   };
   const nobody = await images();
-  const all = (await engine.strata(['images', '-aq'])).stdout.split('\n').length;
+  const all = (await engine.docker(['images', '-aq'])).stdout.split('\n').length;
   assert.equal(await build(), 'amd64 [ARCH=amd64]');
   assert.equal(await images(), nobody, 'a base that was fetched has no name');
-  assert.equal((await engine.strata(['images', '-aq'])).stdout.split('\n').length, all + 1, 'and is no image');
+  assert.equal((await engine.docker(['images', '-aq'])).stdout.split('\n').length, all + 1, 'and is no image');
   assert.match(
     (await engine.docker(['system', 'df', '-v', '--format', '{{json .}}'])).stdout,
     /pulled from [^"]*team\/base:1/,
   );
 
-  await engine.strata(['pull', '-q', ref]);
+  await engine.docker(['pull', '-q', ref]);
   const own = await images();
   assert.equal(await build('--platform=linux/arm64'), 'arm64 [ARCH=arm64]');
   assert.equal(await images(), own);
   assert.equal(await build(), 'amd64 [ARCH=amd64]');
-  assert.match((await engine.strata(['pull', ref])).stdout, /up to date/);
+  assert.match((await engine.docker(['pull', ref])).stdout, /up to date/);
   const both = makeContext(engine.work, {
     Dockerfile: `FROM --platform=linux/arm64 ${ref} AS arm\nFROM ${ref}\nCOPY --from=arm /f /f2\n`,
   });
@@ -116,27 +116,27 @@ test('a base for another platform takes no name and no digest from the image of 
   assert.equal(await images(), own);
 
   // Who asks for the other platform by name gets it; builds and pulls for this machine do not take it.
-  await engine.strata(['pull', '-q', '--platform=linux/arm64', ref]);
+  await engine.docker(['pull', '-q', '--platform=linux/arm64', ref]);
   assert.match(await archOf(ref), /^arm64/);
   assert.equal(await build(), 'amd64 [ARCH=amd64]');
-  const { stderr } = await engine.strata(['create', '--name=foreign', ref, '/f']);
+  const { stderr } = await engine.docker(['create', '--name=foreign', ref, '/f']);
   assert.match(
     stderr,
     /^WARNING: The requested image's platform \(linux\/arm64\) does not match the detected host platform \(linux\/amd64\/v\d\) and no specific platform was requested$/m,
   );
-  await engine.strata(['rm', 'foreign']);
-  assert.match((await engine.strata(['pull', ref])).stdout, /Downloaded newer image/);
+  await engine.docker(['rm', 'foreign']);
+  assert.match((await engine.docker(['pull', ref])).stdout, /Downloaded newer image/);
   assert.match(await archOf(ref), /^amd64/);
-  const created = await engine.strata(['create', '--name=foreign', '--platform=linux/arm64', ref, '/f']);
+  const created = await engine.docker(['create', '--name=foreign', '--platform=linux/arm64', ref, '/f']);
   assert.doesNotMatch(created.stderr, /WARNING/);
   assert.match(await archOf(ref), /^arm64/);
-  await engine.strata(['rm', 'foreign']);
-  await engine.strata(['pull', '-q', ref]);
-  const digest = (await engine.strata(['inspect', '-f', '{{index .RepoDigests 0}}', ref])).stdout.trim();
+  await engine.docker(['rm', 'foreign']);
+  await engine.docker(['pull', '-q', ref]);
+  const digest = (await engine.docker(['inspect', '-f', '{{index .RepoDigests 0}}', ref])).stdout.trim();
   assert.match(await archOf(digest), /^amd64/, 'the digest of the index is of this machine');
 
   // Without the registry, what was fetched still serves.
-  await engine.strata(['rmi', ref]);
+  await engine.docker(['rmi', ref]);
   assert.equal(await build('--no-cache'), 'amd64 [ARCH=amd64]');
   // The same by the docker client's classic builder.
   await engine.docker(['build', '-q', '-t', 'made', dir]);

@@ -10,14 +10,9 @@ export interface Place {
   readonly root: string;
   /** Absolute path inside `root`, with the trailing `/` or `/.` that the client gave. */
   readonly path: string;
-  /** Nothing may be written there. */
-  readonly readonly: boolean;
 }
 
-/**
- * Calls `use` with the place of `path` in a container. The root of a running one shows its mounts; for a stopped one
- * the mount that the path lies in is found here, so that `docker cp` reaches volumes before the first start.
- */
+/** Calls `use` with the place of `path` in a container, whose root shows its mounts whether it runs or not. */
 export async function withPlace<T>(
   containers: ApiBackend['containers'],
   container: Container,
@@ -25,20 +20,19 @@ export async function withPlace<T>(
   use: (place: Place) => Promise<T>,
 ): Promise<T> {
   const given = keepTrail(posix.join('/', path), path);
-  if (container.state.pid > 0) {
-    return await containers.withRoot(container.id, (root) => use({ root, path: given, readonly: false }));
-  }
-  const clean = posix.join('/', path).replace(/(.)\/$/, '$1');
-  const mount = [...container.mounts]
-    .filter(({ Type }) => Type === 'volume' || Type === 'bind')
-    .sort((a, b) => b.Destination.length - a.Destination.length)
-    .find(({ Destination }) => clean === Destination || clean.startsWith(`${Destination}/`));
-  if (mount?.Source && statInRoot(mount.Source, '/')?.isDirectory()) {
-    const inside = keepTrail(posix.join('/', clean.slice(mount.Destination.length)), path);
-    return await use({ root: mount.Source, path: inside, readonly: !mount.RW });
-  }
-  const readonly = container.host.ReadonlyRootfs ?? false;
-  return await containers.withRoot(container.id, (root) => use({ root, path: given, readonly }));
+  return await containers.withWholeRoot(container.id, (root) => use({ root, path: given }));
+}
+
+/** Throws where the user said that nothing may be written, whoever writes. */
+export function assertWritable({ host, mounts }: Container, { root, path }: Place): void {
+  const real = told(path, () => pathInRoot(root, path));
+  const mount = mounts
+    .filter(({ Destination: at }) => real === at || real.startsWith(`${at}/`))
+    .toSorted((a, b) => b.Destination.length - a.Destination.length)[0];
+  const isReadonly = mount ? !mount.RW : (host.ReadonlyRootfs ?? false);
+  if (!isReadonly) return;
+  const what = mount ? 'mounted volume' : 'container rootfs';
+  throw new StrataError('permission_denied', `${what} is marked read-only`, { code: 'read_only' });
 }
 
 /** `join` drops a trailing `/.`, which tells a client's "what is in the folder" from "the folder". */
@@ -61,14 +55,23 @@ export function statPlace({ root, path }: Place): PathStat | undefined {
   const base = posix.basename(path);
   const follow = path.endsWith('/') || base === '.';
   const stats = told(path, () => statInRoot(root, path, { follow }));
-  if (!stats || (follow && !stats.isDirectory())) return undefined;
+  if (follow && stats && !stats.isDirectory()) throw noFolder(path);
+  if (!stats) {
+    const parent = told(path, () => statInRoot(root, posix.dirname(path)));
+    if (parent && !parent.isDirectory()) throw noFolder(path);
+    return undefined;
+  }
   return {
     name: path === '/' ? '/' : base,
     size: stats.size,
     mode: goMode(stats.mode),
     mtime: stats.mtime.toISOString(),
-    linkTarget: stats.isSymbolicLink() ? linkTarget(root, path) : '',
+    linkTarget: stats.isSymbolicLink() ? told(path, () => pathInRoot(root, path)) : '',
   };
+}
+
+function noFolder(path: string): StrataError {
+  return new StrataError('invalid_argument', `lstat ${path}: not a directory`, { code: 'bad_path' });
 }
 
 /** What the kernel does not take as a path is the caller's mistake. */
@@ -77,12 +80,15 @@ function told<T>(path: string, look: () => T): T {
     return look();
   } catch (cause) {
     if (!isErrno(cause, 'ENAMETOOLONG', 'ELOOP')) throw cause;
-    throw new StrataError('invalid_argument', `lstat ${path}: ${errnoText(cause)}`, { code: 'bad_path', cause });
+    const message = isErrno(cause, 'ELOOP')
+      ? `evalSymlinksInScope: too many links in ${path}`
+      : `lstat ${path}: ${errnoText(cause)}`;
+    throw new StrataError('invalid_argument', message, { code: 'bad_path', cause });
   }
 }
 
-/** Where a link leads in the end, as a path inside the container. */
-function linkTarget(root: string, path: string): string {
+/** Where a path leads in the end, as a path inside the container. */
+function pathInRoot(root: string, path: string): string {
   const real = resolveInRoot(root, path);
   const base = resolveInRoot(root, '/');
   return base !== '/' && real.startsWith(`${base}/`) ? real.slice(base.length) : real;

@@ -41,7 +41,7 @@ import { sharesProblem } from './resource-checks.ts';
 import { hostConfigWarnings, resourceWarnings } from './resource-warnings.ts';
 import { resourcesOf } from './resources.ts';
 import { createBackoff, shouldRestart } from './restart-policy.ts';
-import { withContainerRoot } from './root-view.ts';
+import { withContainerRoot, withWholeRoot } from './root-view.ts';
 import { type RuntimeFacts, runRuntime } from './runtime.ts';
 import { settleHost } from './settle-host.ts';
 import { readStats } from './stats.ts';
@@ -757,6 +757,16 @@ export function createContainers(options: ContainerOptions): Containers {
       return { deleted, reclaimed };
     },
     withRoot: async (ref, use) => await withContainerRoot(store.get(ref), snapshots, use),
+    async withWholeRoot(ref, use) {
+      const { id } = store.get(ref);
+      if (hasProcess(store.get(id))) return await withContainerRoot(store.get(id), snapshots, use);
+      return await turns.run(id, async () => {
+        const record = store.get(id);
+        // It was started meanwhile.
+        if (hasProcess(record)) return await withContainerRoot(record, snapshots, use);
+        return await withWholeRoot(record, snapshots, folderOf(id), use);
+      });
+    },
     async changes(ref) {
       const record = store.get(ref);
       return await changedPaths(record.snapshot, snapshots, record.stubs ?? []);

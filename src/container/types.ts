@@ -343,6 +343,8 @@ export interface Containers {
   }): Promise<{ readonly deleted: readonly string[]; readonly reclaimed: number }>;
   /** Runs `use` with the container's root mounted (merged view of a stopped one, the live one of a running one). */
   withRoot<T>(ref: string, use: (root: string) => Promise<T>): Promise<T>;
+  /** The same with all that is mounted there, although the container does not run: who copies sees what its process would. */
+  withWholeRoot<T>(ref: string, use: (root: string) => Promise<T>): Promise<T>;
   /** Paths changed against the image: `A`dded, `C`hanged, `D`eleted. */
   changes(ref: string): Promise<readonly { readonly path: string; readonly kind: 'A' | 'C' | 'D' }[]>;
   /** Bytes in the writable layer. */

@@ -5,7 +5,14 @@ import type { Container } from '../../container/index.ts';
 import { containerEvent } from '../../engine/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { bodyStream } from '../body.ts';
-import { assertFolder, notInContainer, type PathStat, statPlace, withPlace } from '../container-path.ts';
+import {
+  assertFolder,
+  assertWritable,
+  notInContainer,
+  type PathStat,
+  statPlace,
+  withPlace,
+} from '../container-path.ts';
 import { sendEmpty } from '../reply.ts';
 import { queryOf } from '../server.ts';
 import { openStream, pipeOut } from '../stream-reply.ts';
@@ -45,11 +52,7 @@ export function addContainerArchiveRoutes(app: FastifyInstance, { containers, ev
     const query = queryOf(request);
     await withPlace(containers, container, path, async (place) => {
       assertFolder(place, request.params.id, path);
-      if (place.readonly) {
-        throw new StrataError('permission_denied', 'container rootfs or mounted volume is marked read-only', {
-          code: 'read_only',
-        });
-      }
+      assertWritable(container, place);
       const owner =
         query.flag('copyUIDGID') && container.config.User ? ownerOf(place.root, container.config.User) : undefined;
       await layers.extract(bodyStream(request), place.root, {
