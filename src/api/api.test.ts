@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { request as httpRequest } from 'node:http';
+import { Agent, request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -505,4 +505,53 @@ test('the socket has the rights that were asked for, and a dead one is replaced'
   writeFileSync(file, 'x');
   await assert.rejects(other.listen({ socketPath: file, mode: 0o600 }), /is not a socket/);
   await other.close();
+});
+
+test('an answer that waits for the disk is sent once, and its connection serves the next request', async () => {
+  // As short as where nothing was changed, or longer than a handler takes to return.
+  let wait = async () => {};
+  Object.assign(backend, { settled: () => wait() });
+  Object.assign(backend.containers.exec, { create: async () => ({ id: 'made' }) });
+  const socketPath = await listen();
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const ask = (method: string, path: string, body?: object) =>
+    new Promise<{ status: number | undefined; text: string; again: boolean }>((resolve, reject) => {
+      const headers = body && { 'content-type': 'application/json' };
+      const asked = httpRequest({ socketPath, agent, method, path, ...(headers && { headers }) }, (answer) => {
+        let text = '';
+        answer.on('data', (chunk: Buffer) => {
+          text += chunk;
+        });
+        answer.on('end', () => resolve({ status: answer.statusCode, text, again: asked.reusedSocket }));
+      });
+      asked.on('error', reject).end(body && JSON.stringify(body));
+    });
+  try {
+    await ask('GET', '/_ping');
+    const ticks = (count: number) => async () => {
+      for (let tick = 0; tick < count; tick++) await null;
+    };
+    const slow = () => new Promise<void>((resolve) => setTimeout(resolve, 20));
+    const waits = [...[1, 2, 4, 8, 16].map(ticks), slow];
+    const requests: readonly (readonly [string, string, object?])[] = [
+      ['POST', '/volumes/create', { Name: 'fresh' }],
+      ['POST', '/networks/create', { Name: 'fresh' }],
+      ['POST', '/images/busybox/tag?repo=busybox&tag=other'],
+      ['POST', '/build/prune'],
+      ['POST', '/containers/any/exec', { Cmd: ['true'] }],
+    ];
+    for (const [method, path, body] of requests.flatMap((one) => waits.map(() => one))) {
+      wait = waits.shift()!;
+      waits.push(wait);
+      const { status = 0, text } = await ask(method, path, body);
+      assert.ok(status >= 200 && status < 500, `${method} ${path}: ${status} ${text}`);
+      assert.deepEqual(
+        [await ask('GET', '/_ping')].map(({ status, again }) => [status, again]),
+        [[200, true]],
+        path,
+      );
+    }
+  } finally {
+    agent.destroy();
+  }
 });

@@ -77,7 +77,8 @@ export async function startTestHost() {
   for (const folder of [dataRoot, stateRoot]) mkdirSync(folder, { mode: 0o711 });
   const tag = randomBytes(2);
   const bridge = { name: `st${tag.toString('hex')}`, subnet: `10.${192 + (tag[0]! % 32)}.${tag[1]}.0/24` };
-  const pools = [{ base: `10.${128 + (tag[0]! % 60)}.${tag[1]! & 0xf0}.0/20`, size: 24 }];
+  // A /20 has 256 networks of this size: tests make dozens, beside those of other tests.
+  const pools = [{ base: `10.${128 + (tag[0]! % 60)}.${tag[1]! & 0xf0}.0/20`, size: 28 }];
   const place: TestPlace = { top, dataRoot, stateRoot, bridge, pools };
   let parts = await openParts(place);
 
