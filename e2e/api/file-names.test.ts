@@ -120,3 +120,42 @@ test('images keep them when saved, loaded, pushed and pulled', async () => {
   await sameImage(name);
   await strata(['tag', name, 'odd:strata']);
 });
+
+test('cp carries them in and out, and diff, commit and export show them', async () => {
+  await strata(['run', '-d', '--name', 'busy', 'odd:strata', 'sleep', '1000']);
+  await strata(['create', '--name', 'idle', 'odd:strata']);
+  for (const container of ['busy', 'idle'])
+    for (const [name, run] of [
+      ['strata', strata],
+      ['docker', docker],
+    ] as const) {
+      const out = scratch();
+      await run(['cp', `${container}:/q`, out]);
+      assert.deepEqual(treeOf(out), wanted, `${name} cp ${container}:/q`);
+      await run(['cp', join(context, 'tree'), `${container}:/${name}`]);
+      assert.deepEqual(treeOf(`${await exported(container, run)}/${name}`), wanted, `${name} cp to ${container}`);
+    }
+  await strata(['exec', 'busy', 'sh', '-c', 'rm "/q/files/$(printf "caf\\351")"; touch "/new$(printf "\\377")"']);
+  for (const run of [strata, docker]) {
+    const lines = (await run(['diff', 'busy'])).stdout.split('\n');
+    assert.ok(lines.includes('D /q/files/caf\\351'), lines.join('\n'));
+    assert.ok(lines.includes('A /new\\377'));
+    assert.ok(lines.includes('A /strata/folders/caf\\350/caf\\350'));
+  }
+  await strata(['commit', 'busy', 'odd:commit']);
+  const files = await filesOf('odd:commit');
+  assert.deepEqual(treeOf(`${files}/docker`), wanted);
+  const tree = treeOf(files);
+  assert.ok(tree.has('/new\xff') && tree.has('/q/files/caf\xe8') && !tree.has('/q/files/caf\xe9'));
+  await strata(['rm', '-f', 'busy', 'idle']);
+});
+
+test('a new volume gets them from the image', async () => {
+  await strata(['run', '--name', 'filled', '-v', 'odd:/q', 'odd:strata', 'true']);
+  assert.deepEqual(treeOf((await strata(['volume', 'inspect', '-f', '{{.Mountpoint}}', 'odd'])).stdout.trim()), wanted);
+  const out = scratch();
+  await strata(['cp', 'filled:/q', out]);
+  assert.deepEqual(treeOf(out), wanted);
+  await strata(['rm', 'filled']);
+  await strata(['volume', 'rm', 'odd']);
+});
