@@ -158,6 +158,8 @@ function sameForBoth(read: unknown, me: string): unknown {
       .replace('"Flag --time has been deprecated, use --timeout instead",', '')
       .replace(/Up \d+ seconds?/, 'Up')
       .replace(/("execDuration":)"\d+"/g, '$1SECONDS')
+      // Docker's client builds with an image for every step, which goes with the last one.
+      .replace(/("Deleted: sha256:ID64")(,"Deleted: sha256:ID64")+/g, '$1')
       .replace(/"name":"[a-z]+_[a-z0-9]+"/g, '"name":"RANDOM"')
       .replace(/\b10\.\d+\.\d+\.\d+/g, 'ADDRESS')
       .replace(/("hostPort":)\d+/g, '$1PORT')

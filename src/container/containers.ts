@@ -92,6 +92,8 @@ export function createContainers(options: ContainerOptions): Containers {
   /** A restart by hand is one thing: what is removed at its end is not removed in the middle of it. */
   const restartTurns = createTurns();
   const restarted = new Set<string>();
+  /** Names that were made up for containers that are not there yet. */
+  const promised = new Set<string>();
   const mounts = new Map<string, Mount>();
   const backoff = createBackoff();
   const restarts = new Map<string, NodeJS.Timeout>();
@@ -117,6 +119,20 @@ export function createContainers(options: ContainerOptions): Containers {
   // ------------------------------------------------------------------ create
 
   async function create(spec: CreateContainer): Promise<{ container: Container; warnings: string[] }> {
+    if (spec.name !== undefined) return await createNamed(spec, spec.name.replace(/^\/(?=.)/, ''));
+    const name = randomName((one) => store.isTaken(one) || promised.has(one));
+    promised.add(name);
+    try {
+      return await createNamed(spec, name);
+    } finally {
+      promised.delete(name);
+    }
+  }
+
+  async function createNamed(
+    spec: CreateContainer,
+    name: string,
+  ): Promise<{ container: Container; warnings: string[] }> {
     const id = randomBytes(32).toString('hex');
     const facts = options.runtime();
     // First: what is too large is not looked at any further.
@@ -131,7 +147,6 @@ export function createContainers(options: ContainerOptions): Containers {
     const config = mergeConfig(spec.config, image?.config ?? {}, id, host.NetworkMode ?? '');
     const [path = '', ...args] = commandOf(config);
     checkLogConfig(host);
-    const name = spec.name?.replace(/^\/(?=.)/, '') ?? randomName(store.isTaken);
     checkName(name);
     store.refuseTaken(name);
     checkStorage(host);

@@ -14,6 +14,23 @@ after(async () => await host.stop());
 
 const everything = { stdout: true, stderr: true, follow: false };
 
+test('containers that are made at once get names of their own', async () => {
+  // The image is what each of them waits for, so that no name is stored before the last one is chosen.
+  const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+  const image = async () => {
+    await gate;
+    return null;
+  };
+  // More than there are plain names for without one of them coming twice.
+  const making = Array.from({ length: 120 }, () =>
+    host.containers.create({ config: { Cmd: ['true'] }, host: {}, image }),
+  );
+  open();
+  const made = await Promise.all(making);
+  assert.equal(new Set(made.map(({ container }) => container.name)).size, 120);
+  for (const { container } of made) await host.containers.remove(container.id, { force: true, volumes: true });
+});
+
 test('a container goes from created over running to exited, and tells it', async () => {
   const { containers } = host;
   host.parts.events.length = 0;
