@@ -555,3 +555,16 @@ test('an answer that waits for the disk is sent once, and its connection serves 
     agent.destroy();
   }
 });
+
+test('a prune of volumes takes named ones for clients that could not ask for it yet', async () => {
+  const seen: boolean[] = [];
+  const prune = async ({ all }: { readonly all: boolean }) => {
+    seen.push(all);
+    return { deleted: [], reclaimed: 0 };
+  };
+  Object.assign(backend.volumes, { prune });
+  const all = encodeURIComponent('{"all":["true"]}');
+  for (const path of ['/v1.41/volumes/prune', '/v1.42/volumes/prune', `/v1.42/volumes/prune?filters=${all}`])
+    assert.equal((await call('POST', path)).status, 200);
+  assert.deepEqual(seen, [true, false, true]);
+});

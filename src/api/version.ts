@@ -46,6 +46,8 @@ const retired = {
   VirtualSize: '1.44',
   /** What the container of a build step was made of; empty for long, and still looked into by docker-compose 1. */
   ContainerConfig: '1.45',
+  /** A prune takes named volumes without being asked to. */
+  pruneOfNamedVolumes: '1.42',
   /** `<none>:<none>` in place of empty name lists. */
   noneNames: '1.43',
 } as const;

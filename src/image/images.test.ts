@@ -174,6 +174,26 @@ test('what was saved loads as the same image, plain and compressed; saving twice
   }
 });
 
+test('a repository alone is saved with all its tags, whichever images they name', async () => {
+  const id = await build('many:1');
+  await images.tag('many:1', parseReference('many:2'));
+  const other = await build('many:3', 'other');
+  await images.tag('many:1', parseReference('many-more:1'));
+  const path = await saved('many');
+  for (const gone of [id, other]) await images.remove(gone, { force: true, prune: true, uses: [] });
+  const loaded = await images.load(file(path));
+  const [one, two, three] = ['docker.io/library/many:1', 'docker.io/library/many:2', 'docker.io/library/many:3'];
+  assert.deepEqual(
+    loaded.map(({ name, id: image }) => [name, image]),
+    [
+      [one, id],
+      [two, id],
+      [three, other],
+    ],
+  );
+  await assert.rejects(saved('absent'), { kind: 'not_found' });
+});
+
 test('an archive that lies, or ends early, is refused, and the store is as it was', async () => {
   const id = await build('app:1');
   const path = await saved('app:1');

@@ -55,6 +55,15 @@ export function createImages(options: ImageOptions): Images {
     if (index.unlisted().length > 0) options.onUnlisted?.();
   }
 
+  /** A repository alone stands for all its tags, as in `docker save`. */
+  function namesOf(text: string): readonly string[] {
+    const repository = repositoryAlone(text);
+    if (repository === undefined) return [text];
+    const [first, end] = [`${repository}:`, `${repository};`];
+    const rows = db.all<{ name: string }>('SELECT name FROM image_names WHERE name >= ? AND name < ?', first, end);
+    return rows.length > 0 ? rows.map(({ name }) => name).sort() : [text];
+  }
+
   const images: Images = {
     during: collector.during,
     addHolder: collector.addHolder,
@@ -122,7 +131,7 @@ export function createImages(options: ImageOptions): Images {
     recordLayerBlob: blobs.record,
     async save(names, { format = 'docker', signal } = {}) {
       const saved: Saved[] = [];
-      for (const text of names) {
+      for (const text of names.flatMap((name) => namesOf(name))) {
         const image = await images.get(text);
         if (image.snapshot !== null) await snapshots.measure(image.snapshot);
         const asked = namesAsked(text, image);
@@ -142,6 +151,16 @@ export function createImages(options: ImageOptions): Images {
       importImage(source, { content, layers: layerStore, collector, create: images.create }, importing),
   };
   return images;
+}
+
+/** Canonical, of a reference that has neither a tag nor a digest. */
+function repositoryAlone(text: string): string | undefined {
+  try {
+    const reference = parseReference(text);
+    return reference.tag === undefined && reference.digest === undefined ? canonicalName(reference) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The names under which an image is saved: the one that was asked for, or none for an id. */

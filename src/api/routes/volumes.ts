@@ -6,9 +6,10 @@ import { type Filters, readFilters } from '../filters.ts';
 import { noSwarm } from '../no-swarm.ts';
 import { publishVolume } from '../publish.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
-import { queryOf } from '../server.ts';
+import { queryOf, versionOf } from '../server.ts';
 import { anything, map, object, text } from '../shape.ts';
 import type { ApiBackend } from '../types.ts';
+import { before } from '../version.ts';
 import { volumeView } from '../views/volume.ts';
 import { volumeUsers } from '../volume-uses.ts';
 
@@ -77,7 +78,8 @@ export function addVolumeRoutes(app: FastifyInstance, backend: Backend): void {
     const filters = readFilters(queryOf(request), ['all', 'label', 'label!']);
     const { deleted, reclaimed } = await volumes.prune({
       inUse: inUse(),
-      all: filters.flag('all') ?? false,
+      // Named volumes went, too, before clients could ask for it.
+      all: filters.flag('all') ?? before(versionOf(request), 'pruneOfNamedVolumes'),
       labels: filters.labels,
     });
     events.publish({
