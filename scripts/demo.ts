@@ -19,13 +19,19 @@ const socket = '/run/strata-demo/strata.sock';
 const env = { ...process.env, STRATA_HOST: `unix://${socket}` };
 const bold = (text: string) => (process.stdout.isTTY && !process.env['NO_COLOR'] ? `\x1b[1m${text}\x1b[0m` : text);
 
+/** How long the page may say nothing while its container runs, in milliseconds. */
+const patience = 15_000;
+
 const started = performance.now();
-await ensureProgram();
-const daemon = await startDaemon();
 let container: string | undefined;
+let daemon: ReturnType<typeof spawn> | undefined;
+/** What the demo's daemon said. */
+let log = '';
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => void cleanUp().then(() => process.exit(130)));
 try {
+  await ensureProgram();
+  await startDaemon();
   await tour();
 } catch (error) {
   process.stderr.write(`\ndemo: ${error instanceof Error ? error.message : String(error)}\n`);
@@ -46,7 +52,7 @@ async function tour(): Promise<void> {
   container = 'demo-nginx';
 
   title('3. Fetch the page');
-  const page = await fetchPage(`http://127.0.0.1:${port}/`);
+  const page = await fetchPage(port);
   if (!page.includes('Welcome to nginx!'))
     throw new Error(`the page on port ${port} does not welcome anybody:\n${page.slice(0, 500)}`);
   print(`http://127.0.0.1:${port}/ says: Welcome to nginx!`);
@@ -99,7 +105,7 @@ function quiet(...args: string[]): boolean {
   return spawnSync(program, args, { cwd: root, env, stdio: 'ignore' }).status === 0;
 }
 
-async function startDaemon(): Promise<ReturnType<typeof spawn> | undefined> {
+async function startDaemon(): Promise<void> {
   const child = spawn(
     program,
     [
@@ -115,23 +121,23 @@ async function startDaemon(): Promise<ReturnType<typeof spawn> | undefined> {
     ],
     { env, stdio: ['ignore', 'ignore', 'pipe'] },
   );
-  let log = '';
+  daemon = child;
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     log += text;
+    // What it decided for the user, such as another subnet.
+    for (const line of text.split('\n')) if (/^strata daemon: network /.test(line)) print(line);
   });
-  for (let tries = 0; tries < 400; tries++) {
-    if (log.includes('listening on') || quiet('version')) return child;
-    if (child.exitCode !== null) break;
+  while (!log.includes('listening on')) {
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the daemon did not start:\n${log}`);
     await sleep(25);
   }
-  throw new Error(`the daemon did not start:\n${log}`);
 }
 
 async function cleanUp(): Promise<void> {
   if (container) quiet('container', 'rm', '-f', container);
   container = undefined;
   if (daemon && daemon.exitCode === null) {
-    const gone = new Promise((resolve) => daemon.once('exit', resolve));
+    const gone = new Promise((resolve) => daemon!.once('exit', resolve));
     daemon.kill('SIGTERM');
     await gone;
   }
@@ -159,15 +165,38 @@ async function firstFreePort(first: number): Promise<number> {
   throw new Error(`no port is free from ${first} on`);
 }
 
-async function fetchPage(url: string): Promise<string> {
-  for (let tries = 0; ; tries++) {
+async function fetchPage(port: number): Promise<string> {
+  const url = `http://127.0.0.1:${port}/`;
+  const begun = performance.now();
+  for (;;) {
     try {
       return await (await fetch(url, { signal: AbortSignal.timeout(2000) })).text();
     } catch (error) {
-      if (tries >= 100) throw error;
+      if (answer('container', 'inspect', '-f', '{{.State.Running}}', 'demo-nginx') !== 'true')
+        throw new Error(`the container ended before it answered at ${url}`);
+      if (performance.now() - begun > patience) throw new Error(whyNoPage(url, error as Error));
       await sleep(50);
     }
   }
+}
+
+/** What one needs to know to see what is in the way. */
+function whyNoPage(url: string, error: Error): string {
+  const cause = error.cause instanceof Error ? error.cause.message : error.message;
+  const address = answer('container', 'inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'demo-nginx');
+  const inside = quiet('container', 'exec', 'demo-nginx', 'sh', '-c', 'kill -0 1') ? 'runs' : 'does not answer';
+  const route = spawnSync('ip', ['-4', 'route', 'get', address], { encoding: 'utf8' }).stdout.split('\n')[0];
+  return [
+    `nothing answers at ${url} after ${patience / 1000} s: ${cause}`,
+    `nginx ${inside} in the container, whose address is ${address}; this machine reaches it so: ${route}`,
+    'a route to another interface than strata-demo means that another program took the subnet: start the demo again,',
+    'and its engine takes a free one. Else a firewall is in the way. The daemon said:',
+    log.trim(),
+  ].join('\n');
+}
+
+function answer(...args: string[]): string {
+  return spawnSync(program, args, { cwd: root, env, encoding: 'utf8' }).stdout.trim();
 }
 
 function title(text: string): void {
