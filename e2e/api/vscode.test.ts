@@ -156,7 +156,7 @@ function sameForBoth(read: unknown, me: string): unknown {
       .replace(/02(:[0-9a-f]{2}){5}/g, 'MAC')
       // Docker's client tells this on standard output.
       .replace('"Flag --time has been deprecated, use --timeout instead",', '')
-      .replace(/Up \d+ seconds?/, 'Up')
+      .replace(/\bUp (?:Less than a second|About an? (?:minute|hour)|\d+ (?:second|minute)s?)/g, 'Up')
       .replace(/("execDuration":)"\d+"/g, '$1SECONDS')
       // Docker's client builds with an image for every step, which goes with the last one.
       .replace(/("Deleted: sha256:ID64")(,"Deleted: sha256:ID64")+/g, '$1')
