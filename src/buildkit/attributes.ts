@@ -88,7 +88,7 @@ function attestations(asked: Readonly<Record<string, string>>): Record<string, s
 /** Options of the Dockerfile frontend that are read here or elsewhere in this room, or say what holds anyway. */
 const readOptions = new Set([
   ...['target', 'force-network-mode', 'cgroup-parent', 'shm-size', 'platform', 'add-hosts', 'ulimit', 'no-cache'],
-  ...['image-resolve-mode', 'requestid', 'context', 'dockerfilekey', 'contextkey', 'filename', 'contextsubdir'],
+  ...['image-resolve-mode', 'requestid', 'context', 'dockerfilekey', 'contextkey', 'filename'],
   ...['local-sessionid:context', 'local-sessionid:dockerfile', 'frontend.caps', 'source', 'cmdline', 'hostname'],
   // Of the client's own request: it has them from here.
   ...['cache-imports', 'cache-from', 'multi-platform', 'build-arg-sources', 'locals'],
