@@ -1,4 +1,5 @@
 /** The mounts that a user asked for: `-v`, `--mount`, `--tmpfs`, `--volumes-from`, and the image's VOLUMEs. */
+import { statSync } from 'node:fs';
 import { release } from 'node:os';
 import { StrataError } from '../errors/index.ts';
 import type { Volumes } from '../volume/index.ts';
@@ -169,6 +170,11 @@ function atLeast(version: string, major: number, minor: number): boolean {
   return first > major || (first === major && second >= minor);
 }
 
+/** Below a file there is nothing; crun takes no `rro` for one. */
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
 /** The points in the runtime spec's words, parents before children. */
 export function specMounts(points: readonly MountPoint[]): readonly SpecMount[] {
   return points
@@ -185,9 +191,15 @@ export function specMounts(points: readonly MountPoint[]): readonly SpecMount[] 
     });
 }
 
-function bindOptions({ RW: writable, Propagation: asked, Recursion: recursion }: MountPoint): readonly string[] {
+function bindOptions({
+  RW: writable,
+  Propagation: asked,
+  Recursion: recursion,
+  Source,
+}: MountPoint): readonly string[] {
   const propagation = asked || 'rprivate';
-  const mode = writable ? ['rw'] : ['ro', ...(recursion === undefined && allReadOnly ? ['rro'] : [])];
+  const isAll = !writable && recursion === undefined && allReadOnly && isFolder(Source);
+  const mode = writable ? ['rw'] : ['ro', ...(isAll ? ['rro'] : [])];
   // With `rprivate` crun binds all that is below, too.
   return recursion === 'none' ? ['bind', ...mode, propagation.replace(/^r/, '')] : ['rbind', ...mode, propagation];
 }

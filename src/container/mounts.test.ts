@@ -212,3 +212,12 @@ test('a running container shows what its process sees', async () => {
   });
   await host.containers.remove(id, { force: true });
 });
+
+test('one file can be mounted read-only', async () => {
+  const source = folder();
+  writeFileSync(join(source, 'file'), 'mine\n');
+  assert.equal(
+    await run('cat /q; echo x 2>/dev/null > /q || echo refused', { Binds: [`${source}/file:/q:ro`] }),
+    'mine\nrefused\n',
+  );
+});
