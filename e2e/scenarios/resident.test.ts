@@ -200,7 +200,8 @@ test('what is not the same for the daemon is done by a process', async () => {
   mkdirSync(jail);
   const mounts = `mount --rbind / ${jail} && exec chroot ${jail} /usr/bin/env -i PATH=${bare} STRATA_HOST=unix://${engine.work}/run/strata.sock ${program} images`;
   const { status } = spawnSync('/usr/bin/unshare', ['-m', '/bin/sh', '-c', mounts], { encoding: 'utf8' });
-  assert.equal(status, 127);
+  // The daemon would have answered; a process finds no Node.js there, or nothing that answers it.
+  assert.ok(status === 127 || status === 1, String(status));
 });
 
 test('a command that ends by a signal ends by it, and the daemon lets go of it', async () => {
