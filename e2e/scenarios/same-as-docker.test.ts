@@ -892,7 +892,7 @@ agree(
   P load --platform linux/amd64 < $ME.image
   network create $ME
   network create $ME
-  network create --subnet 10.$OCTET.0.0/24 --gateway 10.$OCTET.0.9 --ip-range 10.$OCTET.0.128/25 --aux-address a=10.$OCTET.0.5 -o x=y --label l=m --internal $ME-net
+  network create --subnet 10.$OCTET.0.0/24 --gateway 10.$OCTET.0.9 --ip-range 10.$OCTET.0.128/25 --aux-address a=10.$OCTET.0.5 -o com.docker.network.driver.mtu=1400 --label l=m --internal $ME-net
   network inspect -f '{{json .IPAM}} {{.Internal}} {{.Options}} {{.Labels}}' $ME-net
   network connect --alias al $ME done
   network disconnect $ME done
