@@ -14,19 +14,19 @@ export interface CommitOptions {
   readonly comment: string;
   readonly author: string;
   readonly pause: boolean;
-  readonly signal: AbortSignal;
 }
 
-/** Makes an image of a container: its image's layers and one more with what the container changed. */
+/**
+ * Makes an image of a container: its image's layers and one more with what the container changed. It goes on when the
+ * client leaves: nobody could tell otherwise whether there will be an image.
+ */
 export async function commitContainer(backend: Backend, container: Container, options: CommitOptions): Promise<Image> {
   return await backend.images.during(() => commit(backend, container, options));
 }
 
 async function commit(backend: Backend, container: Container, options: CommitOptions): Promise<Image> {
   const base = container.imageID === null ? undefined : await backend.images.get(container.imageID);
-  const layer = await whilePaused(backend, container, options.pause, () =>
-    copyChanges(backend, container, options.signal),
-  );
+  const layer = await whilePaused(backend, container, options.pause, () => copyChanges(backend, container));
   const created = new Date().toISOString();
   const entry = {
     created,
@@ -60,16 +60,12 @@ function platformOf(base: Image | undefined): Pick<ImageConfig, 'architecture' |
 async function copyChanges(
   { snapshots, layers, containers }: Backend,
   container: Container,
-  signal: AbortSignal,
 ): Promise<{ readonly name: SnapshotName; readonly diffID: ImageConfig['rootfs']['diff_ids'][number] } | null> {
   const source = await snapshots.active(container.snapshot);
   if (!source) throw new StrataError('data_loss', `the writable layer of container ${container.id} is missing`);
   const copy = await snapshots.prepare(source.parent);
   try {
-    const measure = await layers.unpack(layers.stream(source.diffDir, { signal }), copy.diffDir, {
-      compression: 'none',
-      signal,
-    });
+    const measure = await layers.unpack(layers.stream(source.diffDir), copy.diffDir, { compression: 'none' });
     if (measure.entries === 0) {
       await snapshots.discard(copy.key);
       return null;

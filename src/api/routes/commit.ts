@@ -10,7 +10,6 @@ import { publishImage } from '../publish.ts';
 import { sendJson } from '../reply.ts';
 import { queryOf } from '../server.ts';
 import { containerConfig } from '../shapes/container.ts';
-import { openStream } from '../stream-reply.ts';
 import type { ApiBackend } from '../types.ts';
 
 type Backend = Pick<ApiBackend, 'containers' | 'images' | 'snapshots' | 'layers' | 'events'>;
@@ -30,7 +29,6 @@ export function addCommitRoute(app: FastifyInstance, backend: Backend): void {
       comment: query.text('comment'),
       author: query.text('author'),
       pause: query.flag('pause', true),
-      signal: openStream(reply, 'application/json').signal,
       ...(name && { name }),
     });
     publishImage(backend.events, 'create', image.id, image.id);
