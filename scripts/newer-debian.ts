@@ -12,9 +12,18 @@ const release = 'forky';
  * that Debian 12 does not have yet and that need no more than the C library.
  */
 export function fromNewerDebian(packages: readonly string[], say?: Say): string {
+  return fromDebian('newer-debian', release, packages, say);
+}
+
+/** The docker client 20.10: the last one that speaks BuildKit's protocol by itself. Its path. */
+export function oldDockerClient(say?: Say): string {
+  return join(fromDebian('older-debian', 'bookworm', ['docker.io'], say), 'usr/bin/docker');
+}
+
+function fromDebian(folder: string, release: string, packages: readonly string[], say?: Say): string {
   return kept(
     {
-      name: `newer-debian/${packages.join('+')}`,
+      name: `${folder}/${packages.join('+')}`,
       what: `${packages.join(' and ')} of Debian ${release}`,
       recipe: release,
       make(folder) {

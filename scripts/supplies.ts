@@ -2,7 +2,7 @@
 import { busyboxBase, debianBase } from './bases.ts';
 import { dockerPlugins } from './docker-plugins.ts';
 import type { Say } from './kept.ts';
-import { fromNewerDebian } from './newer-debian.ts';
+import { fromNewerDebian, oldDockerClient } from './newer-debian.ts';
 import { nginxSource } from './nginx-source.ts';
 
 /** Packages of a newer Debian that tests run programs of. */
@@ -15,5 +15,6 @@ export function prepareSupplies(files: readonly string[], say: Say): void {
   if (!files.some((file) => /(^|\/)e2e\//.test(file))) return;
   dockerPlugins(say);
   fromNewerDebian(registryTools, say);
+  oldDockerClient(say);
   nginxSource(say);
 }

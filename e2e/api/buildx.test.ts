@@ -14,9 +14,10 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { oldDockerClient } from '../../scripts/newer-debian.ts';
 import { dockerWithPlugins } from '../harness/buildx.ts';
 import { makeContext } from '../harness/context.ts';
-import { fetchText, type RunOptions, startEngine, type TestEngine } from '../harness/engine.ts';
+import { execute, fetchText, type RunOptions, startEngine, type TestEngine } from '../harness/engine.ts';
 import { freePort } from '../harness/ports.ts';
 import { until } from '../harness/until.ts';
 
@@ -365,4 +366,45 @@ test('a Dockerfile that is a link is read, inside of its folder alone', async ()
   const outside = await build(context, ['-f', join(context, 'Outside')], { accept: 'any' });
   assert.notEqual(outside.code, 0);
   assert.doesNotMatch(outside.output, /root:x/);
+});
+
+/** A docker client that speaks BuildKit's protocol without buildx (`POST /build?version=2`). */
+async function oldBuild(args: readonly string[], options: RunOptions = {}) {
+  const env = { DOCKER_HOST: `unix://${engine.socket}`, DOCKER_BUILDKIT: '1', HOME: engine.work };
+  return await execute(oldDockerClient(), ['build', '--progress=plain', ...args], { ...options, env }, engine.work);
+}
+
+test('a docker client without buildx sends its folder, its secrets and its logins, and takes files back', async () => {
+  const context = makeContext(engine.work, {
+    Dockerfile:
+      'FROM busybox\nARG WHO\nCOPY . /ctx/\nRUN --mount=type=secret,id=s cat /run/secrets/s; ls /ctx; echo "to $WHO"\n',
+    '.dockerignore': 'hidden\n',
+    hidden: 'x',
+    seen: 'y',
+    word: 'from-the-client\n',
+  });
+  const secret = `id=s,src=${join(context, 'word')}`;
+  const { output } = await oldBuild(['-t', 'old:1', '--build-arg', 'WHO=ann', '--secret', secret, context]);
+  assert.match(output, /from-the-client/);
+  assert.match(output, /to ann/);
+  assert.match(output, /naming to docker\.io\/library\/old:1/);
+  assert.doesNotMatch(output, /hidden/);
+  const quiet = await oldBuild(['-q', '-t', 'old:2', '--build-arg', 'WHO=ann', '--secret', secret, context]);
+  const { stdout } = await docker(['image', 'inspect', '--format', '{{.Id}}', 'old:1']);
+  assert.equal(quiet.stdout, stdout);
+  const out = join(engine.work, 'old-out');
+  await oldBuild(['-o', out, '--secret', secret, context]);
+  assert.deepEqual(readdirSync(join(out, 'ctx')).sort(), ['.dockerignore', 'Dockerfile', 'seen', 'word']);
+});
+
+test('a docker client without buildx sends a tar or a Dockerfile from its input', async () => {
+  const context = makeContext(engine.work, {
+    Dockerfile: 'FROM busybox\nCOPY word /\nRUN cat word\n',
+    word: 'in-a-tar\n',
+  });
+  const tar = spawnSync('tar', ['-c', '-C', context, '.'], { encoding: 'buffer' }).stdout;
+  assert.match((await oldBuild(['-'], { input: tar })).output, /in-a-tar/);
+  const text = await oldBuild(['-'], { input: 'FROM busybox\nRUN echo typed-$((40 + 2)); exit 7\n', accept: 'any' });
+  assert.notEqual(text.code, 0);
+  assert.match(text.output, /typed-42[\s\S]*did not complete successfully: exit code: 7/);
 });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
+import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
@@ -349,4 +350,67 @@ test('a client that leaves in the middle leaves nothing behind', async () => {
   const { readdirSync } = await import('node:fs');
   await until('descriptors are closed', () => readdirSync(`/proc/${engine.pid()}/fd`).length <= 70);
   await container.remove({ force: true });
+});
+
+type KitMessage = { readonly id?: string; readonly aux?: unknown; readonly error?: string };
+
+/** The messages of a build by BuildKit, and whether there were traces of its steps among them. */
+async function byBuildKit(
+  files: Readonly<Record<string, string>>,
+  options: object = {},
+  onTrace: (trace: string) => void = () => {},
+) {
+  const answer: NodeJS.ReadableStream = await docker.buildImage(archive(files), { version: '2', ...options });
+  const others: KitMessage[] = [];
+  let traced = false;
+  for await (const line of createInterface({ input: answer })) {
+    const message = JSON.parse(line) as KitMessage;
+    if (message.id !== 'moby.buildkit.trace') others.push(message);
+    else {
+      traced = true;
+      onTrace(Buffer.from(String(message.aux), 'base64').toString('latin1'));
+    }
+  }
+  return { traced, last: others.at(-1), others };
+}
+
+const failing: readonly (readonly [string, Readonly<Record<string, string>>, object, RegExp])[] = [
+  ['a failing RUN', { Dockerfile: 'FROM busybox\nRUN exit 7\n' }, {}, /did not complete successfully: exit code: 7$/],
+  [
+    'a bad Dockerfile',
+    { Dockerfile: 'FROM busybox\nRUNN x\n' },
+    {},
+    /^dockerfile parse error on line 2: unknown instr/,
+  ],
+  ['no Dockerfile', { other: 'x' }, {}, /^failed to read dockerfile: open Dockerfile: no such file or directory$/],
+  ['no such target', { Dockerfile: 'FROM busybox\n' }, { target: 'nope' }, /^target stage "nope" could not be found$/],
+  ['an absent file', { Dockerfile: 'FROM busybox\nCOPY nope /\n' }, {}, /"\/nope": not found$/],
+  ['an absent base', { Dockerfile: 'FROM 127.0.0.1:1/none\n' }, {}, /connection refused/],
+];
+for (const [what, files, options, message] of failing)
+  test(`a build by BuildKit tells in its stream of ${what}`, async () => {
+    const { traced, others, last } = await byBuildKit(files, options);
+    assert.ok(traced);
+    assert.equal(others.length, 1);
+    assert.match(last?.error ?? '', message);
+    assert.deepEqual(last, { errorDetail: { message: last?.error }, error: last?.error });
+  });
+
+test('a build by BuildKit names its image, and answers with the id', async () => {
+  const { traced, others } = await byBuildKit({ Dockerfile: 'FROM busybox\nLABEL a=b\n' }, { t: 'rode-kit:1' });
+  assert.ok(traced);
+  const { Id, Config } = await docker.getImage('rode-kit:1').inspect();
+  assert.deepEqual(others, [{ id: 'moby.image.id', aux: { ID: Id } }]);
+  assert.deepEqual(Config.Labels, { a: 'b' });
+});
+
+test('a build by BuildKit is cancelled by the id that its client gave it', async () => {
+  const files = { Dockerfile: 'FROM busybox\nRUN echo under; echo way; sleep 600\n' };
+  const { last } = await byBuildKit(files, { buildid: 'to-cancel' }, (trace) => {
+    if (!trace.includes('under\n')) return;
+    request({ socketPath: engine.socket, method: 'POST', path: '/build/cancel?id=to-cancel' }, (answer) =>
+      answer.resume(),
+    ).end();
+  });
+  assert.match(last?.error ?? '', /context canceled/);
 });

@@ -107,6 +107,22 @@ test('an image is built from a folder, run with a port, asked, and leaves nothin
   assert.deepEqual(await containers(), []);
 });
 
+test('an image is built by BuildKit, and a build that fails says why', async () => {
+  const { GenericContainer } = library;
+  const built = await GenericContainer.fromDockerfile(
+    context('by-buildkit', {
+      Dockerfile: 'FROM busybox\nRUN --mount=type=cache,target=/c echo made > /made\nCMD ["sleep", "100"]\n',
+    }),
+  )
+    .withBuildkit()
+    .build('by-buildkit:test', { deleteOnExit: false });
+  await using(built.start(), async (container) =>
+    assert.equal((await container.exec(['cat', '/made'])).output, 'made\n'),
+  );
+  const failing = context('failing', { Dockerfile: 'FROM busybox\nRUN exit 7\n' });
+  await assert.rejects(GenericContainer.fromDockerfile(failing).withBuildkit().build());
+});
+
 test('a container is ready when its ports listen, over http or by its health', async () => {
   const { GenericContainer, Wait } = library;
   const serve = ['sh', '-c', 'mkdir /www; sleep 0.3; echo up > /www/index.html; exec httpd -f -p 8080 -h /www'];

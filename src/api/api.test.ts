@@ -373,12 +373,38 @@ test('a build that fails at once is an HTTP error, later an error in the stream'
   });
 });
 
+test('a build by BuildKit streams its messages, encoded, and its result', async () => {
+  backend.script = { events: [{ type: 'vertex', id: 'sha256:a', kind: 'source', name: 'FROM busybox' }] };
+  const { status, text, headers } = await call('POST', '/build?version=2&t=x:1&remote=https%3A%2F%2Fa.example%2Fb.tar');
+  assert.equal(status, 200);
+  assert.equal(headers['content-type'], 'application/json');
+  const [trace, result, ...more] = text
+    .trim()
+    .split('\r\n')
+    .map((line) => JSON.parse(line));
+  assert.equal(trace.id, 'moby.buildkit.trace');
+  assert.match(Buffer.from(trace.aux, 'base64').toString('latin1'), /sha256:a.*FROM busybox/s);
+  const { id } = await backend.images.get('busybox');
+  assert.deepEqual([result, ...more], [{ id: 'moby.image.id', aux: { ID: id } }]);
+  const request = backend.seen.build[0]!;
+  assert.deepEqual(
+    [request.tags, request.stepImages, request.context],
+    [['x:1'], undefined, { kind: 'url', url: 'https://a.example/b.tar' }],
+  );
+  const quiet = await call('POST', '/build?version=2&q=1');
+  assert.deepEqual(quiet.json, { stream: `${id}\n` });
+});
+
 test('bad build parameters are refused before the context is read', async () => {
   for (const query of [
     't=BAD',
     'buildargs=x',
     'buildargs=%5B1%5D',
-    'version=2',
+    'version=3',
+    'version=2&networkmode=bridge',
+    'version=2&remote=x',
+    'version=2&remote=client-session',
+    'version=2&outputs=%5B%7B%7D%2C%7B%7D%5D',
     'remote=x',
     'platform=%00',
     'shmsize=x',

@@ -1,17 +1,19 @@
 import type { BuildRequest, ContextSource } from '../build/index.ts';
+import type { DirectBuild } from '../buildkit/index.ts';
 import { StrataError } from '../errors/index.ts';
 import { parsePlatform, parseReference } from '../oci/index.ts';
 import type { Credentials } from '../registry/index.ts';
 import { platformText } from './platform-text.ts';
 import type { Query } from './query.ts';
-import { classicBuildArgs, classicCacheFrom, classicLabels, classicUlimits } from './shapes/build.ts';
+import { buildOutputs, classicBuildArgs, classicCacheFrom, classicLabels, classicUlimits } from './shapes/build.ts';
 
-/** The query of the classic `POST /build` as a build request, everything checked before the context is read. */
+/** The query of `POST /build` as a build request, everything checked before the context is read. */
 export function classicBuildRequest(
   query: Query,
   auth: Readonly<Record<string, Credentials>> | undefined,
 ): Omit<BuildRequest, 'context'> {
   refuseUnsupported(query);
+  const byBuildKit = isByBuildKit(query);
   const tags = query.all('t').filter((tag) => tag !== '');
   for (const tag of tags) assertTag(tag);
   const platform = platformText(query.text('platform'));
@@ -27,7 +29,7 @@ export function classicBuildRequest(
     .filter((name) => !['', '0'].includes(query.text(name)))
     .map((name) => `${name} has no effect: steps of a build have no limits of their own`);
   return {
-    stepImages: true,
+    ...(!byBuildKit && { stepImages: true }),
     ...(dockerfile !== '' && { dockerfile: { path: dockerfile } }),
     ...(tags.length > 0 && { tags }),
     ...(buildArgs && { buildArgs }),
@@ -47,35 +49,49 @@ export function classicBuildRequest(
   };
 }
 
+/** `version=2`: the client wants the answers of BuildKit. */
+export function isByBuildKit(query: Query): boolean {
+  return query.text('version') === '2';
+}
+
 /** `remote` names a context that the engine fetches itself. */
 export function remoteContext(remote: string): ContextSource | undefined {
   if (remote === '') return undefined;
-  if (remote === 'client-session') throw noBuildKit();
   if (/^(https?:\/\/|git:\/\/|git@|github\.com\/|ssh:\/\/)/.test(remote)) return { kind: 'url', url: remote };
   throw new StrataError('invalid_argument', `remoteURL (${remote}) could not be recognized as URL`, {
     code: 'invalid_remote',
   });
 }
 
+/** `outputs`: where the result goes, at most one. */
+export function buildOutput(query: Query): DirectBuild['output'] {
+  const outputs = buildOutputs(query.json('outputs', 'outputs'), 'outputs') ?? [];
+  if (outputs.length > 1) throw new StrataError('invalid_argument', 'multiple outputs not supported');
+  const [output] = outputs;
+  return output && { type: output.Type ?? '', attrs: output.Attrs ?? {} };
+}
+
 const limits = ['memory', 'memswap', 'cpushares', 'cpuperiod', 'cpuquota', 'cpusetcpus', 'cpusetmems'];
 
 function refuseUnsupported(query: Query): void {
-  if (query.text('version') === '2') throw noBuildKit();
+  const version = query.text('version');
+  if (!['', '1', '2'].includes(version))
+    throw new StrataError('invalid_argument', `invalid version: "${version}"`, { hint: 'it is 1, or 2 for BuildKit' });
   if (query.flag('squash'))
     throw new StrataError('invalid_argument', 'squash is only supported with experimental mode');
   const isolation = query.text('isolation');
   if (isolation !== '' && isolation !== 'default')
     throw new StrataError('invalid_argument', `Unsupported isolation: "${isolation}"`);
-  if (query.text('outputs') !== '') throw noBuildKit();
   for (const name of ['memory', 'memswap', 'cpushares', 'cpuperiod', 'cpuquota']) query.int(name);
-}
-
-function noBuildKit(): StrataError {
-  return new StrataError(
-    'unsupported',
-    'BuildKit is not spoken on this path: build with buildx, with DOCKER_BUILDKIT=0, or with `strata build`',
-    { code: 'buildkit_protocol' },
-  );
+  if (isByBuildKit(query)) {
+    const network = query.text('networkmode');
+    if (!['', 'default', 'host', 'none'].includes(network))
+      throw new StrataError('invalid_argument', `network mode "${network}" not supported by buildkit`);
+  } else if (query.text('outputs') !== '')
+    throw new StrataError(
+      'unsupported',
+      'the classic builder has no outputs: ask for BuildKit (version=2), or use buildx',
+    );
 }
 
 function assertTag(tag: string): void {

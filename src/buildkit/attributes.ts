@@ -1,4 +1,4 @@
-import type { BuildRequest, OutputSpec } from '../build/index.ts';
+import type { BuildRequest, ContextSource, OutputSpec } from '../build/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { Policy } from './wire/policy_pb.ts';
 
@@ -14,6 +14,19 @@ export interface Asked {
   readonly inputs?: Readonly<Record<string, string>>;
 }
 
+/** What a client wants of its build, in the words of this engine. */
+export interface Task extends Pick<Asked, 'options' | 'inputs'> {
+  readonly wanted: Omit<BuildRequest, 'context'>;
+  readonly destinations: readonly Destination[];
+  /** The context, where it is here already: it came with the request. */
+  readonly context?: ContextSource;
+}
+
+export function taskOf(asked: Asked): Task {
+  const { options, inputs } = asked;
+  return { options, ...(inputs && { inputs }), wanted: requestOf(asked), destinations: destinationsOf(asked) };
+}
+
 /** Subrequests of the frontend by the name that clients ask for them with. */
 const calls: Readonly<Record<string, NonNullable<BuildRequest['call']>>> = {
   'frontend.lint': 'check',
@@ -22,7 +35,7 @@ const calls: Readonly<Record<string, NonNullable<BuildRequest['call']>>> = {
 };
 
 /** The request without its contexts: options of the frontend in the words of this engine. */
-export function requestOf(asked: Asked): Omit<BuildRequest, 'context'> {
+function requestOf(asked: Asked): Omit<BuildRequest, 'context'> {
   const { options } = asked;
   const pick = (prefix: string) => prefixed(options, prefix);
   const text = (name: string) => options[name] || undefined;
@@ -62,7 +75,7 @@ export interface Destination {
   readonly toClient: boolean;
 }
 
-export function destinationsOf({ exporters }: Asked): readonly Destination[] {
+export function destinationsOf({ exporters }: Pick<Asked, 'exporters'>): readonly Destination[] {
   if (exporters.length === 0) return [{ output: { type: 'cacheonly', attributes: {} }, toClient: false }];
   return exporters.map(({ type, attrs }) => {
     if (isImage(type)) {

@@ -8,7 +8,7 @@ import { readIgnoreFile } from '../dockerfile/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { Layers } from '../layer/index.ts';
 import { readFileInRoot } from '../sys/index.ts';
-import type { Asked } from './attributes.ts';
+import type { Task } from './attributes.ts';
 import { receiveFiles, type Wanted } from './receive-files.ts';
 import { openCall } from './rpc-client.ts';
 import type { ClientSession } from './session.ts';
@@ -42,16 +42,16 @@ type Folders = Map<string, Contexts['bring']>;
 /** Fetches the Dockerfile from the client. What else the build is to read comes when its instructions have said what that is. */
 export async function fetchContexts(
   parts: ContextParts,
-  { options, inputs = {} }: Pick<Asked, 'options' | 'inputs'>,
+  { options, inputs = {}, context: given }: Pick<Task, 'options' | 'inputs' | 'context'>,
 ): Promise<Contexts> {
   const remote = options['context'];
-  const fromClient = remote === undefined || options['dockerfilekey'] !== undefined;
+  const fromClient = (remote === undefined && !given) || options['dockerfilekey'] !== undefined;
   const filename = options['filename'] || 'Dockerfile';
   const dockerfile = fromClient
     ? await fetchDockerfile(parts, options['dockerfilekey'] ?? 'dockerfile', filename)
     : undefined;
   const folders: Folders = new Map();
-  const context = await mainContext(parts, folders, options, dockerfile?.ignore);
+  const context = given ?? (await mainContext(parts, folders, options, dockerfile?.ignore));
   const namedContexts = await openNamedContexts(parts, folders, options, inputs);
   return {
     request: {

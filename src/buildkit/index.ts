@@ -2,9 +2,13 @@ import { createServer, type Http2ServerRequest, type Http2ServerResponse } from 
 import type { Duplex } from 'node:stream';
 import { Code } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
+import type { BuildResult } from '../build/index.ts';
+import { type DirectBuild, runDirectBuild } from './direct-build.ts';
 import type { Jobs } from './jobs.ts';
 import { addServices, type ServiceParts } from './services.ts';
 import { openSession, Sessions } from './session.ts';
+
+export type { DirectBuild } from './direct-build.ts';
 
 /**
  * BuildKit's protocol for clients that build with buildx: `POST /grpc` carries its Control service to the engine,
@@ -17,6 +21,8 @@ export interface BuildKit {
   addSession(id: string, sharedKey: string, socket: Duplex): void;
   /** Whether a session of this id is open. */
   hasSession(id: string): boolean;
+  /** A build without a Control service: `POST /build?version=2`. Its answer is like that of `Builder.build`. */
+  build(asked: DirectBuild, to: Parameters<typeof runDirectBuild>[3]): Promise<BuildResult>;
   close(): void;
 }
 
@@ -39,6 +45,7 @@ export function createBuildKit(parts: ServiceParts): BuildKit {
     serve: (socket) => void server.emit('connection', socket),
     hasSession: (id) => sessions.has(id),
     addSession: (id, sharedKey, socket) => sessions.add(openSession(id, sharedKey, socket)),
+    build: (asked, to) => runDirectBuild(parts, sessions, asked, to),
     close() {
       jobs?.close();
       sessions.close();

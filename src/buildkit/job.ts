@@ -6,7 +6,7 @@ import { StrataError } from '../errors/index.ts';
 import type { Layers } from '../layer/index.ts';
 import { parseBool } from '../oci/index.ts';
 import type { BuildEvent } from '../progress/index.ts';
-import { type Asked, destinationsOf, requestOf } from './attributes.ts';
+import type { Task } from './attributes.ts';
 import { borrow } from './borrowed.ts';
 import { clientBlobs } from './client-blobs.ts';
 import { type Contexts, fetchContexts } from './contexts.ts';
@@ -35,12 +35,12 @@ function hostOf(domain: string): string {
 export async function runJob(
   parts: JobParts,
   session: ClientSession,
-  asked: Asked,
+  task: Task,
   to: {
     readonly progress: (event: BuildEvent) => void;
     readonly signal: AbortSignal;
     /** Until then the client may give the result to other builds. */
-    readonly keepResult: AbortSignal;
+    readonly keepResult?: AbortSignal;
   },
 ): Promise<BuildResult> {
   const { signal } = to;
@@ -56,13 +56,13 @@ export async function runJob(
     return dir;
   };
   try {
-    const wanted = requestOf(asked);
+    const { wanted } = task;
     const contexts = await loading(to, (progress) =>
-      fetchContexts({ layers: parts.layers, folder, keep, session, signal, progress }, asked),
+      fetchContexts({ layers: parts.layers, folder, keep, session, signal, progress }, task),
     );
     const borrowed = await borrow(session, contexts.dockerfile ?? '', { folder, signal });
     try {
-      const places = destinationsOf(asked).map(({ output, toClient }, i) => {
+      const places = task.destinations.map(({ output, toClient }, i) => {
         if (!toClient) return { toClient, output };
         // Blob by blob into a store that the client serves; anything else is sent when it is whole.
         if (output.type === 'oci' && parseBool(output.attributes['tar'] ?? '') === false)

@@ -4,7 +4,7 @@ import { type Code, ConnectError, type ConnectRouter, type HandlerContext } from
 import type { Builder, BuildResult } from '../build/index.ts';
 import { StrataError, toStrataError } from '../errors/index.ts';
 import { hostPlatform } from '../oci/index.ts';
-import type { Asked } from './attributes.ts';
+import { type Asked, taskOf } from './attributes.ts';
 import { rpcError } from './errors.ts';
 import { type JobParts, runJob } from './job.ts';
 import { type Job, Jobs } from './jobs.ts';
@@ -59,16 +59,11 @@ export function addServices(router: ConnectRouter, parts: ServiceParts, sessions
   ): Promise<BuildResult> {
     const request = await job.request.promise;
     const session = await sessions.find(request.session, job.stop.signal);
-    const result = await runJob(
-      parts,
-      session,
-      { ...askedOf(request), options, ...more },
-      {
-        progress: (event) => job.push(event),
-        signal: job.stop.signal,
-        keepResult: job.closed.signal,
-      },
-    );
+    const result = await runJob(parts, session, taskOf({ ...askedOf(request), options, ...more }), {
+      progress: (event) => job.push(event),
+      signal: job.stop.signal,
+      keepResult: job.closed.signal,
+    });
     job.result = result;
     return result;
   }

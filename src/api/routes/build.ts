@@ -1,29 +1,35 @@
-import { join } from 'node:path';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { BuildRequest, BuildResult, ContextSource } from '../../build/index.ts';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { BuildRequest, BuildResult } from '../../build/index.ts';
 import { StrataError, toStrataError } from '../../errors/index.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../oci/index.ts';
 import { classicResult, createClassicRenderer } from '../../progress/index.ts';
-import { bodyStream } from '../body.ts';
-import { classicBuildRequest, remoteContext } from '../classic-build-request.ts';
+import { classicBuildRequest, isByBuildKit, remoteContext } from '../classic-build-request.ts';
+import { directBuilds } from '../direct-builds.ts';
 import { excerptText } from '../excerpt.ts';
 import { readFilters } from '../filters.ts';
+import type { LazyBuildKit } from '../lazy-buildkit.ts';
 import { publishBuilt } from '../publish.ts';
 import type { Query } from '../query.ts';
 import { registryConfig } from '../registry-auth.ts';
-import { sendJson } from '../reply.ts';
+import { sendEmpty, sendJson } from '../reply.ts';
 import { queryOf } from '../server.ts';
-import { spool } from '../spool.ts';
 import { type MessageStream, openMessages } from '../stream-reply.ts';
 import { parseDuration } from '../time.ts';
 import type { ApiBackend } from '../types.ts';
+import { uploadedContext } from '../uploaded-context.ts';
 
 type Backend = Pick<ApiBackend, 'builder' | 'events' | 'config'>;
 
-export function addBuildRoutes(app: FastifyInstance, backend: Backend): void {
+export function addBuildRoutes(app: FastifyInstance, backend: Backend, buildkit: LazyBuildKit): void {
+  const direct = directBuilds(backend, buildkit);
+
   app.post('/build', async (request, reply) => {
     const query = queryOf(request);
     const options = classicBuildRequest(query, registryConfig(request));
+    if (isByBuildKit(query)) {
+      await direct.answer(options, query, { request, reply });
+      return reply;
+    }
     const context = remoteContext(query.text('remote')) ?? (await uploadedContext(backend, request));
     await build(backend, { ...options, context }, query, reply);
     return reply;
@@ -64,9 +70,11 @@ export function addBuildRoutes(app: FastifyInstance, backend: Backend): void {
     sendJson(reply, { CachesDeleted: deleted.length > 0 ? deleted : null, SpaceReclaimed: reclaimed });
   });
 
-  app.post('/build/cancel', async (request) => {
-    if (queryOf(request).text('id') === '') throw new StrataError('invalid_argument', 'build ID not provided');
-    throw new StrataError('not_found', 'no such build: a build of the classic API ends when its connection is closed');
+  app.post('/build/cancel', async (request, reply) => {
+    const id = queryOf(request).text('id');
+    if (id === '') throw new StrataError('invalid_argument', 'build ID not provided');
+    direct.cancel(id);
+    sendEmpty(reply, 200);
   });
 }
 
@@ -80,11 +88,6 @@ function age(text: string | undefined): number | undefined {
       `failed to prune build cache: "until" filter expects a duration (e.g., '24h') or a timestamp: failed to parse value as time or duration: ${JSON.stringify(text)}`,
     );
   return seconds;
-}
-
-async function uploadedContext({ config }: Backend, request: FastifyRequest): Promise<ContextSource> {
-  const { path } = await spool(bodyStream(request), join(config.dataRoot, 'tmp'));
-  return { kind: 'file', path, remove: true };
 }
 
 async function build(backend: Backend, request: BuildRequest, query: Query, reply: FastifyReply): Promise<void> {

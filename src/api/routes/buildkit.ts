@@ -1,34 +1,12 @@
-import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { BuildKit } from '../../buildkit/index.ts';
-import { version } from '../../engine/index.ts';
 import { StrataError } from '../../errors/index.ts';
-import { publishBuilt } from '../publish.ts';
-import type { ApiBackend } from '../types.ts';
+import type { LazyBuildKit } from '../lazy-buildkit.ts';
 import { upgradeOf } from '../upgrade.ts';
 
-type Backend = Pick<ApiBackend, 'builder' | 'config' | 'events' | 'layers'>;
-
 /** The two connections of buildx: Engine API `POST /grpc` and `POST /session`. */
-export function addBuildKitRoutes(app: FastifyInstance, backend: Backend): void {
-  let buildkit: Promise<BuildKit> | undefined;
-
-  /** Made when the first client asks: the protocol's libraries cost a start that nobody else needs. */
-  function open(): Promise<BuildKit> {
-    buildkit ??= import('../../buildkit/index.ts').then(({ createBuildKit }) =>
-      createBuildKit({
-        builder: backend.builder,
-        layers: backend.layers,
-        workRoot: join(backend.config.dataRoot, 'tmp', 'sessions'),
-        version,
-        onBuilt: (result) => publishBuilt(backend.events, result),
-      }),
-    );
-    return buildkit;
-  }
-
-  app.addHook('onClose', async () => (await buildkit)?.close());
+export function addBuildKitRoutes(app: FastifyInstance, { open, close }: LazyBuildKit): void {
+  app.addHook('onClose', close);
 
   app.post('/grpc', async (request, reply) => {
     const { serve } = await open();

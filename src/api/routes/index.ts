@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { addImageVerbs } from '../image-verbs.ts';
+import { lazyBuildKit } from '../lazy-buildkit.ts';
 import type { ApiBackend } from '../types.ts';
 import { addAbsentRoutes } from './absent.ts';
 import { addBuildRoutes } from './build.ts';
@@ -31,8 +32,9 @@ export function addRoutes(app: FastifyInstance, backend: ApiBackend): void {
   addImageTransferRoutes(app, verbs, backend);
   addImageArchiveRoutes(app, verbs, backend);
   addCommitRoute(app, backend);
-  addBuildRoutes(app, backend);
-  addBuildKitRoutes(app, backend);
+  const buildkit = lazyBuildKit(backend);
+  addBuildRoutes(app, backend, buildkit);
+  addBuildKitRoutes(app, buildkit);
   addContainerRoutes(app, backend);
   addContainerLifecycleRoutes(app, backend);
   addContainerStreamRoutes(app, backend);

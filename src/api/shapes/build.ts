@@ -10,6 +10,7 @@ export const classicBuildArgs = nullableTexts;
 export const classicLabels = map(text, () => '');
 export const classicUlimits = ulimits;
 export const classicCacheFrom = list(text);
+export const buildOutputs = list(object({ Type: text, Attrs: map(text) }));
 
 const contextFields = { kind: text, dir: text, path: text, remove: flag, url: text } as const;
 
