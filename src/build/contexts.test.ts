@@ -65,6 +65,41 @@ test('a context can be a tar, compressed or not, that is deleted afterwards', as
   }
 });
 
+test('a folder of a context that is fetched can be the context, with the Dockerfile from the whole', async () => {
+  const dir = host.context({
+    Dockerfile: 'FROM scratch\nCOPY . /\n',
+    '.dockerignore': 'one\n',
+    above: 'x',
+    'a/b/one': '1',
+    'a/b/two': '2',
+    'a/b/.dockerignore': 'two\n.dockerignore\n',
+    file: 'x',
+  });
+  symlinkSync('a/b', join(dir, 'link'));
+  symlinkSync('../../../../../..', join(dir, 'out'));
+  const path = tarOf(dir);
+  const url = `${origin}/context.tar`;
+  files['/context.tar'] = { body: readFileSync(path) };
+  const contexts = [
+    (subdir: string) => ({ kind: 'file', path, subdir }),
+    (subdir: string) => ({ kind: 'url', url, subdir }),
+  ];
+  for (const context of contexts as readonly ((subdir: string) => ContextSource)[]) {
+    for (const subdir of ['a/b', '/a/b/', 'link', 'a/../link/.']) {
+      const { result } = await buildFrom(context(subdir));
+      assert.deepEqual(await host.withFiles(result, (root) => readdirSync(root)), ['one'], subdir);
+    }
+    for (const [subdir, message] of [
+      ['absent', /subdir absent not found in the context/],
+      ['file', /subdir file is not a directory in the context/],
+      ['..', /subdir \.\. leads out of the context/],
+      ['a/../../b', /leads out of the context/],
+      ['out/etc', /subdir out\/etc not found in the context/],
+    ] as const)
+      await assert.rejects(buildFrom(context(subdir)), { message });
+  }
+});
+
 test('a file that is no archive is the Dockerfile', async () => {
   const path = join(host.context({ Alone: 'FROM busybox\nLABEL alone=yes\n' }), 'Alone');
   const { result } = await buildFrom({ kind: 'file', path });
@@ -324,6 +359,7 @@ test('a context can be a folder of a git repository at a tag', async (t) => {
   assert.equal(await read(tagged.result, 'f'), 'first');
   const latest = await buildFrom({ kind: 'url', url: `${url}#:sub` });
   assert.equal(await read(latest.result, 'f'), 'second');
+  await assert.rejects(buildFrom({ kind: 'url', url, subdir: 'absent' }), { message: /subdir absent not found/ });
   await assert.rejects(buildFrom({ kind: 'url', url: `${url}#main:../..` }), /Dockerfile|subdir/);
   const add = host.context({ Dockerfile: `FROM scratch\nADD ${url}#v1 /r\n` });
   assert.equal(await read((await host.build(add)).result, 'r/sub/f'), 'first');

@@ -8,12 +8,13 @@ import type { BuildEvent, Progress } from '../progress/index.ts';
 import type { Credentials } from '../registry/index.ts';
 import type { KeptFolders } from './contexts/kept-folders.ts';
 
+/** `subdir`: the folder of it that is the context; the Dockerfile is read from the whole. */
 export type ContextSource =
   | { readonly kind: 'local'; readonly dir: string /** For messages; default: the folder. */; readonly label?: string }
   /** A tar (plain, gzip, bzip2, xz, zstd), or a Dockerfile alone, in a file of this machine. `remove`: delete it afterwards. */
-  | { readonly kind: 'file'; readonly path: string; readonly remove?: boolean }
+  | { readonly kind: 'file'; readonly path: string; readonly remove?: boolean; readonly subdir?: string }
   /** http(s) URL of a tar or a Dockerfile, or a git URL with `#ref:subdir`. */
-  | { readonly kind: 'url'; readonly url: string }
+  | { readonly kind: 'url'; readonly url: string; readonly subdir?: string }
   | { readonly kind: 'empty' };
 
 export type NamedContext =

@@ -111,8 +111,12 @@ const readPrefixes = [
 ];
 
 function unread(options: Readonly<Record<string, string>>): string[] {
+  const { context = '' } = options;
+  // It is a folder of a context that is not the client's own.
+  const isRead = (name: string) =>
+    readOptions.has(name) || (name === 'contextsubdir' && context !== '' && !context.startsWith('local:'));
   return Object.keys(options)
-    .filter((name) => !readOptions.has(name) && !readPrefixes.some((prefix) => name.startsWith(prefix)))
+    .filter((name) => !isRead(name) && !readPrefixes.some((prefix) => name.startsWith(prefix)))
     .map((name) => `option ${name} of the frontend has no effect`);
 }
 

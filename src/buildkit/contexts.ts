@@ -99,10 +99,11 @@ async function mainContext(
   ignore: Ignore | undefined,
 ): Promise<ContextSource> {
   const remote = options['context'];
-  if (remote !== undefined && upload.test(remote)) return await fetchUpload(parts, remote);
+  const subdir = options['contextsubdir'] ? { subdir: options['contextsubdir'] } : {};
+  if (remote !== undefined && upload.test(remote)) return { ...(await fetchUpload(parts, remote)), ...subdir };
   if (remote !== undefined && /^local:/.test(remote))
     return await openFolder(parts, folders, remote.slice('local:'.length), ignore);
-  if (remote !== undefined && remote !== '') return { kind: 'url', url: remote };
+  if (remote !== undefined && remote !== '') return { kind: 'url', url: remote, ...subdir };
   return await openFolder(parts, folders, options['contextkey'] ?? 'context', ignore);
 }
 

@@ -12,7 +12,7 @@ export const classicUlimits = ulimits;
 export const classicCacheFrom = list(text);
 export const buildOutputs = list(object({ Type: text, Attrs: map(text) }));
 
-const contextFields = { kind: text, dir: text, path: text, remove: flag, url: text } as const;
+const contextFields = { kind: text, dir: text, path: text, remove: flag, url: text, subdir: text } as const;
 
 const context: Shape<Record<string, unknown>> = variant(object(contextFields), {
   local: ['dir'],

@@ -1,10 +1,11 @@
 import { createReadStream } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { StrataError } from '../../errors/index.ts';
 import { isArchiveFile } from '../../layer/index.ts';
 import { realpathSync, statSync } from '../../sys/index.ts';
 import { isGitUrl } from '../frontend/copy-source.ts';
+import { folderInside } from '../ops/folder-inside.ts';
 import { checkout, type GitSecrets } from '../ops/git.ts';
 import { httpOp } from '../ops/http.ts';
 import { splitCredentials } from '../ops/url-credentials.ts';
@@ -15,6 +16,8 @@ import type { ContextSource } from '../types.ts';
 /** A context as a folder on this machine. */
 export interface OpenContext {
   readonly dir: string;
+  /** Where the Dockerfile is looked for, if that is not the context itself. */
+  readonly whole?: string;
   /** As errors and step names call it. */
   readonly label: string;
   close(): Promise<void>;
@@ -40,12 +43,29 @@ export async function openContext(
     case 'empty':
       return ownFolder(shop, 'empty', async () => undefined);
     case 'file':
-      return fileContext(shop, source.path, source.remove ?? false, work);
+      return scoped(await fileContext(shop, source.path, source.remove ?? false, work), source.subdir);
     case 'url':
-      // The one host that needs no scheme; with one and without .git it is a download.
-      if (/^github\.com\//.test(source.url)) return gitContext(shop, `https://${source.url}`, work, git);
-      return isGitUrl(source.url) ? gitContext(shop, source.url, work, git) : httpContext(shop, source.url, work);
+      return scoped(await urlContext(shop, source.url, work, git), source.subdir);
   }
+}
+
+/** The context without what is beside `subdir`. */
+async function scoped(context: OpenContext, subdir = ''): Promise<OpenContext> {
+  if (subdir === '') return context;
+  try {
+    if (/^\.\.(\/|$)/.test(posix.normalize(subdir.replace(/^\/+/, ''))))
+      throw new StrataError('invalid_argument', `failed to lookup subdir: subdir ${subdir} leads out of the context`);
+    return { ...context, dir: folderInside(context.dir, subdir, 'context'), whole: context.dir };
+  } catch (error) {
+    await context.close();
+    throw error;
+  }
+}
+
+function urlContext(shop: Workshop, url: string, work: Work, git: GitOptions): Promise<OpenContext> {
+  // The one host that needs no scheme; with one and without .git it is a download.
+  if (/^github\.com\//.test(url)) return gitContext(shop, `https://${url}`, work, git);
+  return isGitUrl(url) ? gitContext(shop, url, work, git) : httpContext(shop, url, work);
 }
 
 async function localContext(dir: string, label?: string): Promise<OpenContext> {

@@ -29,10 +29,10 @@ export async function readDockerfile(request: BuildRequest, context: OpenContext
     const inside = path.startsWith(`${context.dir}/`) ? path.slice(context.dir.length + 1) : basename(path);
     return { name: inside, text, ignore };
   }
-  const text =
-    readOptional(context.dir, path) ?? (path === 'Dockerfile' ? readOptional(context.dir, 'dockerfile') : undefined);
+  const { whole = context.dir } = context;
+  const text = readOptional(whole, path) ?? (path === 'Dockerfile' ? readOptional(whole, 'dockerfile') : undefined);
   if (text === undefined) throw missing(path);
-  const ignore = readOptional(context.dir, `${path}.dockerignore`) ?? readOptional(context.dir, '.dockerignore');
+  const ignore = readOptional(whole, `${path}.dockerignore`) ?? readOptional(context.dir, '.dockerignore');
   return { name: path, text, ignore };
 }
 

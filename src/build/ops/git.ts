@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StrataError } from '../../errors/index.ts';
-import { fdPath, isErrno, O_PATH, openInRoot, readlinkSync } from '../../sys/index.ts';
+import { isErrno } from '../../sys/index.ts';
 import { digestOf } from '../cache/keys.ts';
 import type { Op, Outcome, Work } from '../solver/vertex.ts';
 import type { TreeValue, Value } from '../value.ts';
+import { folderInside } from './folder-inside.ts';
 import { parseGitUrl } from './git-url.ts';
 import { basic, splitCredentials } from './url-credentials.ts';
 import type { Workshop } from './workshop.ts';
@@ -93,7 +94,7 @@ export async function checkout(
     if (url.submodules)
       await shallow((...depth) => git('submodule', 'update', '--init', '--recursive', ...depth, '--quiet'));
     if (!keepGitDir) rmSync(join(folder, '.git'), { recursive: true, force: true });
-    return { root: subdir === '' ? folder : insideOf(folder, subdir), folder, commit };
+    return { root: subdir === '' ? folder : folderInside(folder, subdir, 'repository'), folder, commit };
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     throw error;
@@ -164,21 +165,6 @@ function commitHash(checksum: string | undefined): string | undefined {
 
 function refuseOption(text: string): void {
   if (text.startsWith('-')) throw new StrataError('invalid_argument', `invalid git reference: ${JSON.stringify(text)}`);
-}
-
-/** A link in the repository must not lead the subdirectory out of it. */
-function insideOf(folder: string, subdir: string): string {
-  try {
-    const fd = openInRoot(folder, subdir, O_PATH);
-    try {
-      return readlinkSync(fdPath(fd));
-    } finally {
-      closeSync(fd);
-    }
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw error;
-    throw new StrataError('not_found', `failed to lookup subdir: subdir ${subdir} not found in the repository`);
-  }
 }
 
 /** No configuration of this machine, no hooks, no helpers, no protocols that run programs, no questions. */
