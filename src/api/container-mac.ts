@@ -1,11 +1,8 @@
 import { StrataError } from '../errors/index.ts';
 import type { EndpointSettings } from '../network/index.ts';
-import { compareVersions } from './version.ts';
+import { before } from './version.ts';
 
 type Endpoints = Readonly<Record<string, EndpointSettings>>;
-
-/** From this version of the API on an address is one of an endpoint. */
-const moved = '1.44';
 
 export const containerMacWarning =
   'The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead.';
@@ -16,21 +13,40 @@ export function withContainerMac(
   { mac, mode, version }: { readonly mac: string; readonly mode: string; readonly version: string },
 ): { readonly endpoints: Endpoints | undefined; readonly warnings: readonly string[] } {
   if (mac === '') return { endpoints, warnings: [] };
-  const warnings = compareVersions(version, moved) < 0 ? [] : [containerMacWarning];
-  if (mode === 'none' || mode === 'host' || mode.startsWith('container:')) return { endpoints, warnings };
-  const name = [mode, 'default', 'bridge'].find((one) => endpoints?.[one] && isMain(one, mode)) ?? mode;
+  const isOld = before(version, 'severalEndpoints');
+  const warnings = isOld ? [] : [containerMacWarning];
+  if (!hasOwnAddress(mode)) {
+    if (isOld) throw refusal('conflicting options: mac-address and the network mode');
+    return { endpoints, warnings };
+  }
+  const given = Object.keys(endpoints ?? {});
+  // Older clients name one network at most: that is the one.
+  const name = isOld ? (given[0] ?? mode) : mainNetwork(given, mode);
   const endpoint = endpoints?.[name] ?? {};
   if (endpoint.MacAddress && endpoint.MacAddress !== mac)
-    throw new StrataError(
-      'invalid_argument',
+    throw refusal(
       'the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty',
-      { code: 'conflicting_options' },
     );
   return { endpoints: { ...endpoints, [name]: { ...endpoint, MacAddress: mac } }, warnings };
 }
 
+/** Whether containers of this network mode have addresses of their own. */
+export function hasOwnAddress(mode: string): boolean {
+  return mode !== 'none' && mode !== 'host' && !mode.startsWith('container:');
+}
+
+function mainNetwork(given: readonly string[], mode: string): string {
+  const name = given.find((one) => plain(one) === plain(mode));
+  if (name === undefined && given.length > 0)
+    throw refusal(
+      'unable to migrate container-wide MAC address to a specific network: HostConfig.NetworkMode must match the identity of a network in NetworkSettings.Networks',
+    );
+  return name ?? mode;
+}
+
 /** The default network has two names. */
-function isMain(name: string, mode: string): boolean {
-  const plain = (text: string) => (text === 'default' ? 'bridge' : text);
-  return plain(name) === plain(mode);
+const plain = (name: string) => (name === 'default' ? 'bridge' : name);
+
+function refusal(message: string): StrataError {
+  return new StrataError('invalid_argument', message, { code: 'conflicting_options' });
 }

@@ -5,7 +5,8 @@ import type { Attachment } from '../container/index.ts';
 import { messageOf } from '../errors/index.ts';
 import { createKeyWatch, drained, parseDetachKeys } from '../stream/index.ts';
 import { bodyStream } from './body.ts';
-import { framer, multiplexedStream, rawStream } from './multiplex.ts';
+import { framer, streamType } from './multiplex.ts';
+import { versionOf } from './server.ts';
 import { upgradeOf } from './upgrade.ts';
 
 /** Both directions of a taken-over connection. */
@@ -26,7 +27,7 @@ function takeConnection(request: FastifyRequest, reply: FastifyReply, tty: boole
   const output = (upgrade?.socket ?? request.raw.socket) as Duplex;
   upgrade?.release();
   const is101 = upgrade !== undefined && !upgrade.isRaw;
-  const type = is101 && !tty ? multiplexedStream : rawStream;
+  const type = streamType(tty || !is101, versionOf(request));
   const headers = rawHeaderNames(reply.raw).map((name) => `${name}: ${reply.raw.getHeader(name)}`);
   const first = is101
     ? ['HTTP/1.1 101 UPGRADED', `Content-Type: ${type}`, 'Connection: Upgrade', 'Upgrade: tcp']

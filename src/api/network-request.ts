@@ -1,6 +1,5 @@
 import { StrataError } from '../errors/index.ts';
 import { familiesAsked, unknownOptions } from '../network/index.ts';
-import { compareVersions } from './version.ts';
 
 /** The part of `POST /networks/create` that says what kind of network it is. */
 export interface NetworkRequest {
@@ -41,12 +40,8 @@ export function checkScope({ Scope: scope = '', Ingress: ingress = false, Config
     );
 }
 
-/** Before this version of the API nothing was said of IPv4. */
-const beforeIPv4 = '1.48';
-
-export function checkFamilies({ EnableIPv4, EnableIPv6, Options = {} }: NetworkRequest, version: string): void {
-  const said = compareVersions(version, beforeIPv4) < 0 ? undefined : EnableIPv4;
-  const { ipv4 = said ?? true, ipv6 = EnableIPv6 ?? false } = familiesAsked(Options);
+export function checkFamilies({ EnableIPv4, EnableIPv6, Options = {} }: NetworkRequest): void {
+  const { ipv4 = EnableIPv4 ?? true, ipv6 = EnableIPv6 ?? false } = familiesAsked(Options);
   if (ipv6)
     throw new StrataError('unsupported', 'IPv6 is not supported on networks: containers have IPv4 addresses alone', {
       code: 'ipv6_network',

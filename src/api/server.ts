@@ -5,6 +5,7 @@ import { createQuery, parseQuery, type Query, type QueryValues } from './query.t
 import { sendJson } from './reply.ts';
 import { errorReply } from './status.ts';
 import { apiVersion, assertSupported, splitVersion } from './version.ts';
+import { unknownParameters } from './version-history.ts';
 
 const versions = new WeakMap<object, string>();
 
@@ -13,8 +14,16 @@ export function versionOf(request: FastifyRequest): string {
   return versions.get(request.raw) ?? apiVersion;
 }
 
+/** The parameters that the version of the request knows. */
 export function queryOf(request: FastifyRequest): Query {
-  return createQuery(request.query as QueryValues);
+  const values = request.query as QueryValues;
+  const unknown = unknownParameters(request.method, request.url.split('?', 1)[0]!, versionOf(request));
+  if (unknown.size === 0) return createQuery(values);
+  return createQuery({
+    has: (name) => !unknown.has(name) && values.has(name),
+    get: (name) => (unknown.has(name) ? null : values.get(name)),
+    getAll: (name) => (unknown.has(name) ? [] : values.getAll(name)),
+  });
 }
 
 /** Fastify set up as Docker's clients expect a daemon to behave; routes are added by the caller. */

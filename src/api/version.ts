@@ -40,18 +40,55 @@ export function assertSupported(version: string): void {
   }
 }
 
-/** Fields that an answer has only before a version: the Engine API's version history as data. */
-const retired = {
-  /** Equal to `Size` since layers are no longer shared between graph drivers. */
-  VirtualSize: '1.44',
+/** The first version that answers, or acts, in the new way. */
+export const changes = {
+  /** The options of security are pairs of names and values. */
+  namedSecurityOptions: '1.25',
+  /** A list of networks leaves out the containers of each. */
+  networksWithoutContainers: '1.28',
+  /** A WebSocket carries bytes; before, text. */
+  binaryFrames: '1.28',
+  /** The head of the answer to a wait comes at once. */
+  earlyHead: '1.30',
+  /** A container has an IPC namespace that no other may join, unless it is said. */
+  privateIpc: '1.40',
+  /** The streams to attach to by WebSocket are chosen by parameters. */
+  chosenStreams: '1.42',
+  /** Streams of frames say so. */
+  multiplexedType: '1.42',
+  /** Options of another kind of mount are refused. */
+  foreignMountOptions: '1.42',
+  /** A prune takes named volumes only if asked to. */
+  pruneOfAnonymousVolumes: '1.42',
+  /** The records of the build cache name all their parents. */
+  severalParents: '1.42',
+  kernelMemoryInfo: '1.42',
+  /** Empty lists in place of `<none>:<none>`. */
+  emptyNames: '1.43',
+  /** `VirtualSize` is equal to `Size` since layers are no longer shared between graph drivers. */
+  noVirtualSize: '1.44',
+  /** A container is made with several networks, and a MAC address for each. */
+  severalEndpoints: '1.44',
+  /** What is mounted below a read-only mount is read-only, too. */
+  recursiveReadOnly: '1.44',
   /** What the container of a build step was made of; empty for long, and still looked into by docker-compose 1. */
-  ContainerConfig: '1.45',
-  /** A prune takes named volumes without being asked to. */
-  pruneOfNamedVolumes: '1.42',
-  /** `<none>:<none>` in place of empty name lists. */
-  noneNames: '1.43',
+  noContainerConfig: '1.45',
+  /** The aliases of a container are those that were asked for, without its id and its host name. */
+  plainAliases: '1.45',
+  subpaths: '1.45',
+  listedAnnotations: '1.46',
+  imageCreateEvents: '1.46',
+  noArtifactRegistries: '1.47',
+  /** The commits of the runtimes are told without those that were expected. */
+  noExpectedCommits: '1.49',
+  /** The configuration of an image is without fields of containers. */
+  plainImageConfig: '1.50',
+  noBridgeFilters: '1.50',
 } as const;
 
-export function before(version: string, gate: keyof typeof retired): boolean {
-  return compareVersions(version, retired[gate]) < 0;
+export type Change = keyof typeof changes;
+
+/** Whether a request of this version is from before a change. */
+export function before(version: string, change: Change): boolean {
+  return compareVersions(version, changes[change]) < 0;
 }

@@ -62,6 +62,10 @@ export function binaryFrame(data: Uint8Array): Buffer {
   return frame(0x82, data);
 }
 
+export function textFrame(data: Uint8Array): Buffer {
+  return frame(0x81, data);
+}
+
 export function pongFrame(data: Uint8Array): Buffer {
   return frame(0x8a, data);
 }

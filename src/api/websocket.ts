@@ -5,8 +5,10 @@ import type { Attachment } from '../container/index.ts';
 import { StrataError } from '../errors/index.ts';
 import { drained } from '../stream/index.ts';
 import type { StreamOptions } from './hijack.ts';
+import { versionOf } from './server.ts';
 import { upgradeOf } from './upgrade.ts';
-import { binaryFrame, closeFrame, createFrameReader, pongFrame } from './websocket-frames.ts';
+import { before } from './version.ts';
+import { binaryFrame, closeFrame, createFrameReader, pongFrame, textFrame } from './websocket-frames.ts';
 
 /** RFC 6455, section 1.3. */
 const handshakeSuffix = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -27,6 +29,7 @@ export async function serveWebSocket(
     throw new StrataError('invalid_argument', 'not a WebSocket handshake', { code: 'bad_handshake' });
   const attachment = await attach();
   const { socket } = upgrade;
+  const frameOf = before(versionOf(request), 'binaryFrames') ? textFrame : binaryFrame;
   reply.hijack();
   upgrade.release();
   const accept = createHash('sha1').update(`${key}${handshakeSuffix}`).digest('base64');
@@ -39,7 +42,7 @@ export async function serveWebSocket(
   try {
     for await (const { data } of attachment.output) {
       if (socket.destroyed) break;
-      if (data.length > 0 && !socket.write(binaryFrame(data))) await drained(socket);
+      if (data.length > 0 && !socket.write(frameOf(data))) await drained(socket);
     }
   } finally {
     if (!socket.destroyed) socket.end(closeFrame());

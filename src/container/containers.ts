@@ -158,7 +158,8 @@ export function createContainers(options: ContainerOptions): Containers {
     try {
       checkPathLength(active.diffDir, config.WorkingDir ?? '');
       for (const volume of Object.keys(config.Volumes ?? {})) checkPathLength(active.diffDir, volume);
-      const points = await collectMountPoints(config, host, volumes, inherited);
+      const wanted = { config, host, inherited, readOnlyTopOnly: spec.readOnlyTopOnly ?? false };
+      const points = await collectMountPoints(wanted, volumes);
       anonymous = points.anonymous;
       for (const { target } of points.populate) checkPathLength(active.diffDir, target);
       mkdirSync(folderOf(id), { mode: 0o710 });

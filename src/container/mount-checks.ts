@@ -30,6 +30,7 @@ function absoluteProblem(path: string): string | undefined {
 }
 
 function typeProblem(mount: MountSpec): string | undefined {
+  if (mount.ImageOptions && mount.Type !== 'image') return 'field ImageOptions must not be specified';
   if (mount.Type === 'bind') return bindProblem(mount);
   if (mount.Type === 'volume') return volumeProblem(mount);
   if (mount.Type === 'tmpfs') return tmpfsProblem(mount);

@@ -31,20 +31,24 @@ interface WantedVolume {
   readonly options?: MountSpec['VolumeOptions'];
 }
 
+export interface AskedMounts {
+  readonly config: ContainerConfig;
+  readonly host: HostConfig;
+  /** By `--volumes-from`. */
+  readonly inherited: readonly MountPoint[];
+  /** Read-only binds leave what is mounted below them writable, unless they say otherwise. */
+  readonly readOnlyTopOnly: boolean;
+}
+
 /** Makes the volumes once all that is asked for is known to be right. */
-export async function collectMountPoints(
-  config: ContainerConfig,
-  host: HostConfig,
-  volumes: Volumes,
-  from: readonly MountPoint[],
-): Promise<MountPoints> {
+export async function collectMountPoints(asked: AskedMounts, volumes: Volumes): Promise<MountPoints> {
   const points: MountPoint[] = [];
   const anonymous: string[] = [];
   const populate: { name: string; target: string }[] = [];
   try {
-    for (const wanted of wantedPoints(config, host, from)) {
+    for (const wanted of wantedPoints(asked)) {
       if ('point' in wanted) {
-        points.push(wanted.point);
+        points.push(asked.readOnlyTopOnly ? topOnly(wanted.point, asked) : wanted.point);
         continue;
       }
       const point = await volumePoint(wanted.at, wanted.volume, volumes);
@@ -59,8 +63,13 @@ export async function collectMountPoints(
   return { mounts: points, anonymous, populate };
 }
 
-function wantedPoints(config: ContainerConfig, host: HostConfig, from: readonly MountPoint[]): Wanted[] {
-  const points = new Map<string, Wanted>(from.map((point) => [point.Destination, known(point)]));
+function topOnly(point: MountPoint, { inherited }: AskedMounts): MountPoint {
+  const isOwn = point.Type === 'bind' && !point.RW && point.Recursion === undefined && !inherited.includes(point);
+  return isOwn ? { ...point, Recursion: 'writable' } : point;
+}
+
+function wantedPoints({ config, host, inherited }: AskedMounts): Wanted[] {
+  const points = new Map<string, Wanted>(inherited.map((point) => [point.Destination, known(point)]));
   const own = new Set<string>();
   const add = (wanted: Wanted) => {
     if (own.has(wanted.at)) throw duplicate(wanted.at);

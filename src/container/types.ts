@@ -30,6 +30,7 @@ export interface MountSpec {
     readonly Labels?: Readonly<Record<string, string>>;
     readonly DriverConfig?: { readonly Name?: string; readonly Options?: Readonly<Record<string, string>> };
   };
+  readonly ImageOptions?: { readonly Subpath?: string };
   readonly TmpfsOptions?: {
     readonly SizeBytes?: number;
     readonly Mode?: number;
@@ -204,6 +205,8 @@ export interface CreateContainer {
   readonly config: ContainerConfig;
   readonly host: HostConfig;
   readonly endpoints?: Readonly<Record<string, EndpointSettings>>;
+  /** What is mounted below a read-only bind stays writable, as older clients expect. */
+  readonly readOnlyTopOnly?: boolean;
   /** Asked for once the rest of the request has been found right: who errs in both hears of the request first. */
   readonly image: () => Promise<ContainerImage | null>;
 }

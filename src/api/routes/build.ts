@@ -49,8 +49,8 @@ export function addBuildRoutes(app: FastifyInstance, backend: Backend, buildkit:
       'until',
     ]);
     const unusedFor = age(filters.values('until')[0] ?? filters.values('unused-for')[0]);
-    const reservedSpace = query.int('reserved-space') ?? query.int('keep-storage');
-    const [maxUsedSpace, minFreeSpace] = [query.int('max-used-space'), query.int('min-free-space')];
+    const reservedSpace = bytes(query, 'reserved-space') ?? bytes(query, 'keep-storage');
+    const [maxUsedSpace, minFreeSpace] = [bytes(query, 'max-used-space'), bytes(query, 'min-free-space')];
     const others = ['description', 'id', 'inuse', 'parent', 'private', 'shared', 'type'].filter((name) =>
       filters.has(name),
     );
@@ -76,6 +76,16 @@ export function addBuildRoutes(app: FastifyInstance, backend: Backend, buildkit:
     direct.cancel(id);
     sendEmpty(reply, 200);
   });
+}
+
+function bytes(query: Query, name: string): number | undefined {
+  const text = query.text(name);
+  if (text !== '' && !/^[+-]?\d+$/.test(text))
+    throw new StrataError(
+      'invalid_argument',
+      `${name} is in bytes and expects an integer, got ${text}: strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`,
+    );
+  return query.int(name);
 }
 
 /** Seconds of a duration such as `24h`. */

@@ -3,11 +3,13 @@ import type { HostConfig } from '../../container/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { readJson } from '../body.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
-import { queryOf } from '../server.ts';
+import { queryOf, versionOf } from '../server.ts';
 import { updateRequest } from '../shapes/container.ts';
 import { openStream } from '../stream-reply.ts';
 import { readSize } from '../terminal-size.ts';
 import type { ApiBackend } from '../types.ts';
+import { before } from '../version.ts';
+import { updateFields, withKnownFields } from '../version-history.ts';
 
 type Backend = Pick<ApiBackend, 'containers'>;
 type ById = { Params: { id: string } };
@@ -16,6 +18,7 @@ export function addContainerLifecycleRoutes(app: FastifyInstance, { containers }
   const isUp = (id: string) => ['running', 'paused', 'restarting'].includes(containers.get(id).state.status);
 
   app.post<ById>('/containers/:id/start', async (request, reply) => {
+    assertNoBody(request);
     const { id } = request.params;
     if (containers.get(id).state.status === 'paused') {
       throw new StrataError('conflict', 'cannot start a paused container, try unpause instead');
@@ -62,7 +65,8 @@ export function addContainerLifecycleRoutes(app: FastifyInstance, { containers }
   });
 
   app.post<ById>('/containers/:id/update', async (request, reply) => {
-    const changes = (await readJson(request, updateRequest)) as Partial<HostConfig>;
+    const given = await readJson(request, updateRequest);
+    const changes = withKnownFields(given, updateFields, versionOf(request)) as Partial<HostConfig>;
     const warnings = await containers.update(request.params.id, changes);
     sendJson(reply, { Warnings: warnings.length > 0 ? warnings : null });
   });
@@ -79,7 +83,7 @@ export function addContainerLifecycleRoutes(app: FastifyInstance, { containers }
     const stream = openStream(reply, 'application/json');
     const ended = containers.wait(request.params.id, condition, stream.signal);
     // The client starts the container once it sees these headers: the wait must already be there.
-    stream.start();
+    if (!before(versionOf(request), 'earlyHead')) stream.start();
     try {
       const { exitCode, error } = await ended;
       await stream.write(`${JSON.stringify({ StatusCode: exitCode, ...(error && { Error: { Message: error } }) })}\n`);
@@ -90,6 +94,15 @@ export function addContainerLifecycleRoutes(app: FastifyInstance, { containers }
     stream.end();
     return reply;
   });
+}
+
+/** Very old clients sent a host configuration here. An empty object has less than eight bytes. */
+function assertNoBody({ headers }: FastifyRequest): void {
+  if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) <= 7) return;
+  throw new StrataError(
+    'invalid_argument',
+    'starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24',
+  );
 }
 
 function stopOptions(request: FastifyRequest): { timeoutSeconds?: number; signal?: string } {

@@ -6,14 +6,15 @@ import { StrataError } from '../../errors/index.ts';
 import { checkDetachKeys } from '../detach-keys.ts';
 import { type StreamOptions, serveAttachment } from '../hijack.ts';
 import { markedLines } from '../log-lines.ts';
-import { framer, multiplexedStream, rawStream } from '../multiplex.ts';
+import { framer, streamType } from '../multiplex.ts';
 import type { Query } from '../query.ts';
 import { sendJson } from '../reply.ts';
-import { queryOf } from '../server.ts';
+import { queryOf, versionOf } from '../server.ts';
 import { sampler } from '../stats-sampler.ts';
 import { openStream } from '../stream-reply.ts';
 import { parseMoment } from '../time.ts';
 import type { ApiBackend } from '../types.ts';
+import { before } from '../version.ts';
 import { serveWebSocket } from '../websocket.ts';
 
 type Backend = Pick<ApiBackend, 'containers' | 'events'>;
@@ -26,7 +27,7 @@ export function addContainerStreamRoutes(app: FastifyInstance, { containers, eve
     const options = logOptions(query);
     const container = containers.get(request.params.id);
     const tty = container.config.Tty ?? false;
-    const stream = openStream(reply, tty ? rawStream : multiplexedStream);
+    const stream = openStream(reply, streamType(tty, versionOf(request)));
     const chunks = containers.logs(container.id, { ...options, signal: stream.signal });
     const onWire = framer(tty);
     const details = query.flag('details') ? logDetails(container) : undefined;
@@ -86,7 +87,7 @@ export function addContainerStreamRoutes(app: FastifyInstance, { containers, eve
   });
 
   app.get<ById>('/containers/:id/attach/ws', async (request, reply) => {
-    const query = queryOf(request);
+    const query = streamsChosen(queryOf(request), versionOf(request));
     checkDetachKeys(query.text('detachKeys'), 'detach');
     const container = attachable(request.params.id);
     const stdin = takesInput(container, query);
@@ -135,6 +136,13 @@ export function addContainerStreamRoutes(app: FastifyInstance, { containers, eve
     const changes = await containers.changes(request.params.id);
     sendJson(reply, changes.length === 0 ? null : changes.map(({ path, kind }) => ({ Path: path, Kind: kinds[kind] })));
   });
+}
+
+/** By WebSocket, older clients always have all three streams. */
+function streamsChosen(query: Query, version: string): Query {
+  if (!before(version, 'chosenStreams')) return query;
+  const all = new Set(['stdin', 'stdout', 'stderr']);
+  return { ...query, flag: (name, otherwise) => all.has(name) || query.flag(name, otherwise) };
 }
 
 function logOptions(query: Query): LogOptions {

@@ -6,9 +6,10 @@ import { detectedPlatform, formatPlatform, hostPlatform, parsePlatform, platform
 import { readJson } from '../body.ts';
 import { rootSize, shownImage } from '../container-facts.ts';
 import { containerFilters, createContainerFilter } from '../container-filter.ts';
-import { withContainerMac } from '../container-mac.ts';
+import { hasOwnAddress, withContainerMac } from '../container-mac.ts';
 import { readFilters } from '../filters.ts';
 import { graphData } from '../graph-data.ts';
+import { endpointsAsMeant, hostAsMeant } from '../older-creates.ts';
 import { platformText } from '../platform-text.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
 import { queryOf, versionOf } from '../server.ts';
@@ -16,6 +17,8 @@ import { createRequest } from '../shapes/container.ts';
 import { parseMoment } from '../time.ts';
 import type { ApiBackend } from '../types.ts';
 import { assertSupportedHost } from '../unsupported-host.ts';
+import { before } from '../version.ts';
+import { createFields, withKnownFields } from '../version-history.ts';
 import { inspectContainer } from '../views/container-inspect.ts';
 import { summarizeContainer } from '../views/container-summary.ts';
 
@@ -40,6 +43,7 @@ export function addContainerRoutes(app: FastifyInstance, backend: Backend): void
     const rows = (limit > 0 ? found.slice(0, limit) : found).map(async (container) =>
       summarizeContainer(container, {
         networks: networks.list(),
+        annotations: !before(versionOf(request), 'listedAnnotations'),
         image: await shownImage(images, container),
         ...(query.flag('size') && { sizes: await sizes(backend, container) }),
       }),
@@ -56,6 +60,7 @@ export function addContainerRoutes(app: FastifyInstance, backend: Backend): void
       inspectContainer(container, {
         networks: networks.list(),
         execIDs: containers.exec.ids(container.id),
+        ownAliases: before(versionOf(request), 'plainAliases'),
         graph: graphData(stack, active?.diffDir),
         ...(queryOf(request).flag('size') && { sizes: await sizes(backend, container) }),
       }),
@@ -64,11 +69,13 @@ export function addContainerRoutes(app: FastifyInstance, backend: Backend): void
 
   app.post('/containers/create', async (request, reply) => {
     const query = queryOf(request);
-    const { HostConfig, NetworkingConfig, ...config } = await readJson(request, createRequest, { required: true });
+    const version = versionOf(request);
+    const given = await readJson(request, createRequest, { required: true });
+    const { HostConfig, NetworkingConfig, ...config } = withKnownFields(given, createFields, version);
     if (Object.keys(config).length === 0) {
       throw new StrataError('invalid_argument', 'config cannot be empty in order to create a container');
     }
-    const host = (HostConfig ?? {}) as CreateContainer['host'];
+    const host = hostAsMeant((HostConfig ?? {}) as CreateContainer['host'], version);
     assertSupportedHost(host);
     const platform = platformText(query.text('platform'));
     let image: Image | undefined;
@@ -79,14 +86,16 @@ export function addContainerRoutes(app: FastifyInstance, backend: Backend): void
       return { id: image.id, snapshot: image.snapshot, config: image.config.config ?? {} };
     };
     const name = query.text('name');
+    const { MacAddress: mac = '', ...withoutMac } = config;
     const { endpoints, warnings: early } = withContainerMac(
-      NetworkingConfig?.EndpointsConfig as CreateContainer['endpoints'],
-      { mac: config.MacAddress ?? '', mode: host.NetworkMode || 'default', version: versionOf(request) },
+      endpointsAsMeant(NetworkingConfig?.EndpointsConfig as CreateContainer['endpoints'], version),
+      { mac, mode: host.NetworkMode || 'default', version },
     );
     const { container, warnings } = await containers.create({
-      config,
+      config: hasOwnAddress(host.NetworkMode ?? '') ? config : withoutMac,
       host,
       image: findImage,
+      ...(before(version, 'recursiveReadOnly') && { readOnlyTopOnly: true }),
       ...(name !== '' && { name: name.replace(/^\/(?=.)/, '') }),
       ...(endpoints && { endpoints }),
     });

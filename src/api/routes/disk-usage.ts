@@ -26,7 +26,7 @@ export function addDiskUsageRoute(app: FastifyInstance, backend: Backend): void 
       wants('image') ? imageUsage(backend, versionOf(request)) : {},
       wants('container') ? containerUsage(backend) : {},
       wants('volume') ? volumeUsage(backend) : {},
-      wants('build-cache') ? cacheUsage(backend) : {},
+      wants('build-cache') ? cacheUsage(backend, versionOf(request)) : {},
     ]);
     const none = { LayersSize: 0, Images: null, Containers: null, Volumes: null, BuildCache: null };
     sendJson(reply, { ...none, ...images, ...containers, ...volumes, ...cache });
@@ -47,6 +47,7 @@ async function containerUsage({ containers, images, networks }: Backend): Promis
   const rows = containers.list().map(async (container) =>
     summarizeContainer(container, {
       networks: networks.list(),
+      annotations: true,
       image: await shownImage(images, container),
       sizes: { rw: await containers.size(container.id), rootFs: await rootSize(images, container) },
     }),
@@ -64,6 +65,6 @@ async function volumeUsage({ volumes, containers }: Backend): Promise<object> {
   return { Volumes: await Promise.all(rows) };
 }
 
-async function cacheUsage({ builder }: Backend): Promise<object> {
-  return { BuildCache: (await builder.cache.list()).map(cacheRecordView) };
+async function cacheUsage({ builder }: Backend, version: string): Promise<object> {
+  return { BuildCache: (await builder.cache.list()).map((record) => cacheRecordView(record, version)) };
 }

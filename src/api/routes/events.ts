@@ -2,10 +2,11 @@ import type { FastifyInstance } from 'fastify';
 import type { EngineEvent } from '../../engine/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { type Filters, readFilters } from '../filters.ts';
-import { queryOf } from '../server.ts';
+import { queryOf, versionOf } from '../server.ts';
 import { openStream, type StreamReply } from '../stream-reply.ts';
 import { parseMoment } from '../time.ts';
 import type { ApiBackend } from '../types.ts';
+import { before } from '../version.ts';
 import { eventView } from '../views/event.ts';
 
 const known = [
@@ -36,9 +37,12 @@ export function addEventRoutes(app: FastifyInstance, backend: Pick<ApiBackend, '
         `\`since\` time (${query.text('since')}) cannot be after \`until\` time (${query.text('until')})`,
       );
     const filters = readFilters(query, known);
+    const version = versionOf(request);
+    const isTold = ({ Type, Action }: EngineEvent) =>
+      !before(version, 'imageCreateEvents') || Type !== 'image' || Action !== 'create';
     const stream = openStream(reply, 'application/json');
     stream.start();
-    follow(backend.events, stream, { since, until, wanted: (event) => matches(event, filters) });
+    follow(backend.events, stream, { since, until, wanted: (event) => isTold(event) && matches(event, filters) });
   });
 }
 

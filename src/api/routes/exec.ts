@@ -5,9 +5,11 @@ import { readJson } from '../body.ts';
 import { checkDetachKeys } from '../detach-keys.ts';
 import { serveStart } from '../hijack.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
+import { versionOf } from '../server.ts';
 import { execRequest, execStartRequest } from '../shapes/container.ts';
 import { readSize } from '../terminal-size.ts';
 import type { ApiBackend } from '../types.ts';
+import { execFields, withKnownFields } from '../version-history.ts';
 
 type Backend = Pick<ApiBackend, 'containers'>;
 type ById = { Params: { id: string } };
@@ -16,7 +18,7 @@ export function addExecRoutes(app: FastifyInstance, { containers }: Backend): vo
   const { exec } = containers;
 
   app.post<ById>('/containers/:id/exec', async (request, reply) => {
-    const config = await readJson(request, execRequest);
+    const config = withKnownFields(await readJson(request, execRequest), execFields, versionOf(request));
     if ((config.Cmd ?? []).length === 0) throw new StrataError('invalid_argument', 'No exec command specified');
     checkDetachKeys(config.DetachKeys ?? '', 'escape');
     const { id } = await exec.create(request.params.id, config as ExecConfig);
@@ -24,7 +26,8 @@ export function addExecRoutes(app: FastifyInstance, { containers }: Backend): vo
   });
 
   app.post<ById>('/exec/:id/start', async (request, reply) => {
-    const { Detach: detach = false, Tty, ConsoleSize } = await readJson(request, execStartRequest);
+    const given = await readJson(request, execStartRequest);
+    const { Detach: detach = false, Tty, ConsoleSize } = withKnownFields(given, execFields, versionOf(request));
     const state = exec.inspect(request.params.id);
     const tty = Tty ?? state.config.Tty ?? false;
     const how = { detach, tty, ...(ConsoleSize && { consoleSize: ConsoleSize }) };

@@ -79,6 +79,7 @@ async function push(backend: Backend, name: string, request: FastifyRequest, rep
   const query = queryOf(request);
   const tag = query.text('tag');
   const platform = platformText(query.text('platform'));
+  if (platform !== '') parsePlatform(platform);
   const auth = registryAuth(request);
   const base = parseReference(name);
   const refs = await pushReferences(backend, base, tag);

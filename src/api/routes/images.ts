@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { StrataError } from '../../errors/index.ts';
 import type { ImageFilter, Images } from '../../image/index.ts';
-import { familiarName, parseReference, withDefaultTag } from '../../oci/index.ts';
+import { familiarName, parsePlatform, parseReference, withDefaultTag } from '../../oci/index.ts';
 import { checkPlatform } from '../check-platform.ts';
 import { type Filters, readFilters } from '../filters.ts';
 import { graphData } from '../graph-data.ts';
@@ -9,6 +9,7 @@ import { countUses, usesOf } from '../image-uses.ts';
 import type { ImageVerbs } from '../image-verbs.ts';
 import { platformText } from '../platform-text.ts';
 import { publishImage } from '../publish.ts';
+import type { Query } from '../query.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
 import { queryOf, versionOf } from '../server.ts';
 import { parseMoment } from '../time.ts';
@@ -39,10 +40,15 @@ export function addImageRoutes(app: FastifyInstance, verbs: ImageVerbs, backend:
   app.delete<{ Params: { '*': string } }>('/images/*', async (request, reply) => {
     const query = queryOf(request);
     const name = request.params['*'];
+    if (name.trim() === '') throw new StrataError('invalid_argument', 'image name cannot be blank');
+    const platforms = query
+      .all('platforms')
+      .filter((text) => text !== '')
+      .map(platformText);
+    for (const platform of platforms) parsePlatform(platform);
     const image = await images.get(name);
     // An image here is for one platform: it goes whole, or not at all.
-    for (const platform of query.all('platforms').filter((text) => text !== ''))
-      checkPlatform(image, name, platformText(platform));
+    for (const platform of platforms) checkPlatform(image, name, platform);
     const removed = await images.remove(name, {
       force: query.flag('force'),
       prune: !query.flag('noprune'),
@@ -72,9 +78,13 @@ export function addImageRoutes(app: FastifyInstance, verbs: ImageVerbs, backend:
     sendJson(reply, { ImagesDeleted: rows.length > 0 ? rows : null, SpaceReclaimed: reclaimed });
   });
 
-  verbs.on('GET', 'history', async (name, _request, reply) => sendJson(reply, historyView(await images.history(name))));
+  verbs.on('GET', 'history', async (name, request, reply) => {
+    const platform = platformText(queryOf(request).text('platform'));
+    if (platform !== '') checkPlatform(await images.get(name), name, platform);
+    sendJson(reply, historyView(await images.history(name)));
+  });
   verbs.on('GET', 'json', async (name, request, reply) =>
-    sendJson(reply, await inspect(backend, name, queryOf(request).text('platform'), versionOf(request))),
+    sendJson(reply, await inspect(backend, name, queryOf(request), versionOf(request))),
   );
   verbs.on('POST', 'tag', async (name, request, reply) => {
     const query = queryOf(request);
@@ -111,9 +121,12 @@ async function listImages(images: Images, filters: Filters, legacy: string, all:
   return [...found].sort((a, b) => b.createdAt - a.createdAt);
 }
 
-async function inspect(backend: Backend, name: string, platform: string, version: string): Promise<unknown> {
+async function inspect(backend: Backend, name: string, query: Query, version: string): Promise<unknown> {
+  const platform = platformText(query.text('platform'));
+  if (platform !== '' && query.flag('manifests'))
+    throw new StrataError('invalid_argument', 'conflicting options: manifests and platform options cannot both be set');
   const image = await backend.images.get(name);
-  checkPlatform(image, name, platformText(platform));
+  checkPlatform(image, name, platform);
   return inspectImage(image, {
     graph: graphData(image.snapshot ? backend.snapshots.stack(image.snapshot) : []),
     version,

@@ -11,6 +11,8 @@ import { queryOf, versionOf } from '../server.ts';
 import { networkConnectRequest, networkCreateRequest, networkDisconnectRequest } from '../shapes/network.ts';
 import { parseMoment } from '../time.ts';
 import type { ApiBackend } from '../types.ts';
+import { before } from '../version.ts';
+import { connectFields, networkFields, withKnownFields } from '../version-history.ts';
 import { networkView } from '../views/network.ts';
 
 type Backend = Pick<ApiBackend, 'networks' | 'containers' | 'events'>;
@@ -25,13 +27,14 @@ export function addNetworkRoutes(app: FastifyInstance, backend: Backend): void {
     const filters = readFilters(queryOf(request), ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type']);
     const wrong = filters.values('type').find((type) => type !== 'builtin' && type !== 'custom');
     if (wrong !== undefined) throw new StrataError('invalid_argument', `invalid filter: 'type'='${wrong}'`);
+    const old = before(versionOf(request), 'networksWithoutContainers');
     const keep = (network: Network) => matches(network, filters, backend);
     sendJson(
       reply,
       networks
         .list()
         .filter(keep)
-        .map((network) => networkView(network)),
+        .map((network) => networkView(network, old ? containers.list() : [])),
     );
   };
   for (const path of ['/networks', '/networks/']) app.get(path, list);
@@ -49,14 +52,15 @@ export function addNetworkRoutes(app: FastifyInstance, backend: Backend): void {
   });
 
   app.post('/networks/create', async (request, reply) => {
-    const given = await readJson(request, networkCreateRequest, { required: true });
+    const body = await readJson(request, networkCreateRequest, { required: true });
+    const given = withKnownFields(body, networkFields, versionOf(request));
     const name = given.Name ?? '';
     if (name.trim() === '') throw new StrataError('invalid_argument', 'invalid name: name is empty');
     if (predefined.has(name)) {
       throw new StrataError('permission_denied', `operation is not permitted on predefined ${name} network `);
     }
     checkScope(given);
-    checkFamilies(given, versionOf(request));
+    checkFamilies(given);
     checkAddressDriver(given.IPAM?.Driver ?? '');
     const subnets = (given.IPAM?.Config ?? []).map(({ Subnet = '', Gateway, IPRange, AuxiliaryAddresses = {} }) => ({
       subnet: Subnet,
@@ -104,7 +108,8 @@ export function addNetworkRoutes(app: FastifyInstance, backend: Backend): void {
   });
 
   app.post<ById>('/networks/:id/connect', async (request, reply) => {
-    const { Container, EndpointConfig } = await readJson(request, networkConnectRequest, { required: true });
+    const body = await readJson(request, networkConnectRequest, { required: true });
+    const { Container, EndpointConfig } = withKnownFields(body, connectFields, versionOf(request));
     const { network, container } = pair(backend, request.params.id, Container);
     await containers.connectNetwork(container.id, network.name, (EndpointConfig ?? {}) as EndpointSettings);
     // What does not run is attached when it starts.

@@ -4,8 +4,10 @@ import { version } from '../../engine/index.ts';
 import { hostPlatform } from '../../oci/index.ts';
 import { byName } from '../by-name.ts';
 import { sendJson } from '../reply.ts';
+import { versionOf } from '../server.ts';
 import type { ApiBackend } from '../types.ts';
 import { apiVersion, minApiVersion } from '../version.ts';
+import { infoView } from '../views/info.ts';
 
 type Backend = Pick<ApiBackend, 'info'>;
 
@@ -13,7 +15,7 @@ export function addSystemRoutes(app: FastifyInstance, backend: Backend): void {
   app.get('/_ping', async (_request, reply) => ping(reply).send('OK'));
   app.head('/_ping', async (_request, reply) => ping(reply).header('content-length', 0).send());
   app.get('/version', async (_request, reply) => sendJson(reply, versionView(await backend.info())));
-  app.get('/info', async (_request, reply) => sendJson(reply, await backend.info()));
+  app.get('/info', async (request, reply) => sendJson(reply, infoView(await backend.info(), versionOf(request))));
 }
 
 function ping(reply: FastifyReply): FastifyReply {

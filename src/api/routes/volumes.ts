@@ -79,7 +79,7 @@ export function addVolumeRoutes(app: FastifyInstance, backend: Backend): void {
     const { deleted, reclaimed } = await volumes.prune({
       inUse: inUse(),
       // Named volumes went, too, before clients could ask for it.
-      all: filters.flag('all') ?? before(versionOf(request), 'pruneOfNamedVolumes'),
+      all: filters.flag('all') ?? before(versionOf(request), 'pruneOfAnonymousVolumes'),
       labels: filters.labels,
     });
     events.publish({

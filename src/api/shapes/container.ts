@@ -80,6 +80,7 @@ const mount = object({
     Subpath: text,
     DriverConfig: object({ Name: text, Options: map(text) }),
   }),
+  ImageOptions: object({ Subpath: text }),
   TmpfsOptions: object({ SizeBytes: integer, Mode: unsigned32, Options: list(list(text)) }),
 });
 

@@ -1,9 +1,11 @@
 import type { CacheRecord } from '../../build/index.ts';
+import { before } from '../version.ts';
 
-export function cacheRecordView(record: CacheRecord): Record<string, unknown> {
+export function cacheRecordView(record: CacheRecord, version: string): Record<string, unknown> {
   return {
     ID: record.id,
-    ...(record.parents.length > 0 && { Parents: record.parents }),
+    ...(record.parents.length > 0 &&
+      (before(version, 'severalParents') ? { Parent: record.parents[0] } : { Parents: record.parents })),
     Type: record.type,
     Description: record.description,
     InUse: record.inUse,

@@ -8,6 +8,8 @@ import { mountViews } from './mounts.ts';
 export interface InspectFacts {
   readonly networks: readonly Network[];
   readonly execIDs: readonly string[];
+  /** Whether the id and the host name of the container count among its aliases. */
+  readonly ownAliases: boolean;
   readonly sizes?: { readonly rw: number; readonly rootFs: number };
   /** Folders of the container's layers, for `GraphDriver`. */
   readonly graph: Readonly<Record<string, string>>;
@@ -37,7 +39,7 @@ export function inspectContainer(container: Container, facts: InspectFacts): Rec
     ...(facts.sizes && { SizeRw: facts.sizes.rw, SizeRootFs: facts.sizes.rootFs }),
     Mounts: mountViews(container),
     Config: configView(container),
-    NetworkSettings: networkSettings(container, facts.networks),
+    NetworkSettings: networkSettings(container, facts),
   };
 }
 
@@ -237,7 +239,10 @@ function dropUndefined(from: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(from).filter(([, value]) => value !== undefined));
 }
 
-function networkSettings(container: Container, networks: readonly Network[]): Record<string, unknown> {
+function networkSettings(
+  container: Container,
+  { networks, ownAliases }: Pick<InspectFacts, 'networks' | 'ownAliases'>,
+): Record<string, unknown> {
   const up = container.state.status === 'running' || container.state.status === 'paused';
   const views = endpointViews(container, networks);
   const primary = views['bridge'];
@@ -259,11 +264,23 @@ function networkSettings(container: Container, networks: readonly Network[]): Re
     IPPrefixLen: primary?.IPPrefixLen ?? 0,
     IPv6Gateway: '',
     MacAddress: primary?.MacAddress ?? '',
-    Networks: views,
+    Networks: ownAliases ? withOwnAliases(views, container) : views,
   };
 }
 
+/** On networks of users. */
+function withOwnAliases(views: Readonly<Record<string, EndpointView>>, { id, config }: Container) {
+  return Object.fromEntries(
+    Object.entries(views).map(([name, view]) => {
+      if (isDefaultNetwork(name)) return [name, view];
+      const own = [...(view.Aliases ?? []), id.slice(0, 12), ...(config.Hostname ? [config.Hostname] : [])];
+      return [name, { ...view, Aliases: [...new Set(own)] }];
+    }),
+  );
+}
+
 export interface EndpointView {
+  readonly Aliases: readonly string[] | null;
   readonly EndpointID: string;
   readonly Gateway: string;
   readonly IPAddress: string;
@@ -293,10 +310,13 @@ export function endpointViews(
   );
 }
 
+const isDefaultNetwork = (name: string) =>
+  ['bridge', 'host', 'none', 'default'].includes(name) || name.startsWith('container:');
+
 /** What the other containers of the network call it; the default networks have no names. */
 function namesIn(network: string, endpoint: EndpointSettings, container: Container): readonly string[] | null {
   if (endpoint.DNSNames?.length) return endpoint.DNSNames;
-  if (['bridge', 'host', 'none', 'default'].includes(network) || network.startsWith('container:')) return null;
+  if (isDefaultNetwork(network)) return null;
   const { Hostname: hostname } = container.config;
   const own = [container.name, ...(endpoint.Aliases ?? []), container.id.slice(0, 12)];
   return [...new Set([...own, ...(hostname ? [hostname] : [])])];

@@ -9,6 +9,8 @@ export interface SummaryFacts {
   readonly networks: readonly Network[];
   /** What to show as the image: its name while the name still points at it, else its id. */
   readonly image: string;
+  /** Whether the annotations are told. */
+  readonly annotations: boolean;
   readonly sizes?: { readonly rw: number; readonly rootFs: number };
 }
 
@@ -29,7 +31,10 @@ export function summarizeContainer(container: Container, facts: SummaryFacts): R
     Labels: byName(container.config.Labels ?? {}),
     State: container.state.status,
     Status: statusText(container.state),
-    HostConfig: { NetworkMode: networkMode(container) },
+    HostConfig: {
+      NetworkMode: networkMode(container),
+      ...(facts.annotations && { Annotations: container.host.Annotations ?? {} }),
+    },
     NetworkSettings: { Networks: unnamed(endpointViews(container, facts.networks)) },
     Mounts: mountViews(container),
   };

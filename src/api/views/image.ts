@@ -27,19 +27,24 @@ export interface ImageFacts {
 export function summarizeImage(image: Image, facts: ImageFacts): Record<string, unknown> {
   const names = familiarNames(image.names);
   const digests = familiarDigests(image);
-  const none = before(facts.version, 'noneNames');
   return {
     Containers: facts.containers,
     Created: Math.floor(image.createdAt / 1000),
     Id: image.id,
     Labels: image.config.config?.Labels ?? null,
     ParentId: image.parent ?? '',
-    RepoDigests: none && digests.length === 0 ? ['<none>@<none>'] : digests,
-    RepoTags: none && names.length === 0 ? ['<none>:<none>'] : names,
+    ...namesView(names, digests, facts.version),
     SharedSize: facts.sharedSize,
     Size: image.size,
-    ...(before(facts.version, 'VirtualSize') && { VirtualSize: image.size }),
+    ...(before(facts.version, 'noVirtualSize') && { VirtualSize: image.size }),
   };
+}
+
+/** Lists are empty; in older versions they are absent, and have an entry that says so where there is neither. */
+function namesView(names: readonly string[], digests: readonly string[], version: string): Record<string, unknown> {
+  if (!before(version, 'emptyNames')) return { RepoDigests: digests, RepoTags: names };
+  if (names.length + digests.length === 0) return { RepoDigests: ['<none>@<none>'], RepoTags: ['<none>:<none>'] };
+  return { RepoDigests: digests.length > 0 ? digests : null, RepoTags: names.length > 0 ? names : null };
 }
 
 /** `GET /images/{name}/json`. */
@@ -54,11 +59,11 @@ export function inspectImage(
     RepoDigests: familiarDigests(image),
     Parent: image.parent ?? '',
     Comment: facts.comment,
-    ...(config.created !== undefined && { Created: config.created }),
+    ...createdView(config.created, facts.version),
     DockerVersion: dockerVersion(image),
     Author: config.author ?? '',
-    ...(before(facts.version, 'VirtualSize') && { VirtualSize: image.size }),
-    ...(before(facts.version, 'ContainerConfig') && { ContainerConfig: noConfig }),
+    ...(before(facts.version, 'noVirtualSize') && { VirtualSize: image.size }),
+    ...(before(facts.version, 'noContainerConfig') && { ContainerConfig: noConfig }),
     Architecture: config.architecture,
     ...(config.variant && { Variant: config.variant }),
     Os: config.os,
@@ -70,8 +75,13 @@ export function inspectImage(
       ...(config.rootfs.diff_ids.length > 0 && { Layers: config.rootfs.diff_ids }),
     },
     Metadata: { LastTagTime: image.taggedAt > 0 ? new Date(image.taggedAt).toISOString() : never },
-    Config: imageConfigView(image),
+    Config: imageConfigView(image, before(facts.version, 'plainImageConfig')),
   };
+}
+
+function createdView(created: string | undefined, version: string): Record<string, unknown> {
+  const shown = created ?? (before(version, 'noVirtualSize') ? never : undefined);
+  return shown === undefined ? {} : { Created: shown };
 }
 
 /** Of images that Docker's own builder made. */
@@ -101,17 +111,12 @@ const noConfig = {
   Labels: null,
 };
 
-function imageConfigView(image: Image): Record<string, unknown> {
+/** `whole` with the fields that mean something to a container alone. */
+function imageConfigView(image: Image, whole: boolean): Record<string, unknown> {
   const given = Object.entries(image.config.config ?? {}).filter(([, value]) => value !== undefined);
+  const { User, Env, Cmd, Volumes, WorkingDir, Entrypoint, OnBuild, Labels } = noConfig;
   const all = {
-    User: '',
-    Env: null,
-    Cmd: null,
-    Volumes: null,
-    WorkingDir: '',
-    Entrypoint: null,
-    OnBuild: null,
-    Labels: null,
+    ...(whole ? noConfig : { User, Env, Cmd, Volumes, WorkingDir, Entrypoint, OnBuild, Labels }),
     ...Object.fromEntries(given),
   };
   return byName(all);
