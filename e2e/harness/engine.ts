@@ -50,8 +50,8 @@ export interface TestEngine {
   /** The real docker client, speaking to this engine, with the classic builder. */
   docker(args: readonly string[], options?: RunOptions): Promise<Result>;
   load(base: 'busybox' | 'debian'): Promise<void>;
-  /** Ends the daemon (SIGTERM, or SIGKILL) and starts another on the same roots. */
-  restart(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  /** Ends the daemon (SIGTERM, or SIGKILL) and starts another on the same roots; does `between` while none is there. */
+  restart(signal?: 'SIGTERM' | 'SIGKILL', between?: () => void): Promise<void>;
   /** What the daemon wrote to its log. */
   log(): string;
   pid(): number;
@@ -156,8 +156,9 @@ export async function startEngine(
       const base: Base = name === 'busybox' ? busyboxBase() : debianBase();
       await engine.docker(['load', '-q', '-i', base.archive]);
     },
-    async restart(signal = 'SIGTERM') {
+    async restart(signal = 'SIGTERM', between = () => {}) {
       await end(signal);
+      between();
       await start();
     },
     log: () => readFileSync(logFile, 'utf8'),

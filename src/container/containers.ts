@@ -87,7 +87,7 @@ export function createContainers(options: ContainerOptions): Containers {
   const stateDir = join(options.stateRoot, 'containers');
   const exitDir = join(options.stateRoot, 'exits');
   for (const dir of [dataDir, stateDir, exitDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const store = createContainerStore(options.db);
+  const store = createContainerStore(options.db, log);
   const turns = createTurns();
   /** A restart by hand is one thing: what is removed at its end is not removed in the middle of it. */
   const restartTurns = createTurns();
@@ -816,6 +816,7 @@ export function createContainers(options: ContainerOptions): Containers {
           }
         },
         unmount: detachMount,
+        failed: (id, error) => unheard('recover', id)(error),
       }),
     async close() {
       closed = true;

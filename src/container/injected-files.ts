@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Networks, nameServerOf } from '../network/index.ts';
 import { linkLines } from './links.ts';
@@ -18,6 +18,8 @@ export async function containerFiles(
   networks: Networks,
   store: ContainerStore,
 ): Promise<readonly SpecMount[]> {
+  // Somebody took it away: with it went logs, which is no reason not to run.
+  await mkdir(folders.own, { recursive: true, mode: 0o710 });
   const taken = new Set(record.mounts.map(({ Destination }) => Destination));
   const access = record.host.ReadonlyRootfs ? 'ro' : 'rw';
   const mount = (destination: string, source: string): SpecMount => ({

@@ -20,4 +20,5 @@ export const containerMigrations: readonly Migration[] = [
       CREATE INDEX containers_by_status ON containers (status, pid, start_ticks, id);
     `,
   },
+  { room: 'container', version: 3, sql: 'ALTER TABLE containers ADD COLUMN seal TEXT' },
 ];

@@ -23,6 +23,8 @@ export interface RecoverParts {
   /** Takes away what a run left. */
   readonly abandon: (ids: readonly string[]) => Promise<void>;
   readonly unmount: (target: string) => void;
+  /** One that cannot be recovered is no reason not to have the others. */
+  readonly failed: (id: string, error: unknown) => void;
 }
 
 /** After a daemon that stopped or was killed: containers go on, ends are told, what nobody owns is swept. */
@@ -33,7 +35,8 @@ export async function recoverContainers(parts: RecoverParts): Promise<void> {
   const halfway = records.filter((record) => !hasProcess(record) && existsSync(parts.bundleOf(record.id)));
   await parts.abandon(halfway.map(({ id }) => id));
   sweep(parts, records);
-  for (const record of inOrderOfNeed(records)) await recoverOne(record, parts);
+  for (const record of inOrderOfNeed(records))
+    await recoverOne(record, parts).catch((error: unknown) => parts.failed(record.id, error));
 }
 
 async function recoverOne(record: ContainerRecord, parts: RecoverParts): Promise<void> {

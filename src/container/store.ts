@@ -1,4 +1,4 @@
-import { type Database, documentText } from '../db/index.ts';
+import { type Database, documentText, readDocument, sealOf } from '../db/index.ts';
 import { StrataError } from '../errors/index.ts';
 import { damagedRecord } from './damaged-record.ts';
 import type { ContainerRecord } from './record.ts';
@@ -42,6 +42,7 @@ interface ContainerRow {
   readonly name: string;
   readonly snapshot: string;
   readonly record: string;
+  readonly seal: string | null;
 }
 
 /** What is asked for without the record. */
@@ -51,18 +52,30 @@ function columnsOf({ state, startTicks }: ContainerRecord): [string, number, str
 
 /** One record that cannot be read is no reason not to have the others. */
 function parse(row: ContainerRow): ContainerRecord {
-  try {
-    const record = JSON.parse(row.record) as Partial<ContainerRecord> | null;
-    if (record?.id === row.id && record.config && record.host && record.state) return record as ContainerRecord;
-  } catch {
-    // Told as damaged.
-  }
-  return damagedRecord(row);
+  return read(row) ?? damagedRecord(row);
 }
 
-export function createContainerStore(db: Database): ContainerStore {
+function read({ id, name, snapshot, record: text, seal }: ContainerRow): ContainerRecord | undefined {
+  const record = readDocument<ContainerRecord>(text, seal, id, name, snapshot);
+  const isWhole = record?.id === id && record.name === name && record.config && record.host && record.state;
+  return isWhole ? (record as ContainerRecord) : undefined;
+}
+
+/** A row whose id is no id names no container, and no folder of one. */
+function tellDamaged(db: Database, rows: readonly ContainerRow[], log: (line: string) => void): void {
+  for (const row of rows) {
+    if (!/^[0-9a-f]{64}$/.test(row.id)) {
+      log(`the row of container ${row.name} with the impossible id ${JSON.stringify(row.id)} is dropped`);
+      db.run('DELETE FROM containers WHERE id = ?', row.id);
+    } else if (!read(row))
+      log(`the record of container ${row.name} is damaged: remove it with rm ${row.id.slice(0, 12)}`);
+  }
+}
+
+export function createContainerStore(db: Database, log: (line: string) => void = () => {}): ContainerStore {
   const listeners = new Map<string, Set<() => void>>();
-  const select = 'SELECT id, name, snapshot, record FROM containers';
+  const select = 'SELECT id, name, snapshot, record, seal FROM containers';
+  tellDamaged(db, db.all<ContainerRow>(select), log);
   const tell = (id: string) => {
     for (const listener of [...(listeners.get(id) ?? [])]) listener();
   };
@@ -102,11 +115,12 @@ export function createContainerStore(db: Database): ContainerStore {
         store.refuseTaken(record.name);
         const text = documentText('the configuration of the container', record);
         db.run(
-          'INSERT INTO containers (id, name, snapshot, record, status, pid, start_ticks) VALUES (?, ?, ?, ?, ?, ?, ?)',
+          'INSERT INTO containers (id, name, snapshot, record, seal, status, pid, start_ticks) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
           record.id,
           record.name,
           record.snapshot,
           text,
+          sealOf(text, record.id, record.name, record.snapshot),
           ...columnsOf(record),
         );
       });
@@ -115,9 +129,11 @@ export function createContainerStore(db: Database): ContainerStore {
       const before = store.find(id);
       if (!before) return undefined;
       const next = { ...before, ...patch };
+      const text = JSON.stringify(next);
       db.run(
-        'UPDATE containers SET record = ?, name = ?, status = ?, pid = ?, start_ticks = ? WHERE id = ?',
-        JSON.stringify(next),
+        'UPDATE containers SET record = ?, seal = ?, name = ?, status = ?, pid = ?, start_ticks = ? WHERE id = ?',
+        text,
+        sealOf(text, id, next.name, next.snapshot),
         next.name,
         ...columnsOf(next),
         id,

@@ -33,7 +33,9 @@ export async function createContentStore(options: ContentOptions): Promise<Conte
   const layout = await openLayout(root);
   const writers = new Set<string>();
   let puts = 0;
-  const pathOf = (digest: Digest) => join(blobs, algorithm(digest), encoded(digest));
+  /** What a damaged row calls a digest is no blob's, and no path. */
+  const pathOf = (digest: Digest) =>
+    isDigest(digest) ? join(blobs, algorithm(digest), encoded(digest)) : join(blobs, 'sha256', '.damaged');
 
   async function statBlob(digest: Digest): Promise<BlobInfo | undefined> {
     try {

@@ -89,7 +89,8 @@ async function openStore(
 ): Promise<RunningEngine> {
   const { dataRoot, stateRoot } = config;
   mkdirSync(stateRoot, { recursive: true, mode: 0o700 });
-  chmodSync(dataRoot, 0o711);
+  // Volumes hold what their containers let everybody read: on the host their folder is nobody else's.
+  chmodSync(dataRoot, 0o700);
   // Before anything is swept: what is in the store must be this database's.
   refuseWithoutDatabase(dataRoot);
   const db = openDatabase(join(dataRoot, 'strata.db'), migrations, reserve.give);
@@ -142,6 +143,7 @@ async function wire(
     snapshots,
     layers,
     workRoot: join(dataRoot, 'work'),
+    log,
     onUnlisted: () => packing.soon(),
   });
   const packing = createLayoutPacking({ config, images, isBusy: () => working > 0, log });
@@ -157,7 +159,7 @@ async function wire(
     }
   }
   const networks = createNetworks({ db, stateRoot, bridge: config.bridge, pools: config.addressPools, log });
-  const volumes = createVolumes({ db, root: join(dataRoot, 'volumes') });
+  const volumes = createVolumes({ db, root: join(dataRoot, 'volumes'), log });
   const containers = createContainers({ db, snapshots, networks, volumes, dataRoot, stateRoot, runtime, log });
   const registry = createRegistryClient({
     ...config.registries,

@@ -5,7 +5,7 @@ import type { Images } from './types.ts';
 /** Content sizes, a layer that several images have being counted once in all, and as shared with each. */
 export function diskUsage(records: Records, snapshots: Snapshots): Awaited<ReturnType<Images['diskUsage']>> {
   const rows = records.rows();
-  const stacks = rows.map((row) => (row.snapshot === null ? [] : distinct(snapshots.stack(row.snapshot))));
+  const stacks = rows.map((row) => (row.snapshot === null ? [] : distinct(snapshots.remaining(row.snapshot))));
   const users = new Map<string, number>();
   let layersSize = 0;
   for (const layer of stacks.flat()) {

@@ -16,7 +16,7 @@ import { listImages } from './list.ts';
 import { loadArchive } from './load.ts';
 import { materialize } from './materialize.ts';
 import { pruneImages } from './prune.ts';
-import { createRecords, type ImageRow } from './records.ts';
+import { createRecords, dropNameless, type ImageRow } from './records.ts';
 import { removeImage } from './remove.ts';
 import { type Saved, saveArchive } from './save.ts';
 import type { Image, Images } from './types.ts';
@@ -29,12 +29,14 @@ export interface ImageOptions {
   readonly layers: Layers;
   /** Folder for files under way, on the file system of the content store. */
   readonly workRoot: string;
+  readonly log?: (line: string) => void;
   /** Told when the layout could not list an image; `completeLayout` makes it good. */
   readonly onUnlisted?: () => void;
 }
 
 export function createImages(options: ImageOptions): Images {
   const { db, content, snapshots, layers } = options;
+  dropNameless(db, options.log ?? (() => {}));
   const records = createRecords(db, content, snapshots);
   const blobs = createLayerBlobs(options);
   const index = createLayoutIndex({ content, records, snapshots, blobs });
@@ -43,7 +45,7 @@ export function createImages(options: ImageOptions): Images {
 
   /** Blobs that go with the image where nobody else has them. */
   function blobsOf({ id, manifest, snapshot }: ImageRow): readonly Digest[] {
-    const diffIDs = (snapshot === null ? [] : snapshots.stack(snapshot)).map(({ measure }) => measure?.diffID);
+    const diffIDs = (snapshot === null ? [] : snapshots.remaining(snapshot)).map(({ measure }) => measure?.diffID);
     const packed = diffIDs.flatMap((diffID) => (diffID ? blobs.known(diffID) : []));
     return [id, ...(manifest ? [manifest] : []), ...packed.map(({ digest }) => digest)];
   }
@@ -83,6 +85,7 @@ export function createImages(options: ImageOptions): Images {
       return image?.broken === undefined ? image : undefined;
     },
     get: async (text) => await records.toImage(records.required(text)),
+    listed: async (text) => await records.toListed(records.required(text)),
     list: async (filter = {}) => await listImages(records, filter),
     async tag(source, target) {
       if (target.digest !== undefined)

@@ -84,6 +84,7 @@ export function createLayoutIndex(parts: {
   async function makeManifest(row: ImageRow): Promise<Descriptor | undefined> {
     const before = made.get(row.id);
     if (before && known.has(before.digest)) return before;
+    if (row.snapshot !== null && !snapshots.isWhole(row.snapshot)) return undefined;
     const layers: Descriptor[] = [];
     const stack = row.snapshot === null ? [] : snapshots.stack(row.snapshot);
     // From the top: what has no blob yet is most likely what was made last.

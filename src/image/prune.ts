@@ -27,7 +27,7 @@ export async function pruneImages(
     // Nameless images that others were made from go with the last of those.
     const isParent = !isNamed && db.get('SELECT 1 FROM images WHERE parent = ?', row.id) !== undefined;
     if (inUse.has(row.id) || isParent || (isNamed && !all) || !passes(image, filter, 'used')) continue;
-    for (const { chainID, measure } of row.snapshot === null ? [] : snapshots.stack(row.snapshot))
+    for (const { chainID, measure } of row.snapshot === null ? [] : snapshots.remaining(row.snapshot))
       if (chainID) sizes.set(chainID, measure?.contentSize ?? 0);
     for (const name of image.names) removed.push(...(await removeIfFree(parts, row, name, inUse, false)));
     // What has digests alone goes with all of them, in however many repositories.

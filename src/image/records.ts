@@ -44,6 +44,35 @@ export interface Records {
 /** In the place of a configuration that cannot be read. */
 const noConfig: ImageConfig = { architecture: '', os: 'linux', rootfs: { type: 'layers', diff_ids: [] } };
 
+/**
+ * Rows that name nothing: an id that is no digest, a name that is no name. Whoever met them would not know what they are of.
+ */
+export function dropNameless(db: Database, log: (line: string) => void): void {
+  for (const { id } of db.all<{ id: string }>('SELECT id FROM images')) {
+    if (isDigest(id)) continue;
+    log(`the row of an image with the impossible id ${JSON.stringify(id)} is dropped`);
+    db.run('DELETE FROM images WHERE id = ?', id);
+  }
+  for (const table of ['image_names', 'image_digests']) {
+    for (const { name, image } of db.all<{ name: string; image: string }>(`SELECT name, image FROM ${table}`)) {
+      if (isName(name) && db.get('SELECT 1 FROM images WHERE id = ?', image)) continue;
+      log(`the row of ${table} with the name ${JSON.stringify(name)} is damaged and dropped`);
+      db.run(`DELETE FROM ${table} WHERE name = ? AND image = ?`, name, image);
+    }
+  }
+}
+
+function isName(text: string): boolean {
+  try {
+    return canonicalName(parseReference(text)) === text;
+  } catch {
+    return false;
+  }
+}
+
+/** Unix milliseconds that a date can be; the beginning of time for what none is. */
+const moment = (milliseconds: number) => (Number.isNaN(new Date(milliseconds).getTime()) ? 0 : milliseconds);
+
 export function createRecords(db: Database, content: ContentStore, snapshots: Pick<Snapshots, 'isWhole'>): Records {
   // Configurations never change, and every listing asks for all of them.
   const configs = new Map<Digest, { raw: Uint8Array; config: ImageConfig }>();
@@ -94,9 +123,9 @@ export function createRecords(db: Database, content: ContentStore, snapshots: Pi
         repoDigests: records.repoDigests(row.id),
         snapshot: row.snapshot,
         size: row.size,
-        createdAt: row.created_at,
-        taggedAt: row.tagged_at,
-        usedAt: row.used_at,
+        createdAt: moment(row.created_at),
+        taggedAt: moment(row.tagged_at),
+        usedAt: moment(row.used_at),
         parent: row.parent,
       };
     },

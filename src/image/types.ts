@@ -128,6 +128,8 @@ export interface Images {
   find(text: string): Promise<Image | undefined>;
   /** As {@link find}, but `not_found` with Docker's words (`No such image: …`). */
   get(text: string): Promise<Image>;
+  /** The same for who removes it: also what is {@link Image.broken}. */
+  listed(text: string): Promise<Image>;
   list(filter?: ImageFilter): Promise<readonly Image[]>;
   tag(source: string, target: Reference): Promise<void>;
   /** Removes a name, or the image with `Untagged:`/`Deleted:` rows as Docker; `conflict` where containers use it. */

@@ -72,7 +72,7 @@ function freeAddress(db: Database, network: Network): string {
   const before = db.get<{ ip: string }>('SELECT ip FROM last_addresses WHERE network = ?', id)?.ip;
   const { subnet, ipRange } = subnets[0]!;
   const { first, last } = hostAddresses(parseSubnet(subnet), ipRange === undefined ? undefined : readPrefix(ipRange));
-  const after = Math.max(first, (before === undefined ? first - 1 : parseAddress(before)!) + 1);
+  const after = Math.max(first, (parseAddress(before ?? '') ?? first - 1) + 1);
   for (const [from, to] of [
     [after, last],
     [first, Math.min(after - 1, last)],

@@ -25,4 +25,5 @@ export const networkMigrations: readonly Migration[] = [
     // What a socket of the daemon on that port leads to; NULL for a port that an earlier daemon published.
     sql: 'ALTER TABLE published_ports ADD COLUMN container_port INTEGER;',
   },
+  { room: 'network', version: 4, sql: 'ALTER TABLE networks ADD COLUMN seal TEXT' },
 ];

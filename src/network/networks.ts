@@ -29,13 +29,21 @@ const predefined = ['bridge', 'host', 'none', 'default'];
 export function createNetworks(options: NetworkOptions): Networks {
   const { db, pools = privatePools, log = () => {} } = options;
   for (const pool of pools) checkPool(pool);
-  const store = createNetworkStore(db);
+  const store = createNetworkStore(db, log);
   const sandboxes = createSandboxes(db, options.stateRoot);
   const settled = createSubnetKeeper({ store, pools, isInUse, log });
   const makeDefaultBridge = createDefaultBridge(store, options.bridge, pools);
   const defaultBridge = async () => await settled((await makeDefaultBridge()).id);
-  const find = async (name: string) =>
-    name === 'bridge' || name === 'default' ? await defaultBridge() : await settled(store.get(name).id);
+  const find = async (name: string) => {
+    if (name === 'bridge' || name === 'default') return await defaultBridge();
+    const network = store.get(name);
+    if (network.damaged)
+      throw new StrataError('data_loss', `network ${network.name} is damaged: what is known of it cannot be read`, {
+        code: 'network_damaged',
+        hint: 'remove it, and make it again',
+      });
+    return await settled(network.id);
+  };
 
   const pool = createPool({
     make: async () => await pooled(sandboxes, await defaultBridge()),
@@ -219,8 +227,14 @@ export function createNetworks(options: NetworkOptions): Networks {
           await sandboxes
             .restoreRules(row, store)
             .catch((error: unknown) => log(`cannot restore the rules of a network: ${messageOf(error)}`));
-        } else await sandboxes.destroy(row);
+        } else
+          await sandboxes
+            .destroy(row)
+            .catch((error: unknown) => log(`cannot take sandbox ${row.path} away: ${messageOf(error)}`));
       }
+      // Only a damaged store has such rows: nobody would ever give the address back.
+      for (const table of ['addresses', 'published_ports'])
+        db.run(`DELETE FROM ${table} WHERE sandbox NOT IN (SELECT path FROM sandboxes)`);
       // Whoever needs it is told what is wrong with it; the engine is of use without it, too.
       await defaultBridge().catch(() => undefined);
     },

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Database } from '../db/index.ts';
+import { type Database, readJson } from '../db/index.ts';
 import { createNetworkNamespace, removeNetworkNamespace } from '../sys/index.ts';
 import { giveBackAddress, takeAddress, type WantedAddress } from './addresses.ts';
 import { bridgeOptions, nameServerOf } from './bridge-options.ts';
@@ -200,7 +200,7 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
       }
     },
     async join({ path, request: text }, attach, networks) {
-      const before = JSON.parse(text) as NetavarkRequest;
+      const before = readRequest(text);
       const [member] = attach.networks as [Membership];
       const { network } = member;
       checkLinkLocal(member.linkLocal ?? []);
@@ -231,7 +231,7 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
       }
     },
     async leave({ path, owner, request: text }, network, networks) {
-      const before = JSON.parse(text) as NetavarkRequest;
+      const before = readRequest(text);
       const only = <T>(all: Readonly<Record<string, T>>, keep: boolean) =>
         Object.fromEntries(Object.entries(all).filter(([id]) => (id === network.id) === keep));
       const part = (keep: boolean): NetavarkRequest => ({
@@ -247,7 +247,7 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
       await routeOut(path, members(after, networks), after);
     },
     async rename({ path, request: text }, attach) {
-      const before = JSON.parse(text) as NetavarkRequest;
+      const before = readRequest(text);
       const named = attach.networks.filter(
         ({ network }) => nameServerOf(network) !== undefined && before.networks[network.id],
       );
@@ -273,19 +273,20 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
       return Object.fromEntries(names.map(({ network, all }) => [network.name, all]));
     },
     async nameLinks({ request: text }, network, links) {
-      const { container_id: id } = JSON.parse(text) as NetavarkRequest;
+      const { container_id: id } = readRequest(text);
       const server = nameServerOf(network);
       if (server === undefined) return;
       const entries = links.map(({ name, address }) => ({ address, names: answeredNames(network, [name]) }));
       await netavark.link(id, network.id, entries, server);
     },
     async destroy({ path, request: text }) {
-      const request = JSON.parse(text) as NetavarkRequest;
+      const request = readRequest(text);
       await letGo(path);
       // It complains of what is half there, and takes the rest down all the same.
-      if (Object.keys(request.networks ?? {}).length > 0 && existsSync(path))
+      if (Object.keys(request.networks).length > 0 && existsSync(path))
         await netavark.teardown(path, request).catch(() => undefined);
-      removeNetworkNamespace(path);
+      // A damaged row may name whatever it likes.
+      if (/\/netns\/[0-9a-f]{16}$/.test(path)) removeNetworkNamespace(path);
       db.run('DELETE FROM sandboxes WHERE path = ?', path);
     },
     find: (path) => db.get<SandboxRow & Record<string, unknown>>('SELECT * FROM sandboxes WHERE path = ?', path),
@@ -307,7 +308,7 @@ export function createSandboxes(db: Database, stateRoot: string): Sandboxes {
       );
     },
     async restoreRules({ request }, networks) {
-      const { networks: on = {} } = JSON.parse(request) as Partial<NetavarkRequest>;
+      const { networks: on } = readRequest(request);
       for (const id of Object.keys(on)) {
         const network = networks.all().find((one) => one.id === id);
         if (network) await settleBridge(network);
@@ -333,13 +334,19 @@ function publishedOf(row: PublishedRow): Published {
   return { protocol, hostIp, hostPort, containerPort };
 }
 
+/** What netavark was told; of a row that cannot be read, that it was told nothing. */
+function readRequest(text: string): NetavarkRequest {
+  const nothing = { container_id: '', container_name: '', port_mappings: [], networks: {}, network_info: {} };
+  return { ...nothing, ...readJson<NetavarkRequest>(text) };
+}
+
 /** The sandbox's address that published ports lead to; it changes when a container changes its networks. */
 function reachableAddress(row: SandboxRow | undefined): string | undefined {
   if (!row) return undefined;
-  const { networks = {}, network_info: info, priorities = {} } = JSON.parse(row.request) as Partial<NetavarkRequest>;
+  const { networks, network_info: info, priorities = {} } = readRequest(row.request);
   const rank = (id: string) => priorities[id] ?? 0;
   const [network] = Object.keys(networks)
-    .filter((id) => info?.[id]?.['internal'] !== true)
+    .filter((id) => info[id]?.['internal'] !== true)
     .sort((a, b) => rank(b) - rank(a));
   return network === undefined ? undefined : networks[network]!.static_ips[0];
 }
@@ -358,7 +365,7 @@ export async function pooled(sandboxes: Sandboxes, bridge: Network) {
 
 /** Made for the pool, whoever has it now. */
 export function isPooled({ request }: SandboxRow): boolean {
-  return (JSON.parse(request) as NetavarkRequest).container_id?.startsWith('pool') ?? false;
+  return readRequest(request).container_id.startsWith('pool');
 }
 
 function members({ networks, priorities = {} }: NetavarkRequest, store: NetworkStore): readonly Way[] {
@@ -487,7 +494,7 @@ function endpointsOf(attach: Attach, answer: NetavarkAnswer): Record<string, End
 
 /** What a sandbox on `network` alone was given, from its row. */
 export function endpointOfRow({ request }: SandboxRow, network: Network): EndpointSettings {
-  const { networks } = JSON.parse(request) as NetavarkRequest;
+  const { networks } = readRequest(request);
   const given = networks[network.id];
   return {
     IPAddress: given?.static_ips[0] ?? '',

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Database, documentText } from '../db/index.ts';
+import { type Database, documentText, readDocument, sealOf } from '../db/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { Network } from './types.ts';
 
@@ -17,23 +17,37 @@ interface NetworkRow {
   readonly id: string;
   readonly name: string;
   readonly definition: string;
+  readonly seal: string | null;
 }
 
 /** A row that cannot be read is a network of which no more is known than its name: it can be removed. */
 function parse(row: NetworkRow | undefined): Network | undefined {
   if (!row) return undefined;
-  try {
-    const network = JSON.parse(row.definition) as Partial<Network> | null;
-    if (network?.id === row.id && Array.isArray(network.subnets)) return network as Network;
-  } catch {
-    // As below.
-  }
+  const known = read(row);
+  if (known) return known;
   const created = new Date(0).toISOString();
-  return { ...emptyNetwork(row.name), id: row.id, driver: 'bridge', created, subnets: [] };
+  return { ...emptyNetwork(row.name), id: row.id, driver: 'bridge', created, subnets: [], damaged: true };
 }
 
-export function createNetworkStore(db: Database): NetworkStore {
-  const select = 'SELECT id, name, definition FROM networks';
+function read({ id, name, definition, seal }: NetworkRow): Network | undefined {
+  const network = readDocument<Network>(definition, seal, id, name);
+  const isWhole = network?.id === id && network.name === name && network.labels && network.options;
+  return isWhole && Array.isArray(network.subnets) ? (network as Network) : undefined;
+}
+
+export function createNetworkStore(db: Database, log: (line: string) => void = () => {}): NetworkStore {
+  const select = 'SELECT id, name, definition, seal FROM networks';
+  for (const row of db.all<NetworkRow>(select)) {
+    const { id, name } = row;
+    if (!/^[0-9a-f]{64}$/.test(id)) {
+      log(`the row of network ${name} with the impossible id ${JSON.stringify(id)} is dropped`);
+      db.run('DELETE FROM networks WHERE id = ?', id);
+    } else if (!read(row) && ['bridge', 'host', 'none'].includes(name)) {
+      log(`what is known of network ${name} is damaged: it is made anew`);
+      db.run('DELETE FROM networks WHERE id = ?', id);
+    } else if (!read(row))
+      log(`what is known of network ${name} is damaged: remove it with network rm ${id.slice(0, 12)}`);
+  }
   const store: NetworkStore = {
     byName: (name) => parse(db.get<NetworkRow>(`${select} WHERE name = ?`, name)),
     get(ref) {
@@ -46,11 +60,14 @@ export function createNetworkStore(db: Database): NetworkStore {
     },
     all: () => db.all<NetworkRow>(`${select} ORDER BY name`).map((row) => parse(row)!),
     save(network) {
+      const { id, name } = network;
+      const definition = documentText(`network ${name}`, network);
       db.run(
-        'INSERT INTO networks (id, name, definition) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET definition = excluded.definition',
-        network.id,
-        network.name,
-        documentText(`network ${network.name}`, network),
+        'INSERT INTO networks (id, name, definition, seal) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET definition = excluded.definition, seal = excluded.seal',
+        id,
+        name,
+        definition,
+        sealOf(definition, id, name),
       );
       return network;
     },

@@ -57,6 +57,8 @@ export interface Network {
   readonly subnets: readonly NetworkSubnet[];
   /** Kernel name of the bridge. */
   readonly bridge?: string;
+  /** No more is known of it than its name and id. */
+  readonly damaged?: true;
   /** Nobody asked for this subnet: another one does as well. */
   readonly fromPool?: boolean;
   /** The subnets as they were asked for; absent where none was. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createRemover } from './remover.ts';
 
 /** Folders of layers below `root`: `<id>/d` is the diff, `<id>/w` the work folder while it is written. */
@@ -20,7 +20,11 @@ export interface LayerFolders {
 
 const trash = '.trash';
 
+/** What a damaged row calls a layer is no folder of a layer: it never is one of others. */
+const nowhere = '.damaged';
+
 export function createLayerFolders(root: string): LayerFolders {
+  const place = (id: string) => join(root, /^[0-9a-f]{12}$/.test(id) ? id : nowhere);
   mkdirSync(join(root, trash), { recursive: true, mode: 0o700 });
   chmodSync(root, 0o700);
   const remover = createRemover();
@@ -34,23 +38,24 @@ export function createLayerFolders(root: string): LayerFolders {
       mkdirSync(join(root, id, 'w'));
       return id;
     },
-    diff: (id) => join(root, id, 'd'),
+    diff: (id) => join(place(id), 'd'),
     cleanWork(id) {
-      const work = join(root, id, 'w');
+      const work = join(place(id), 'w');
       if (existsSync(join(work, 'work', 'incompat'))) rmSync(join(work, 'work'), { recursive: true });
       return work;
     },
-    seal: (id) => rmSync(join(root, id, 'w'), { recursive: true, force: true }),
+    seal: (id) => rmSync(join(place(id), 'w'), { recursive: true, force: true }),
     remove(id) {
-      const target = join(root, trash, `${id}-${randomBytes(3).toString('hex')}`);
+      const from = place(id);
+      const target = join(root, trash, `${basename(from)}-${randomBytes(3).toString('hex')}`);
       try {
-        renameSync(join(root, id), target);
+        renameSync(from, target);
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
         if (code === 'ENOENT') return;
         // The other folder had no room for another name.
         if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error;
-        remover.remove(join(root, id));
+        remover.remove(from);
         return;
       }
       remover.remove(target);

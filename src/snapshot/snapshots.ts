@@ -32,6 +32,9 @@ interface SnapshotRow {
   readonly entries: number;
 }
 
+/** More than any image has (overlayfs takes 500). */
+const mostLayers = 10_000;
+
 const select =
   'SELECT s.name, s.parent, s.layer, s.chain_id, s.created_at, s.used_at, l.diff_id, l.tar_size, l.content_size, l.entries FROM snapshots s JOIN layers l ON l.id = s.layer';
 
@@ -122,6 +125,8 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
     const out: SnapshotRow[] = [];
     for (let at: SnapshotName | null = name; at !== null; ) {
       const row: SnapshotRow = required(at);
+      if (out.length > mostLayers)
+        throw new StrataError('data_loss', `snapshot ${name} is damaged: it has no end`, { code: 'snapshot_damaged' });
       out.push(row);
       at = row.parent;
     }
@@ -181,13 +186,28 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
       const row = rowOf(name);
       return row && toInfo(row);
     },
-    isWhole: (name) => lost.size === 0 || stackRows(name).every(({ layer }) => !lost.has(layer)),
+    isWhole(name) {
+      if (lost.size === 0) return rowOf(name) !== undefined;
+      try {
+        return stackRows(name).every(({ layer }) => !lost.has(layer));
+      } catch {
+        return false;
+      }
+    },
     findByChain(chain) {
       const rows = db.all<SnapshotRow>(`${select} WHERE s.chain_id = ? ORDER BY s.created_at`, chain);
       const row = rows.find(({ name }) => snapshots.isWhole(name));
       return row && toInfo(row);
     },
     stack: (name) => stackRows(name).reverse().map(toInfo),
+    remaining(name) {
+      try {
+        return snapshots.stack(name);
+      } catch {
+        const row = rowOf(name);
+        return row ? [toInfo(row)] : [];
+      }
+    },
     async measure(name) {
       const row = required(name);
       const [measure] = await Promise.all([
@@ -222,6 +242,12 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
         });
       } catch (cause) {
         if (target === undefined) rmdirSync(at);
+        if (active && !existsSync(folders.diff(active.key)))
+          throw new StrataError('data_loss', `the files that were written are missing: ${folders.diff(active.key)}`, {
+            code: 'layer_missing',
+            hint: 'remove what had them, and make it again',
+            cause,
+          });
         throw new StrataError(
           'internal',
           `cannot mount a snapshot of ${lowers.length} layers: ${(cause as Error).message}`,
@@ -264,6 +290,7 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
       for (const id of here) if (!known.has(id)) folders.remove(id);
       for (const id of here) known.delete(id);
       for (const id of known) lost.add(id);
+      for (const layer of withoutGround(db)) lost.add(layer);
     },
     settled: () => writeBack.settled(),
     async close() {
@@ -272,4 +299,16 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
     },
   };
   return snapshots;
+}
+
+/** Layers of the snapshots that nothing is below, although something should be. */
+function withoutGround(db: Database): string[] {
+  return db
+    .all<{ layer: string }>(
+      `WITH RECURSIVE standing (name) AS (
+         SELECT name FROM snapshots WHERE parent IS NULL
+         UNION SELECT s.name FROM standing JOIN snapshots s ON s.parent = standing.name
+       ) SELECT layer FROM snapshots WHERE name NOT IN (SELECT name FROM standing)`,
+    )
+    .map(({ layer }) => layer);
 }

@@ -56,6 +56,8 @@ export interface Snapshots {
   findByChain(chainID: ChainID): SnapshotInfo | undefined;
   /** The stack of `name`, base first. */
   stack(name: SnapshotName): readonly SnapshotInfo[];
+  /** The same as far as its rows are there: for those who count and remove, also in a damaged store. */
+  remaining(name: SnapshotName): readonly SnapshotInfo[];
   /** Measures the layer once (concurrent callers share the work) and, as the parents are measured, its chainID. */
   measure(name: SnapshotName): Promise<SnapshotInfo & { readonly measure: LayerMeasure; readonly chainID: ChainID }>;
   /**

@@ -19,6 +19,9 @@ export function checkName(name: string, root: string): void {
     throw new StrataError('invalid_argument', `create ${name}: ${problem}`, { code: 'invalid_volume_name' });
 }
 
+/** Whether a volume of that name can be. */
+export const isName = (name: string, root: string) => nameProblem(name, root) === undefined;
+
 /** Bytes (NAME_MAX of limits.h). */
 const longestName = 255;
 

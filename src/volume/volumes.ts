@@ -1,42 +1,71 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, mkdirSync, readdirSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type Database, documentText, type Migration } from '../db/index.ts';
+import { type Database, documentText, type Migration, readDocument, sealOf } from '../db/index.ts';
 import { StrataError } from '../errors/index.ts';
 import { fdPath, openInRoot, syncFolders, treeSize } from '../sys/index.ts';
-import { checkDriver, checkName, checkOptions } from './checks.ts';
+import { checkDriver, checkName, checkOptions, isName } from './checks.ts';
 import type { Volume, Volumes } from './types.ts';
 
 export const volumeMigrations: readonly Migration[] = [
   { room: 'volume', version: 1, sql: 'CREATE TABLE volumes (name TEXT PRIMARY KEY, definition TEXT NOT NULL) STRICT' },
+  { room: 'volume', version: 2, sql: 'ALTER TABLE volumes ADD COLUMN seal TEXT' },
 ];
 
 const execFileAsync = promisify(execFile);
 
+interface VolumeRow {
+  readonly name: string;
+  readonly definition: string;
+  readonly seal: string | null;
+}
+
+function read({ name, definition, seal }: VolumeRow): Volume | undefined {
+  const volume = readDocument<Volume>(definition, seal, name);
+  return volume?.name === name && volume.labels && volume.options && volume.createdAt ? (volume as Volume) : undefined;
+}
+
 /** Named folders that outlive their containers, each at `<root>/<name>/_data`. */
-export function createVolumes(options: { readonly db: Database; readonly root: string }): Volumes {
-  const { db, root } = options;
+export function createVolumes(options: {
+  readonly db: Database;
+  readonly root: string;
+  readonly log?: (line: string) => void;
+}): Volumes {
+  const { db, root, log = () => {} } = options;
   mkdirSync(root, { recursive: true, mode: 0o711 });
+  const select = 'SELECT name, definition, seal FROM volumes';
+  tellDamaged();
 
   const find = (name: string) => {
-    const row = db.get<{ definition: string }>('SELECT definition FROM volumes WHERE name = ?', name);
-    return row && volumeOf(name, row.definition);
+    const row = db.get<VolumeRow>(`${select} WHERE name = ?`, name);
+    return row && volumeOf(row);
   };
 
   /** A row that cannot be read is a volume without labels: its data is where its name says. */
-  function volumeOf(name: string, definition: string): Volume {
-    try {
-      const volume = JSON.parse(definition) as Partial<Volume> | null;
-      if (volume?.name === name && volume.labels) return volume as Volume;
-    } catch {
-      // As below.
-    }
+  function volumeOf(row: VolumeRow): Volume {
+    const { name } = row;
+    const known = read(row);
+    if (known) return known;
     const mountpoint = join(root, name, '_data');
     const createdAt = new Date(0).toISOString();
     return { name, driver: 'local', mountpoint, createdAt, labels: {}, options: {}, anonymous: false };
+  }
+
+  function tellDamaged(): void {
+    for (const row of db.all<VolumeRow>(select)) {
+      if (!isName(row.name, root)) {
+        log(`the row of a volume with the impossible name ${JSON.stringify(row.name)} is dropped`);
+        db.run('DELETE FROM volumes WHERE name = ?', row.name);
+        continue;
+      }
+      if (!read(row))
+        log(`what is known of volume ${row.name} is damaged: its data is there, its labels and date are lost`);
+      const data = join(root, row.name, '_data');
+      if (!existsSync(data)) log(`the data of volume ${row.name} is missing: ${data} is not there`);
+    }
   }
 
   const volumes: Volumes = {
@@ -66,7 +95,13 @@ export function createVolumes(options: { readonly db: Database; readonly root: s
         anonymous,
       };
       await syncFolders(join(root, name), root);
-      db.run('INSERT INTO volumes (name, definition) VALUES (?, ?)', name, JSON.stringify(volume));
+      const definition = JSON.stringify(volume);
+      db.run(
+        'INSERT INTO volumes (name, definition, seal) VALUES (?, ?, ?)',
+        name,
+        definition,
+        sealOf(definition, name),
+      );
       return volume;
     },
     get(name) {
@@ -74,10 +109,7 @@ export function createVolumes(options: { readonly db: Database; readonly root: s
       if (!volume) throw new StrataError('not_found', `get ${name}: no such volume`, { code: 'volume_not_found' });
       return volume;
     },
-    list: () =>
-      db
-        .all<{ name: string; definition: string }>('SELECT name, definition FROM volumes ORDER BY name')
-        .map(({ name, definition }) => volumeOf(name, definition)),
+    list: () => db.all<VolumeRow>(`${select} ORDER BY name`).map(volumeOf),
     async populate(name, imageRoot, target) {
       const { mountpoint } = volumes.get(name);
       // Somebody took the folder away: the volume is an empty one again.

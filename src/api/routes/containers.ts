@@ -54,7 +54,7 @@ export function addContainerRoutes(app: FastifyInstance, backend: Backend): void
   app.get<ById>('/containers/:id/json', async (request, reply) => {
     const container = containers.get(request.params.id);
     const active = await backend.snapshots.active(container.snapshot).catch(() => undefined);
-    const stack = active?.parent ? backend.snapshots.stack(active.parent) : [];
+    const stack = active?.parent ? backend.snapshots.remaining(active.parent) : [];
     sendJson(
       reply,
       inspectContainer(container, {

@@ -46,7 +46,7 @@ export function addImageRoutes(app: FastifyInstance, verbs: ImageVerbs, backend:
       .filter((text) => text !== '')
       .map(platformText);
     for (const platform of platforms) parsePlatform(platform);
-    const image = await images.get(name);
+    const image = await images.listed(name);
     // An image here is for one platform: it goes whole, or not at all.
     for (const platform of platforms) checkPlatform(image, name, platform);
     const removed = await images.remove(name, {

@@ -1,4 +1,4 @@
-import type { Database } from '../../db/index.ts';
+import { type Database, readJson } from '../../db/index.ts';
 import { type Digest, formatPlatform, type ImageConfig, type Platform } from '../../oci/index.ts';
 import type { SnapshotName, Snapshots } from '../../snapshot/index.ts';
 import { digestOf } from './keys.ts';
@@ -44,8 +44,9 @@ export class Bases {
       idOf(name, platform),
     );
     if (!row || (row.snapshot !== null && !this.#snapshots.stat(row.snapshot))) return undefined;
-    const { digest, config, snapshot, created_at: fetchedAt } = row;
-    return { digest, config: JSON.parse(config) as ImageConfig, snapshot, fetchedAt };
+    const { digest, snapshot, created_at: fetchedAt } = row;
+    const config = readJson<ImageConfig>(row.config);
+    return config?.rootfs ? { digest, config: config as ImageConfig, snapshot, fetchedAt } : undefined;
   }
 
   store(name: string, platform: Platform, { digest, config, snapshot }: Omit<KeptBase, 'fetchedAt'>): void {

@@ -103,7 +103,7 @@ export class CacheMounts {
 
   #take(key: string, spec: CacheMountSpec): Lease {
     const rows = this.#db.all<CacheMountRow>('SELECT * FROM build_cache_mounts WHERE id LIKE ? ORDER BY id', `${key}%`);
-    const usable = rows.filter((row) => !this.#outdated.has(row.id) && existsSync(join(this.#root, row.folder)));
+    const usable = rows.filter((row) => !this.#outdated.has(row.id) && existsSync(this.#folderOf(row)));
     const free = usable.find((row) => spec.sharing === 'shared' || (this.#inUse.get(row.id)?.users ?? 0) === 0);
     const row = free ?? this.#create(`${key}-${usable.length}-${randomBytes(4).toString('hex')}`, spec);
     const use = this.#inUse.get(row.id) ?? { name: row.id, users: 0 };
@@ -112,7 +112,7 @@ export class CacheMounts {
     this.#db.run('UPDATE build_cache_mounts SET used_at = ?, uses = uses + 1 WHERE id = ?', this.#now(), row.id);
     let held = true;
     return {
-      folder: join(this.#root, row.folder),
+      folder: this.#folderOf(row),
       isNew: !free,
       release: () => {
         if (!held) return;
@@ -124,6 +124,11 @@ export class CacheMounts {
         for (const go of this.#waiting.get(key)?.splice(0) ?? []) go();
       },
     };
+  }
+
+  /** What a damaged row names is no folder of ours. */
+  #folderOf({ folder }: CacheMountRow): string {
+    return join(this.#root, /^\w[\w-]*$/.test(folder) ? folder : '.damaged');
   }
 
   #create(id: string, spec: CacheMountSpec): CacheMountRow {
@@ -147,7 +152,7 @@ export class CacheMounts {
   list(): readonly ListedCacheMount[] {
     return this.#db
       .all<CacheMountRow>('SELECT * FROM build_cache_mounts')
-      .map((row) => ({ ...row, path: join(this.#root, row.folder), inUse: this.#inUse.has(row.id) }));
+      .map((row) => ({ ...row, path: this.#folderOf(row), inUse: this.#inUse.has(row.id) }));
   }
 
   /**
@@ -177,7 +182,7 @@ export class CacheMounts {
     if (!row || this.#inUse.has(id)) return false;
     this.#db.run('DELETE FROM build_cache_mounts WHERE id = ?', id);
     this.#sizes.delete(id);
-    await rm(join(this.#root, row.folder), { recursive: true, force: true });
+    await rm(this.#folderOf(row), { recursive: true, force: true });
     return true;
   }
 }

@@ -1,4 +1,5 @@
 import { mkdirSync, rmSync } from 'node:fs';
+import { join, parse } from 'node:path';
 import type { Database } from '../../db/index.ts';
 
 export interface DownloadRow {
@@ -29,7 +30,13 @@ export class Downloads {
   find(url: string): DownloadRow | undefined {
     const row = this.#db.get<DownloadRow>('SELECT * FROM build_downloads WHERE url = ?', url);
     if (row) this.#db.run('UPDATE build_downloads SET used_at = ? WHERE url = ?', this.#now(), url);
-    return row;
+    return row && this.#own(row);
+  }
+
+  /** What a damaged row names is no folder of ours. */
+  #own(row: DownloadRow): DownloadRow {
+    const { dir, base } = parse(row.file);
+    return dir === this.root && base !== '..' ? row : { ...row, file: join(this.root, '.damaged') };
   }
 
   /** A file that another build still copies from keeps its folder until the next clean-up. */
@@ -50,13 +57,13 @@ export class Downloads {
   }
 
   list(): readonly DownloadRow[] {
-    return this.#db.all<DownloadRow>('SELECT * FROM build_downloads');
+    return this.#db.all<DownloadRow>('SELECT * FROM build_downloads').map((row) => this.#own(row));
   }
 
   remove(url: string): void {
     const row = this.#db.get<DownloadRow>('SELECT * FROM build_downloads WHERE url = ?', url);
     if (!row) return;
     this.#db.run('DELETE FROM build_downloads WHERE url = ?', url);
-    rmSync(row.file, { recursive: true, force: true });
+    rmSync(this.#own(row).file, { recursive: true, force: true });
   }
 }

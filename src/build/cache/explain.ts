@@ -1,3 +1,4 @@
+import { readJson } from '../../db/index.ts';
 import type { MissReason } from '../../progress/index.ts';
 import type { Records, StepRow } from './records.ts';
 
@@ -65,8 +66,10 @@ function filesChanged(before: StepRow, manifest: string | null | undefined): Mis
 }
 
 function changedPaths(before: string, after: string): string[] {
-  const old = JSON.parse(before) as Record<string, string>;
-  const now = JSON.parse(after) as Record<string, string>;
+  const [old, now] = [before, after].map((text) => readJson<Record<string, string>>(text) ?? {}) as [
+    Partial<Record<string, string>>,
+    Partial<Record<string, string>>,
+  ];
   const all = new Set([...Object.keys(old), ...Object.keys(now)]);
   return [...all].filter((path) => old[path] !== now[path]).sort();
 }

@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises';
+import { dateText, readJson } from '../../db/index.ts';
 import type { SnapshotName } from '../../snapshot/index.ts';
 import { treeSize } from '../../sys/index.ts';
 import type { Plant } from '../builder.ts';
@@ -128,6 +129,11 @@ async function listKept(plant: Plant): Promise<Kept[]> {
   return parts.flat();
 }
 
+function namesIn(json: string): readonly string[] {
+  const names = readJson<readonly string[]>(json);
+  return Array.isArray(names) ? names.filter((name) => typeof name === 'string') : [];
+}
+
 async function stepResults({ parts, shop }: Plant): Promise<Kept[]> {
   const used = await imageSnapshots(parts);
   // A linked copy is another snapshot of the same folder.
@@ -137,14 +143,14 @@ async function stepResults({ parts, shop }: Plant): Promise<Kept[]> {
     const info = row.snapshot === null ? undefined : parts.snapshots.stat(row.snapshot);
     const record: CacheRecord = {
       id: row.id,
-      parents: JSON.parse(row.parents) as string[],
+      parents: namesIn(row.parents),
       type: row.type,
       description: row.description,
       inUse: busy.has(row.id),
       shared: row.snapshot !== null && used.has(row.snapshot),
       size: info?.measure?.contentSize ?? 0,
-      createdAt: new Date(row.created_at).toISOString(),
-      lastUsedAt: row.uses > 0 ? new Date(row.used_at).toISOString() : null,
+      createdAt: dateText(row.created_at),
+      lastUsedAt: row.uses > 0 ? dateText(row.used_at) : null,
       usageCount: row.uses,
     };
     const holds = holdingOf(parts, info ? row.snapshot : null, imageDirs);
@@ -160,7 +166,7 @@ async function stepResults({ parts, shop }: Plant): Promise<Kept[]> {
 
 /** The folders of a snapshot's stack that no image has. */
 function holdingOf({ snapshots }: Plant['parts'], top: SnapshotName | null, imageDirs: ReadonlySet<string>) {
-  return (top === null ? [] : snapshots.stack(top))
+  return (top === null ? [] : snapshots.remaining(top))
     .filter(({ diffDir }) => !imageDirs.has(diffDir))
     .map(({ diffDir, measure }) => ({ name: diffDir, bytes: measure?.contentSize ?? 0 }));
 }
@@ -171,7 +177,7 @@ async function bases({ parts, shop, held }: Plant): Promise<Kept[]> {
   const isBusy = (name: SnapshotName | null) => name !== null && held.snapshots().includes(name);
   return shop.bases.list().map((row) => {
     const here = row.snapshot !== null && parts.snapshots.stat(row.snapshot) ? row.snapshot : null;
-    const stack = here === null ? [] : parts.snapshots.stack(here);
+    const stack = here === null ? [] : parts.snapshots.remaining(here);
     return {
       record: {
         id: row.id,
@@ -181,8 +187,8 @@ async function bases({ parts, shop, held }: Plant): Promise<Kept[]> {
         inUse: isBusy(row.snapshot),
         shared: here !== null && used.has(here),
         size: stack.reduce((sum, { measure }) => sum + (measure?.contentSize ?? 0), 0),
-        createdAt: new Date(row.created_at).toISOString(),
-        lastUsedAt: row.uses > 0 ? new Date(row.used_at).toISOString() : null,
+        createdAt: dateText(row.created_at),
+        lastUsedAt: row.uses > 0 ? dateText(row.used_at) : null,
         usageCount: row.uses,
       },
       usedAt: row.used_at,
@@ -201,7 +207,7 @@ async function imageSnapshots(parts: Plant['parts']): Promise<ReadonlySet<Snapsh
   const out = new Set<SnapshotName>();
   for (const { snapshot } of await parts.images.list()) {
     if (snapshot === null || out.has(snapshot)) continue;
-    for (const { name } of parts.snapshots.stack(snapshot)) out.add(name);
+    for (const { name } of parts.snapshots.remaining(snapshot)) out.add(name);
   }
   return out;
 }
@@ -218,8 +224,8 @@ function cacheMounts({ shop }: Plant): Promise<Kept[]> {
         inUse: row.inUse,
         shared: false,
         size,
-        createdAt: new Date(row.created_at).toISOString(),
-        lastUsedAt: new Date(row.used_at).toISOString(),
+        createdAt: dateText(row.created_at),
+        lastUsedAt: dateText(row.used_at),
         usageCount: row.uses,
       },
       usedAt: row.used_at,
@@ -242,8 +248,8 @@ function downloads({ shop }: Plant): Promise<Kept[]> {
         inUse: false,
         shared: false,
         size,
-        createdAt: new Date(row.used_at).toISOString(),
-        lastUsedAt: new Date(row.used_at).toISOString(),
+        createdAt: dateText(row.used_at),
+        lastUsedAt: dateText(row.used_at),
         usageCount: 1,
       },
       usedAt: row.used_at,
@@ -267,8 +273,8 @@ async function sentFolders({ shop }: Plant): Promise<Kept[]> {
       inUse,
       shared: false,
       size,
-      createdAt: new Date(usedAt).toISOString(),
-      lastUsedAt: new Date(usedAt).toISOString(),
+      createdAt: dateText(usedAt),
+      lastUsedAt: dateText(usedAt),
       usageCount: 1,
     },
     usedAt,
@@ -283,13 +289,13 @@ async function dropSnapshots({ parts, shop, held }: Plant): Promise<void> {
   const addStacks = (to: Set<SnapshotName>, names: readonly SnapshotName[]) => {
     for (const name of names) {
       if (!parts.snapshots.stat(name)) continue;
-      for (const info of parts.snapshots.stack(name)) to.add(info.name);
+      for (const info of parts.snapshots.remaining(name)) to.add(info.name);
     }
     return to;
   };
   addStacks(needed, [...shop.records.snapshots(), ...shop.bases.snapshots()]);
   const orphans = shop.records.orphans().filter((name) => !needed.has(name));
-  const depth = (name: SnapshotName) => (parts.snapshots.stat(name) ? parts.snapshots.stack(name).length : 0);
+  const depth = (name: SnapshotName) => (parts.snapshots.stat(name) ? parts.snapshots.remaining(name).length : 0);
   const deepest = orphans.map((name) => ({ name, depth: depth(name) })).sort((a, b) => b.depth - a.depth);
   for (const { name } of deepest) {
     // What builds work with changes while others are removed.
