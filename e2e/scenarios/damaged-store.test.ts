@@ -1,6 +1,6 @@
 /** A store that a disk or a hand has damaged: the engine starts, says what is damaged, has the rest, and lets all of it go. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { dirname, join } from 'node:path';
@@ -9,9 +9,11 @@ import { after, before, test } from 'node:test';
 import { makeContext } from '../harness/context.ts';
 import { startEngine, type TestEngine } from '../harness/engine.ts';
 
+/** A group that nobody else has. */
+const group = '54321';
 let engine: TestEngine;
 before(async () => {
-  engine = await startEngine();
+  engine = await startEngine({ daemonArgs: ['--group', group] });
 });
 after(() => engine?.stop());
 
@@ -203,3 +205,51 @@ test('folders, bridges and blobs that somebody took away: the rest works, and wh
   await clear();
   for (const [what, list] of Object.entries(names)) assert.deepEqual(await list(), [], what);
 });
+
+test('who is not root gets nothing of the roots, and a member of the group its socket alone', async () => {
+  await engine.load('busybox');
+  const Binds = ['open:/v'];
+  await call('POST', '/containers/create?name=worked', {
+    Image: 'busybox',
+    Cmd: ['sh', '-c', 'echo secret > /v/file; chmod 777 /v /v/file; echo; top'],
+    Healthcheck: { Test: ['CMD', 'true'], Interval: 1e9 },
+    HostConfig: { Binds, PortBindings: { '80/tcp': [{ HostPort: '' }] } },
+  });
+  await call('POST', '/containers/worked/start');
+  await engine.docker(['exec', 'worked', 'true']);
+  await engine.docker(['cp', 'worked:/etc/hosts', '-']);
+  const context = makeContext(engine.work, {
+    Dockerfile: 'FROM busybox\nRUN --mount=type=cache,target=/c date > /c/f\nCOPY x /',
+    x: 'x',
+  });
+  await engine.strata(['build', '-q', '-t', 'made', context]);
+  const roots = [engine.dataRoot, engine.stateRoot];
+  const paths = roots.flatMap((root) => execFileSync('find', [root, '-printf', '%y %p\\n'], { encoding: 'utf8' }));
+  const tries = (groups: string) =>
+    execFileSync('setpriv', ['--reuid=65533', '--regid=65533', groups, 'perl', '-MSocket', '-e', tryAll], {
+      input: paths.join(''),
+      encoding: 'utf8',
+    });
+  assert.ok(paths.join('').split('\n').length > 200);
+  assert.equal(tries('--clear-groups'), '');
+  assert.equal(tries(`--groups=${group}`), `enter ${engine.stateRoot}\nconnect ${engine.socket}\n`);
+});
+
+/** Tries all that can be done with a path, and prints what can. */
+const tryAll = `
+while (<STDIN>) {
+  chomp; my ($type, $path) = split / /, $_, 2; my @may;
+  if ($type eq 'd') {
+    push @may, 'list' if opendir my $folder, $path;
+    push @may, 'enter' if -x $path;
+    push @may, 'write' if -w $path;
+  } elsif ($type eq 's') {
+    socket my $socket, PF_UNIX, SOCK_STREAM, 0;
+    push @may, 'connect' if connect $socket, sockaddr_un($path);
+  } elsif ($type eq 'f' || $type eq 'p') {
+    push @may, 'write' if -w $path;
+    push @may, 'read' if -r $path;
+    push @may, 'lock' if $type eq 'f' && open(my $file, '<', $path) && flock($file, 2 | 4);
+  }
+  print "@may $path\n" if @may;
+}`;

@@ -152,7 +152,7 @@ async function serve(flags: DaemonFlags, beside: ServedBeside): Promise<void> {
   returnFreedMemory();
   const { dataRoot, stateRoot } = flags.config;
   const mayBeFull = isStore(dataRoot);
-  const data = { what: 'data root', option: '--data-root', path: dataRoot, mode: 0o711, mayBeFull };
+  const data = { what: 'data root', option: '--data-root', path: dataRoot, mode: 0o700, mayBeFull };
   prepareRoot(data);
   prepareRoot({
     what: 'state root',

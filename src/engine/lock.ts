@@ -8,9 +8,9 @@ import { StrataError } from '../errors/index.ts';
  * process ends in whatever way, so there is no stale pid file to reason about.
  */
 export function lockDataRoot(dataRoot: string): { release(): void } {
-  mkdirSync(dataRoot, { recursive: true, mode: 0o711 });
+  mkdirSync(dataRoot, { recursive: true, mode: 0o700 });
   const file = join(dataRoot, 'lock');
-  // Whoever may read it may hold it: others can pass through the folder.
+  // Whoever may read it may hold it.
   closeSync(openSync(file, 'a', 0o600));
   chmodSync(file, 0o600);
   const db = new DatabaseSync(file);
