@@ -348,6 +348,19 @@ test('a classic build streams its steps, its result and its tags', async () => {
   assert.equal(request.context.kind, 'file');
 });
 
+test('limits of a build are those of its steps', async () => {
+  const given = 'memory=6291456&memswap=-1&cpushares=2&cpuperiod=1000&cpuquota=0&cpusetcpus=0&cpusetmems=';
+  await call('POST', `/build?${given}`);
+  await call('POST', '/build?memory=0&cpusetcpus=');
+  assert.deepEqual(
+    backend.seen.build.map(({ limits, ignored }) => [limits, ignored]),
+    [
+      [{ Memory: 6291456, MemorySwap: -1, CpuShares: 2, CpuPeriod: 1000, CpusetCpus: '0' }, undefined],
+      [undefined, undefined],
+    ],
+  );
+});
+
 test('a quiet build says its id and nothing else', async () => {
   backend.script = { events: [{ type: 'warning', message: 'careful' }] };
   const { text } = await call('POST', '/build?q=1');

@@ -25,9 +25,7 @@ export function classicBuildRequest(
   const cacheFrom = classicCacheFrom(query.json('cachefrom', 'cache-from'), 'cachefrom') ?? [];
   const buildArgs = classicBuildArgs(query.json('buildargs', 'build args'), 'buildargs');
   const labels = classicLabels(query.json('labels', 'labels'), 'labels');
-  const limited = limits
-    .filter((name) => !['', '0'].includes(query.text(name)))
-    .map((name) => `${name} has no effect: steps of a build have no limits of their own`);
+  const limits = limitsOf(query);
   return {
     ...(!byBuildKit && { stepImages: true }),
     ...(dockerfile !== '' && { dockerfile: { path: dockerfile } }),
@@ -43,7 +41,7 @@ export function classicBuildRequest(
     ...(shmSize !== undefined && shmSize > 0 && { shmSize }),
     ...(ulimits && { ulimits: ulimits as NonNullable<BuildRequest['ulimits']> }),
     ...(query.text('cgroupparent') !== '' && { cgroupParent: query.text('cgroupparent') }),
-    ...(limited.length > 0 && { ignored: limited }),
+    ...(Object.keys(limits).length > 0 && { limits }),
     ...(cacheFrom.length > 0 && { cacheFrom: cacheFrom.map((ref) => ({ type: 'registry', ref })) }),
     ...(auth && { auth: auth as NonNullable<BuildRequest['auth']> }),
   };
@@ -71,7 +69,19 @@ export function buildOutput(query: Query): DirectBuild['output'] {
   return output && { type: output.Type ?? '', attrs: output.Attrs ?? {} };
 }
 
-const limits = ['memory', 'memswap', 'cpushares', 'cpuperiod', 'cpuquota', 'cpusetcpus', 'cpusetmems'];
+/** What is not given, or 0, is no limit. */
+function limitsOf(query: Query): NonNullable<BuildRequest['limits']> {
+  const limits = {
+    Memory: query.int('memory'),
+    MemorySwap: query.int('memswap'),
+    CpuShares: query.int('cpushares'),
+    CpuPeriod: query.int('cpuperiod'),
+    CpuQuota: query.int('cpuquota'),
+    CpusetCpus: query.text('cpusetcpus'),
+    CpusetMems: query.text('cpusetmems'),
+  };
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value));
+}
 
 function refuseUnsupported(query: Query): void {
   const version = query.text('version');
@@ -82,7 +92,6 @@ function refuseUnsupported(query: Query): void {
   const isolation = query.text('isolation');
   if (isolation !== '' && isolation !== 'default')
     throw new StrataError('invalid_argument', `Unsupported isolation: "${isolation}"`);
-  for (const name of ['memory', 'memswap', 'cpushares', 'cpuperiod', 'cpuquota']) query.int(name);
   if (isByBuildKit(query)) {
     const network = query.text('networkmode');
     if (!['', 'default', 'host', 'none'].includes(network))

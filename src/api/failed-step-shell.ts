@@ -86,6 +86,7 @@ function containerOf(
       ExtraHosts: kept.extraHosts.map(({ host, ip }) => `${host}:${ip}`),
       ...(kept.shmSize !== undefined && { ShmSize: kept.shmSize }),
       Ulimits: kept.ulimits,
+      ...kept.limits,
       Mounts: [...kept.mounts.map(mountOf), ...secrets],
     },
     image: async () => image,

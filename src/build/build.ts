@@ -108,7 +108,10 @@ class Build {
     // A name that is none is told before anything is built.
     for (const output of this.#request.outputs ?? [undefined]) namingOf(this.#request, output);
     checkCacheOptions(this.#request);
-    for (const message of unhonoured(this.#request)) this.#session.progress({ type: 'warning', message });
+    const { limits } = this.#request;
+    const lacks = limits ? this.#plant.parts.executor.checkLimits(limits) : [];
+    for (const message of [...unhonoured(this.#request), ...lacks])
+      this.#session.progress({ type: 'warning', message });
     this.#session.allowed = allowedBy(this.#request.sourcePolicies ?? []);
     for (const name of ['dockerfile', 'context']) checkLocal(this.#session.allowed, name);
     const { context, file } = await this.#load();

@@ -43,6 +43,17 @@ test('a failing RUN is told with its command, its exit code, its place and its l
   assert.deepEqual([error.cause.kept, error.exitCode], [undefined, 42]);
 });
 
+test('a step has the limits that the build is given, which are no part of its key', async () => {
+  const dir = host.context({ Dockerfile: 'FROM busybox\nRUN grep Cpus_allowed_list /proc/self/status >/cpus\n' });
+  const limits = { CpusetCpus: '0', Memory: 64 << 20 };
+  const first = await host.build(dir, { limits });
+  assert.match(await host.withFiles(first.result, (root) => readFileSync(join(root, 'cpus'), 'utf8')), /:\s0\n$/);
+  const second = await host.build(dir);
+  assert.equal(second.result.imageID, first.result.imageID);
+  const error = await failureOf(host.build(dir, { limits: { Memory: 1 } }));
+  assert.deepEqual([error.kind, error.message], ['invalid_argument', 'Minimum memory limit allowed is 6MB']);
+});
+
 test('a device that a step cannot do without is refused, one that it can is left out', async () => {
   const wanting = (device: string) => host.context({ Dockerfile: `FROM busybox\nRUN --device=${device} true\n` });
   const error = await failureOf(host.build(wanting('vendor.com/x=y,required')));

@@ -3,6 +3,7 @@
  * images, archives or folders (exporters).
  */
 
+import type { StepLimits } from '../container/index.ts';
 import type { Descriptor, Digest } from '../oci/index.ts';
 import type { BuildEvent, Progress } from '../progress/index.ts';
 import type { Credentials } from '../registry/index.ts';
@@ -74,6 +75,8 @@ export interface BuildRequest {
   readonly shmSize?: number;
   readonly ulimits?: readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[];
   readonly cgroupParent?: string;
+  /** Of each RUN. They decide how a step runs, not what it makes: no part of its key. */
+  readonly limits?: StepLimits;
   readonly outputs?: readonly OutputSpec[];
   readonly cacheFrom?: readonly Readonly<Record<string, string>>[];
   readonly cacheTo?: readonly Readonly<Record<string, string>>[];

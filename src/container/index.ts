@@ -24,5 +24,6 @@ export type {
   MountSpec,
   Step,
   StepExecutor,
+  StepLimits,
   StepMount,
 } from './types.ts';

@@ -64,6 +64,44 @@ test('a step ends with the exit code of its process, its output in two streams',
   assert.deepEqual(await run('echo out; echo err >&2; exit 7'), { exitCode: 7, stdout: 'out\n', stderr: 'err\n' });
 });
 
+/** Of cgroups v2, else of v1. */
+const limitFiles = {
+  memory: 'cat /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes',
+  quota:
+    'cat /sys/fs/cgroup/cpu.max 2>/dev/null || cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu/cpu.cfs_period_us',
+  processors: "grep Cpus_allowed_list /proc/self/status | tr -d '\\t' | cut -d: -f2",
+  nodes: "grep Mems_allowed_list /proc/self/status | tr -d '\\t' | cut -d: -f2",
+};
+
+test('a step has the limits that it is given', async () => {
+  const rows: readonly (readonly [Partial<Step>, string, RegExp])[] = [
+    [{ limits: { Memory: 64 << 20 } }, limitFiles.memory, /^67108864\n$/],
+    [{ limits: { CpuQuota: 50_000, CpuPeriod: 200_000 } }, limitFiles.quota, /^50000\s200000\n$/],
+    [{ limits: { CpusetCpus: '0' } }, limitFiles.processors, /^0\n$/],
+    [{ limits: { CpusetMems: '0' } }, limitFiles.nodes, /^0\n$/],
+    [{ ulimits: [{ Name: 'nofile', Soft: 100, Hard: 200 }] }, 'ulimit -n; ulimit -Hn', /^100\n200\n$/],
+    [{ shmSize: 1 << 20 }, 'df -k /dev/shm | tail -1', / 1024 /],
+  ];
+  for (const [more, command, expected] of rows) assert.match((await run(command, more)).stdout, expected, command);
+  const killed = await run('dd if=/dev/zero of=/dev/null bs=100M count=1', {
+    limits: { Memory: 16 << 20, MemorySwap: 16 << 20 },
+  });
+  assert.notEqual(killed.exitCode, 0);
+});
+
+test('limits that cannot be are refused before a step runs', () => {
+  const { checkLimits } = host.parts.steps;
+  for (const [limits, message] of [
+    [{ Memory: 1000 }, 'Minimum memory limit allowed is 6MB'],
+    [{ MemorySwap: 1 << 30 }, /^You should always set the Memory limit when using Memoryswap/],
+    [{ CpuQuota: 10 }, /^CPU cfs quota can not be less than 1ms/],
+    [{ CpusetCpus: '4096' }, /Requested CPUs are not available/],
+    [{ CpusetMems: 'x' }, /Invalid value x for cpuset mems/],
+  ] as const)
+    assert.throws(() => checkLimits(limits), { message });
+  assert.deepEqual(checkLimits({ CpuShares: 512 }), []);
+});
+
 test('what a step writes to can be opened once more, by its user', async () => {
   const user = { uid: 1000, gid: 1000, groups: [], home: '/home/ann' };
   const script =

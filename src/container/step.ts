@@ -4,10 +4,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StrataError } from '../errors/index.ts';
 import type { Networks } from '../network/index.ts';
+import { cleanPath } from './bind-text.ts';
 import { removeCgroups } from './cgroups.ts';
 import { createFirstWords } from './first-words.ts';
 import { spawnPiped } from './piped-process.ts';
 import { endRemains } from './remains.ts';
+import { resourceProblem, sharesProblem } from './resource-checks.ts';
+import { resourceWarnings } from './resource-warnings.ts';
+import { resourcesOf } from './resources.ts';
 import { type RuntimeFacts, runRuntime } from './runtime.ts';
 import { defaultProfile } from './seccomp-profile.ts';
 import { makeSpec, type SpecMount } from './spec.ts';
@@ -28,6 +32,12 @@ export function createStepExecutor(options: StepExecutorOptions): StepExecutor {
   const abandoned = readdirSync(bundles);
 
   return {
+    checkLimits(limits) {
+      const facts = options.runtime();
+      const problem = resourceProblem(limits, facts, false) ?? sharesProblem(limits, facts.cgroups);
+      if (problem !== undefined) throw new StrataError('invalid_argument', problem);
+      return resourceWarnings(limits, facts);
+    },
     async endOld() {
       if (abandoned.length > 0) await sweep(options.runtime(), bundles, abandoned);
     },
@@ -44,7 +54,7 @@ export function createStepExecutor(options: StepExecutorOptions): StepExecutor {
         stubs = makeStubs(step.root, stubTargets(step, injected));
         // Of these no record is kept: with Docker, too, they stay in the layer of a base that lacks them.
         makeStubs(step.root, runtimeFolders);
-        const spec = makeSpec(specInput(step, id, lease?.sandbox.path, injected), facts);
+        const spec = makeSpec(specInput(step, id, { facts, netns: lease?.sandbox.path, injected }), facts);
         writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
         const exitCode = await runToEnd(facts, id, bundle, step, io);
         return { exitCode, containerID: id };
@@ -121,8 +131,15 @@ async function injectedMounts(step: Step, bundle: string, networks: Networks): P
 function specInput(
   step: Step,
   id: string,
-  netns: string | undefined,
-  injected: readonly SpecMount[],
+  {
+    facts,
+    netns,
+    injected,
+  }: {
+    readonly facts: RuntimeFacts;
+    readonly netns: string | undefined;
+    readonly injected: readonly SpecMount[];
+  },
 ): Parameters<typeof makeSpec>[0] {
   const mounts: SpecMount[] = step.mounts.map((mount) =>
     mount.source.kind === 'bind'
@@ -168,9 +185,9 @@ function specInput(
     shmSize: step.shmSize ?? 64 * 1024 * 1024,
     ulimits: step.ulimits ?? [],
     sysctls: {},
-    resources: {},
+    resources: step.limits ? resourcesOf(step.limits, facts) : {},
     hostCgroups: step.insecure,
-    cgroupsPath: `${step.cgroupParent ?? '/strata'}/${id}`,
+    cgroupsPath: `${cleanPath(`/${step.cgroupParent || 'strata'}`)}/${id}`,
     devices: [],
   };
 }

@@ -398,9 +398,17 @@ export interface Step {
   readonly shmSize?: number;
   readonly ulimits?: readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[];
   readonly cgroupParent?: string;
+  readonly limits?: StepLimits;
 }
 
+export type StepLimits = Pick<
+  HostConfig,
+  'Memory' | 'MemorySwap' | 'CpuShares' | 'CpuPeriod' | 'CpuQuota' | 'CpusetCpus' | 'CpusetMems'
+>;
+
 export interface StepExecutor {
+  /** Throws for limits that cannot be; answers with what the user is to know of those that this host does not have. */
+  checkLimits(limits: StepLimits): readonly string[];
   /** Ends the steps that a daemon left running when it was killed. */
   endOld(): Promise<void>;
   /**

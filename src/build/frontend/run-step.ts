@@ -56,7 +56,11 @@ export async function runStep(
     ...(request.cgroupParent !== undefined && { cgroupParent: request.cgroupParent }),
   };
   const { platform } = state;
-  return { op: execOp(shop, spec, identity, { secrets, platform, ...(keep && { keep }) }), inputs };
+  const { limits } = request;
+  return {
+    op: execOp(shop, spec, identity, { secrets, platform, ...(limits && { limits }), ...(keep && { keep }) }),
+    inputs,
+  };
 }
 
 function networkOf(

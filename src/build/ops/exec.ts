@@ -1,5 +1,6 @@
 import { StringDecoder } from 'node:string_decoder';
 import { type ResolvedUser, resolveUser } from '../../account/index.ts';
+import type { StepLimits } from '../../container/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { formatPlatform, hostPlatform, type Platform, platformMatches } from '../../oci/index.ts';
 import type { ActiveSnapshot } from '../../snapshot/index.ts';
@@ -19,6 +20,7 @@ export interface ExecOptions {
   readonly keep?: (kept: KeptRoot) => void;
   /** The platform that the step is for. */
   readonly platform: Platform;
+  readonly limits?: StepLimits;
 }
 
 /** RUN. Its inputs are the root that it runs in and the roots that it mounts. */
@@ -108,7 +110,7 @@ async function runStep(
     if (run.exitCode !== 0) {
       let kept: KeptRoot | undefined;
       if (options.keep) {
-        kept = await keepRoot(shop, spec, { active, mounts }, options.secrets);
+        kept = await keepRoot(shop, spec, { active, mounts }, options);
         isTaken = true;
         areKept = true;
         options.keep(kept);
@@ -134,7 +136,7 @@ async function keepRoot(
   { snapshots, kept }: Workshop,
   { network, insecure, extraHosts, shmSize, ulimits = [] }: ExecSpec,
   { active, mounts }: Place,
-  secrets: ExecSecrets,
+  { secrets, limits }: ExecOptions,
 ): Promise<KeptRoot> {
   const secretEnv = await mounts.writeEnv([...secrets.proxy, ...mounts.env]);
   const { name: snapshot } = await snapshots.commit(active);
@@ -148,6 +150,7 @@ async function keepRoot(
     extraHosts,
     shmSize,
     ulimits,
+    ...(limits && { limits }),
     async release() {
       await mounts.close();
       kept.delete(snapshot);
@@ -167,7 +170,7 @@ async function execute(
   shop: Workshop,
   spec: ExecSpec,
   { active, mounts }: Place,
-  { secrets }: ExecOptions,
+  { secrets, limits }: ExecOptions,
   work: Work,
 ): Promise<Run> {
   const tail = new Tail();
@@ -193,6 +196,7 @@ async function execute(
           ...(shmSize !== undefined && { shmSize }),
           ...(ulimits && { ulimits }),
           ...(cgroupParent !== undefined && { cgroupParent }),
+          ...(limits && { limits }),
         },
         { stdout: stdout.write, stderr: stderr.write, signal: work.signal },
       );

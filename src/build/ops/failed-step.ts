@@ -13,6 +13,7 @@ export interface KeptRoot {
   readonly extraHosts: NonNullable<Step['extraHosts']>;
   readonly shmSize: number | undefined;
   readonly ulimits: NonNullable<Step['ulimits']>;
+  readonly limits?: Step['limits'];
   /** Unmounts and removes all of it. */
   release(): Promise<void>;
 }

@@ -43,6 +43,7 @@ export function buildRequest(
     ...(flags['shm-size'] > 0 && { shmSize: flags['shm-size'] }),
     ...many('ulimits', parseUlimits(flags.ulimit)),
     ...(flags['cgroup-parent'] && { cgroupParent: flags['cgroup-parent'] }),
+    ...some('limits', limitsOf(flags)),
     ...many(
       'outputs',
       outputs.map(({ toStdout: _, ...output }) => output),
@@ -58,6 +59,20 @@ export function buildRequest(
     ...(flags.explain && { explain: true }),
     ...(flags['on-error'] === 'shell' && { keepFailed: true }),
   };
+}
+
+/** Of each RUN; what is not given, or 0, is no limit. */
+function limitsOf(flags: BuildValues): NonNullable<BuildRequest['limits']> {
+  const limits = {
+    Memory: flags.memory,
+    MemorySwap: flags['memory-swap'],
+    CpuShares: flags['cpu-shares'],
+    CpuPeriod: flags['cpu-period'],
+    CpuQuota: flags['cpu-quota'],
+    CpusetCpus: flags['cpuset-cpus'],
+    CpusetMems: flags['cpuset-mems'],
+  };
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value));
 }
 
 /** A name alone takes this process's value; null where it has none. */

@@ -6,16 +6,6 @@ import type { buildFlags } from './flags.ts';
 
 type Values = FlagValues<typeof buildFlags>;
 
-const limits = [
-  'memory',
-  'memory-swap',
-  'cpu-period',
-  'cpu-quota',
-  'cpu-shares',
-  'cpuset-cpus',
-  'cpuset-mems',
-] as const;
-
 /** What the user is told of, in buildx's words where it has any. */
 export function ignoredOptions(flags: Values): readonly string[] {
   if (!['', 'default'].includes(flags.builder))
@@ -31,9 +21,6 @@ export function ignoredOptions(flags: Values): readonly string[] {
       flags['security-opt'].length > 0,
       'security-opt flag is deprecated. "RUN --security=insecure" should be used with BuildKit.',
     ),
-    ...limits
-      .filter((name) => ![0, ''].includes(flags[name] as never))
-      .map((name) => `flag --${name} has no effect: steps of a build have no limits of their own`),
   ];
 }
 
