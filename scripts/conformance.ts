@@ -1,70 +1,42 @@
 /**
- * `npm run conformance`: the golden cases recorded from the reference engine, through `strata build` and through the
- * docker client. Needs the conformance data (beside the checkout, or where STRATA_CONFORMANCE says).
+ * `npm run conformance`: the recorded Dockerfiles, through `strata build` and through the docker client, compared with
+ * what the reference engine made of them: file tree, configuration, history, warnings, errors.
  *
- *   npm run conformance                     both modes over all cases
- *   npm run conformance -- --third          a fixed third of the cases of every topic
- *   npm run conformance -- builder --only 'copy-*'
+ *   npm run conformance                              both modes over all cases
+ *   npm run conformance -- --third                   a fixed third of the cases of every topic
+ *   npm run conformance -- builder --only 'copy-*'   some cases in one mode
+ *   npm run conformance -- --data DIR                with further cases: DIR/cases/NAME/case.json, expected.json, …
  *
- * Ends with 0 where no case failed. Cases that cannot be compared here are named with their reason.
+ * Also `--topic GLOB`, `--jobs N` (default 2), `--no-warnings`, `--verbose` (every case, every difference). Ends with 0
+ * where no case failed. Cases that cannot be compared in a mode are named with their reason.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { debianBase } from './bases.ts';
 import { buildProgram } from './build.ts';
-
-type Mode = 'builder' | 'modern';
-
-export const dataFolder = process.env['STRATA_CONFORMANCE'] ?? resolve(import.meta.dirname, '../../shared/conformance');
+import { recordedBusybox } from './conformance/base.ts';
+import { type CaseBuilder, createCaseBuilder, type Engine, type Mode } from './conformance/build.ts';
+import { type Case, furtherFolder, readFurtherCases, readOwnCases } from './conformance/case.ts';
+import { compare, globPattern } from './conformance/compare.ts';
 
 const titles: Readonly<Record<Mode, string>> = {
   builder: 'through strata build',
   modern: 'through the docker client, BuildKit’s results expected',
 };
 
-/** Cases that say nothing about an engine here, and why; undefined where they can be compared. */
-const exceptions: Readonly<Record<string, (mode: Mode) => string | undefined>> = {
-  'bud-symlink-replace': () => plainFile('bud-symlink-replace', 'tarball_latest.tar'),
-  'buildah-copysymlink-2': () => plainFile('buildah-copysymlink-2', 'file-link.tar.gz'),
-  'buildah-dockerignore-exceptions-skip': neverSent,
-  'buildah-dockerignore-weirdness-1': neverSent,
-};
-
-function plainFile(name: string, path: string): string | undefined {
-  return lstatSync(join(dataFolder, 'cases', name, 'context', path)).isSymbolicLink()
-    ? undefined
-    : `the machine lacks the link ${path}: this copy of the data holds a plain file, with which Docker fails as well`;
+interface Options {
+  readonly modes: readonly Mode[];
+  readonly cases: readonly Case[];
+  readonly jobs: number;
+  readonly warnings: boolean;
+  readonly verbose: boolean;
 }
-
-function neverSent(mode: Mode): string | undefined {
-  return mode === 'modern'
-    ? 'transport: the docker client’s classic path leaves the files out of the context that it sends'
-    : undefined;
-}
-
-if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
 
 async function main(given: readonly string[]): Promise<number> {
-  if (!existsSync(join(dataFolder, 'check'))) {
-    say(`the conformance data is not at ${dataFolder}; set STRATA_CONFORMANCE to its folder`);
-    return 1;
-  }
-  const modes = (['builder', 'modern'] as const).filter((mode) => given[0] === mode);
-  const args = modes.length === 0 ? given : given.slice(1);
-  const third = args.includes('--third');
-  const passedOn = args.filter((arg) => arg !== '--third');
+  const options = readOptions(given);
   const top = mkdtempSync(join(tmpdir(), 'strata-conformance-'));
   const mounted =
     spawnSync('mount', ['-t', 'tmpfs', '-o', 'mode=0755,size=12g', 'strata-conformance', top]).status === 0;
@@ -72,16 +44,15 @@ async function main(given: readonly string[]): Promise<number> {
   process.umask(0o022);
   try {
     const engine = await startEngine(top, bridge);
-    let failed = false;
-    for (const mode of modes.length === 0 ? (['builder', 'modern'] as const) : modes) {
+    let failed = 0;
+    for (const mode of options.modes) {
       const started = Date.now();
       say(`conformance: ${titles[mode]}`);
-      const cases = selectCases(mode, join(top, `cases-${mode}`), third);
-      if (!engine.check(mode, ['--cases', cases, ...passedOn])) failed = true;
+      failed += await checkAll(mode, engine, options);
       say(`conformance: ${((Date.now() - started) / 1000).toFixed(0)} s`);
     }
     await engine.stop();
-    return failed ? 1 : 0;
+    return failed > 0 ? 1 : 0;
   } finally {
     if (mounted) spawnSync('umount', ['-R', '-l', top]);
     spawnSync('ip', ['link', 'delete', bridge], { stdio: 'ignore' });
@@ -89,29 +60,122 @@ async function main(given: readonly string[]): Promise<number> {
   }
 }
 
-/** A folder of links to the cases that are run; the others are named with the reason. */
-function selectCases(mode: Mode, folder: string, third: boolean): string {
-  mkdirSync(folder);
-  const root = join(dataFolder, 'cases');
-  const names = readdirSync(root).sort();
-  for (const name of third ? thirdOf(names) : names) {
-    const reason = exceptions[name]?.(mode);
-    if (reason === undefined) symlinkSync(join(root, name), join(folder, name));
-    else say(`not compared: ${name}: ${reason}`);
-  }
-  return folder;
+function readOptions(given: readonly string[]): Options {
+  const globs = { type: 'string', multiple: true } as const;
+  const flag = { type: 'boolean', default: false } as const;
+  const { values, positionals } = parseArgs({
+    args: [...given],
+    allowPositionals: true,
+    allowNegative: true,
+    options: {
+      only: globs,
+      topic: globs,
+      data: { type: 'string', default: furtherFolder },
+      jobs: { type: 'string', default: '2' },
+      third: flag,
+      verbose: flag,
+      warnings: { type: 'boolean', default: true },
+    },
+  });
+  const matches = (text: string, wanted: readonly string[] = []) =>
+    wanted.length === 0 || wanted.some((glob) => globPattern(glob).test(text));
+  const all = [...readOwnCases(), ...readFurtherCases(values.data)].filter(
+    ({ name, topic }) => matches(name, values.only) && matches(topic, values.topic),
+  );
+  const both: readonly Mode[] = ['builder', 'modern'];
+  const modes = both.filter((mode) => positionals.length === 0 || positionals.includes(mode));
+  const unknown = positionals.find((word) => !both.includes(word as Mode));
+  if (unknown !== undefined) throw new Error(`no mode ${unknown}: builder or modern`);
+  return {
+    modes,
+    cases: values.third ? thirdOf(all) : all,
+    jobs: Math.max(1, Number(values.jobs)),
+    warnings: values.warnings,
+    verbose: values.verbose,
+  };
 }
 
 /** Every third case of each topic, by name: the same ones every time. */
-function thirdOf(names: readonly string[]): readonly string[] {
-  const topicOf = (name: string) =>
-    (JSON.parse(readFileSync(join(dataFolder, 'cases', name, 'case.json'), 'utf8')) as { topic: string }).topic;
-  return [...Map.groupBy(names, topicOf).values()].flatMap((group) => group.filter((_, index) => index % 3 === 0));
+function thirdOf(cases: readonly Case[]): readonly Case[] {
+  const groups = [...Map.groupBy(cases, ({ topic }) => topic).values()];
+  return groups.flatMap((group) => group.filter((_, index) => index % 3 === 0));
 }
 
-async function startEngine(top: string, bridge: string) {
+/** Prints what failed, and the numbers; gives the number of failures. */
+async function checkAll(mode: Mode, engine: Engine, options: Options): Promise<number> {
+  const builder = await createCaseBuilder(mode, engine);
+  const failures: (readonly [string, readonly string[]])[] = [];
+  let passed = 0;
+  let skipped = 0;
+
+  function note({ name }: Case, differences: readonly string[]): void {
+    if (differences.length > 0) failures.push([name, differences]);
+    else passed++;
+    if (differences.length > 0) print(`FAIL ${name}: ${summary(differences, options.verbose)}`);
+    else if (options.verbose) print(`ok   ${name}`);
+  }
+
+  const waiting = options.cases.filter((one) => {
+    const reason = incomparable(one, mode);
+    if (reason === undefined) return true;
+    skipped++;
+    say(`not compared: ${one.name}: ${reason}`);
+    return false;
+  });
+  const again: Case[] = [];
+  const work = async () => {
+    for (let one = waiting.shift(); one; one = waiting.shift()) {
+      const differences = await check(one, builder, options);
+      // Builds at the same time may share equal steps, and with them the dates of each other's files: tried again alone.
+      if (differences.length > 0 && options.jobs > 1) again.push(one);
+      else note(one, differences);
+      if (waiting.length % 50 === 0 && waiting.length > 0) say(`conformance: ${waiting.length} to go`);
+    }
+  };
+  await Promise.all(Array.from({ length: options.jobs }, work));
+  for (const one of again) note(one, await check(one, builder, options));
+  print(`${passed} passed, ${failures.length} failed, ${skipped} skipped`);
+  return failures.length;
+}
+
+async function check(one: Case, builder: CaseBuilder, { warnings }: Options): Promise<readonly string[]> {
+  return compare(one, await builder.build(one), { warnings });
+}
+
+function summary(differences: readonly string[], all: boolean): string {
+  const shown = all ? differences : differences.slice(0, 3);
+  const more = differences.length > shown.length ? ` (+${differences.length - shown.length} more)` : '';
+  return shown.map((text) => text.replaceAll('\n', ' ')).join('; ') + more;
+}
+
+/** Why a case says nothing about an engine in that mode; undefined where it does. */
+function incomparable(one: Case, mode: Mode): string | undefined {
+  const link = plainFiles[one.name];
+  if (link !== undefined && 'folder' in one.files && !lstatSync(join(one.files.folder, link)).isSymbolicLink())
+    return `the link ${link} is a plain file in this copy of the data, with which Docker fails as well`;
+  if (mode === 'builder') return undefined;
+  if (neverSent.has(one.name))
+    return 'transport: the docker client’s classic path leaves the files out of the context that it sends';
+  if (one.needs.includes('buildkit') && one.needsReason === 'transport')
+    return 'transport: what it needs cannot travel over the classic API';
+  return undefined;
+}
+
+/** Links in the contexts of further cases that some ways of copying make plain files of. */
+const plainFiles: Readonly<Record<string, string>> = {
+  'bud-symlink-replace': 'context/tarball_latest.tar',
+  'buildah-copysymlink-2': 'context/file-link.tar.gz',
+};
+const neverSent: ReadonlySet<string> = new Set([
+  'buildah-dockerignore-exceptions-skip',
+  'buildah-dockerignore-weirdness-1',
+]);
+
+async function startEngine(top: string, bridge: string): Promise<Engine & { stop(): Promise<void> }> {
   const program = await buildProgram();
   const socket = join(top, 'run/strata.sock');
+  const work = join(top, 'work');
+  mkdirSync(work);
   const roots = ['--data-root', join(top, 'data'), '--state-root', join(top, 'run'), '--socket', socket];
   const env = { ...process.env, STRATA_HOST: `unix://${socket}` };
   const log = openSync(join(top, 'log'), 'a');
@@ -120,34 +184,13 @@ async function startEngine(top: string, bridge: string) {
     env,
   });
   for (let tries = 0; tries < 400 && !existsSync(socket); tries++) await new Promise((wake) => setTimeout(wake, 25));
-  const run = (command: string, list: readonly string[]) =>
-    spawnSync(command, list, { env, stdio: ['ignore', 'inherit', 'inherit'] }).status === 0;
   // The cases' own busybox; a Debian base as the demo makes it (only what differs from the base is compared).
-  const bases = '/var/cache/strata/conformance';
-  mkdirSync(bases, { recursive: true });
-  const busybox = join(bases, 'busybox.tar');
-  if (!existsSync(busybox)) run('python3', [join(dataFolder, 'make-bases'), '--out', bases, '--only', 'busybox']);
-  run(program, ['load', '-q', '-i', busybox]);
-  run(program, ['load', '-q', '-i', debianBase(say).archive]);
-  const how: Readonly<Record<Mode, readonly string[]>> = {
-    builder: [
-      '--builder',
-      `${program} build --no-cache -t {tag} -f {file} {args} {context}`,
-      '--save',
-      `${program} save -o {out} {tag}`,
-    ],
-    modern: ['--host', `unix://${socket}`, '--modern'],
-  };
+  for (const { archive } of [recordedBusybox(say), debianBase(say)])
+    spawnSync(program, ['load', '-q', '-i', archive], { env, stdio: ['ignore', 'ignore', 'inherit'] });
   return {
-    check: (mode: Mode, args: readonly string[]) =>
-      run('python3', [
-        join(dataFolder, 'check'),
-        ...how[mode],
-        '--workdir',
-        join(top, `work-${mode}`),
-        '--warnings',
-        ...args,
-      ]),
+    program,
+    socket,
+    work,
     stop: async () => {
       daemon.kill('SIGTERM');
       await new Promise((gone) => daemon.once('exit', gone));
@@ -163,3 +206,9 @@ function subnetOf(pid: number): string {
 function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));

@@ -5,7 +5,7 @@
  *     node scripts/fuzz-dockerfile.ts [--minutes 10] [--seed N]
  */
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import {
@@ -20,6 +20,7 @@ import {
   parseTolerant,
 } from '../src/dockerfile/index.ts';
 import { formatError, StrataError } from '../src/errors/index.ts';
+import { contextOf, fileOf, furtherFolder, readFurtherCases, readOwnCases } from './conformance/case.ts';
 
 /** Milliseconds that one input may take: mutations stay below a few hundred kilobytes. */
 const patience = 2000;
@@ -82,17 +83,12 @@ const seeds = [
 ];
 
 function corpus(): string[] {
-  const data = join(import.meta.dirname, '../../shared/conformance');
   const found = [...seeds];
-  for (const folder of ['parser', 'cases']) {
-    if (!existsSync(join(data, folder))) continue;
-    for (const name of readdirSync(join(data, folder))) {
-      for (const file of ['Dockerfile', 'context/Dockerfile']) {
-        const path = join(data, folder, name, file);
-        if (existsSync(path)) found.push(readFileSync(path, 'utf8'));
-      }
-    }
+  for (const one of [...readOwnCases(), ...readFurtherCases()]) {
+    const text = fileOf(one, one.dockerfile ?? `${contextOf(one)}/Dockerfile`);
+    if (text) found.push(text.toString());
   }
+  for (const path of globSync(join(furtherFolder, 'parser/*/Dockerfile'))) found.push(readFileSync(path, 'utf8'));
   return found;
 }
 

@@ -1,5 +1,6 @@
 /** What several test files need and none of them makes alone: prepared by `npm test` before the first of them runs. */
 import { busyboxBase, debianBase } from './bases.ts';
+import { recordedBusybox } from './conformance/base.ts';
 import { dockerPlugins } from './docker-plugins.ts';
 import type { Say } from './kept.ts';
 import { fromNewerDebian, oldDockerClient } from './newer-debian.ts';
@@ -13,6 +14,7 @@ export function prepareSupplies(files: readonly string[], say: Say): void {
   busyboxBase(say);
   debianBase(say);
   if (!files.some((file) => /(^|\/)e2e\//.test(file))) return;
+  recordedBusybox(say);
   dockerPlugins(say);
   fromNewerDebian(registryTools, say);
   oldDockerClient(say);
