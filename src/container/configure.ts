@@ -17,14 +17,14 @@ export function mergeConfig(
   const ownEntrypoint = given.Entrypoint !== undefined && given.Entrypoint !== null;
   const entrypoint = ownEntrypoint
     ? given.Entrypoint!.length === 1 && given.Entrypoint![0] === ''
-      ? []
+      ? null
       : given.Entrypoint!
     : (image.Entrypoint ?? null);
   // An own entry point leaves the image's command behind.
   const cmd = given.Cmd?.length ? given.Cmd : ownEntrypoint ? null : (image.Cmd ?? null);
   const user = given.User || image.User || '';
   const workingDir = given.WorkingDir ? cleanPath(given.WorkingDir) : (image.WorkingDir ?? '');
-  const stopSignal = given.StopSignal ?? image.StopSignal;
+  const stopSignal = given.StopSignal || image.StopSignal;
   const health = given.Healthcheck?.Test?.length
     ? given.Healthcheck
     : image.Healthcheck
@@ -43,7 +43,7 @@ export function mergeConfig(
     Labels: { ...image.Labels, ...given.Labels },
     ExposedPorts: { ...image.ExposedPorts, ...given.ExposedPorts },
     ...(Object.keys(volumes).length > 0 && { Volumes: volumes }),
-    ...(stopSignal !== undefined && { StopSignal: stopSignal }),
+    ...(stopSignal && { StopSignal: stopSignal }),
     ...(health !== undefined && { Healthcheck: health }),
     ...((given.Shell ?? image.Shell) && { Shell: (given.Shell ?? image.Shell)! }),
   };

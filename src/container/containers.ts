@@ -839,8 +839,8 @@ function isOverRun(now: ContainerRecord, run: number): boolean {
 }
 
 /** What a request asked for that may not be kept: it is warned of all the same. */
-function discarded({ CpuPercent = 0, BlkioWeight = 0 }: HostConfig): HostConfig {
-  return { CpuPercent, BlkioWeight };
+function discarded({ CpuPercent = 0, BlkioWeight = 0, BlkioWeightDevice = [] }: HostConfig): HostConfig {
+  return { CpuPercent, BlkioWeight, BlkioWeightDevice };
 }
 
 /** conmon leaves a file of this name. */

@@ -30,4 +30,17 @@ test('what is discarded is not kept', () => {
   const given = { CpuPercent: 5, KernelMemory: 1e7, BlkioWeight: 100, CpuCount: 2 };
   assert.deepEqual(settleHost(given, facts), { CpuCount: 2, CgroupnsMode: 'private' });
   assert.equal(settleHost(given, { ...facts, features: new Set(['block weight'] as const) }).BlkioWeight, 100);
+  const weights = { BlkioWeightDevice: [{ Path: '/dev/zero', Weight: 10 }] };
+  assert.deepEqual(settleHost(weights, facts).BlkioWeightDevice, []);
+  const able = { ...facts, features: new Set(['block weight of a device'] as const) };
+  assert.deepEqual(settleHost(weights, able).BlkioWeightDevice, weights.BlkioWeightDevice);
+});
+
+test('what shares processes or memory with the host has no label of its own', () => {
+  for (const given of [{ Privileged: true }, { IpcMode: 'host' }, { PidMode: 'host' }]) {
+    assert.deepEqual(settleHost(given, facts).SecurityOpt, ['label=disable']);
+    const named = { ...given, SecurityOpt: ['label=type:x'] };
+    assert.deepEqual(settleHost(named, facts).SecurityOpt, ['label=type:x']);
+  }
+  assert.equal(settleHost({ IpcMode: 'private' }, facts).SecurityOpt, undefined);
 });

@@ -1,8 +1,9 @@
 import { dirname, join } from 'node:path';
-import type { Container, ContainerState, HostConfig } from '../../container/index.ts';
+import type { Container, ContainerState } from '../../container/index.ts';
 import type { EndpointSettings, Network } from '../../network/index.ts';
 import { byName } from '../by-name.ts';
 import { never } from '../time.ts';
+import { filledFields, hostConfigView } from './host-config.ts';
 import { mountViews } from './mounts.ts';
 
 export interface InspectFacts {
@@ -32,7 +33,7 @@ export function inspectContainer(container: Container, facts: InspectFacts): Rec
     Platform: 'linux',
     MountLabel: '',
     ProcessLabel: '',
-    AppArmorProfile: '',
+    AppArmorProfile: profileOf(container),
     ExecIDs: facts.execIDs.length > 0 ? facts.execIDs : null,
     HostConfig: { ...hostConfigView(container.host), Links: linkViews(container) },
     GraphDriver: { Data: { ID: container.id, ...facts.graph }, Name: 'overlay2' },
@@ -41,6 +42,12 @@ export function inspectContainer(container: Container, facts: InspectFacts): Rec
     Config: configView(container),
     NetworkSettings: networkSettings(container, facts),
   };
+}
+
+/** As it was asked for. */
+function profileOf({ host }: Container): string {
+  const asked = host.SecurityOpt?.findLast((option) => /^apparmor[=:]/.test(option));
+  return asked?.replace(/^apparmor[=:]/, '') ?? '';
 }
 
 /** Links of the default bridge, with the names that both ends have. */
@@ -96,116 +103,6 @@ function stateView(state: ContainerState): Record<string, unknown> {
   };
 }
 
-/** Docker shows every field of HostConfig, given or not, in this order; the undefined ones only where given. */
-const hostDefaults: Readonly<Record<string, unknown>> = {
-  Binds: null,
-  ContainerIDFile: '',
-  LogConfig: { Type: 'json-file', Config: {} },
-  NetworkMode: 'bridge',
-  PortBindings: {},
-  RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
-  AutoRemove: false,
-  VolumeDriver: '',
-  VolumesFrom: null,
-  ConsoleSize: [0, 0],
-  Annotations: undefined,
-  CapAdd: null,
-  CapDrop: null,
-  CgroupnsMode: 'private',
-  Dns: null,
-  DnsOptions: null,
-  DnsSearch: null,
-  ExtraHosts: null,
-  GroupAdd: null,
-  IpcMode: 'private',
-  Cgroup: '',
-  Links: null,
-  OomScoreAdj: 0,
-  PidMode: '',
-  Privileged: false,
-  PublishAllPorts: false,
-  ReadonlyRootfs: false,
-  SecurityOpt: null,
-  StorageOpt: undefined,
-  Tmpfs: undefined,
-  UTSMode: '',
-  UsernsMode: '',
-  ShmSize: 67108864,
-  Sysctls: undefined,
-  Runtime: 'runc',
-  Isolation: '',
-  CpuShares: 0,
-  Memory: 0,
-  NanoCpus: 0,
-  CgroupParent: '',
-  BlkioWeight: 0,
-  BlkioWeightDevice: null,
-  BlkioDeviceReadBps: null,
-  BlkioDeviceWriteBps: null,
-  BlkioDeviceReadIOps: null,
-  BlkioDeviceWriteIOps: null,
-  CpuPeriod: 0,
-  CpuQuota: 0,
-  CpuRealtimePeriod: 0,
-  CpuRealtimeRuntime: 0,
-  CpusetCpus: '',
-  CpusetMems: '',
-  Devices: null,
-  DeviceCgroupRules: null,
-  DeviceRequests: null,
-  MemoryReservation: 0,
-  MemorySwap: 0,
-  MemorySwappiness: null,
-  OomKillDisable: false,
-  PidsLimit: null,
-  Ulimits: null,
-  CpuCount: 0,
-  CpuPercent: 0,
-  IOMaximumIOps: 0,
-  IOMaximumBandwidth: 0,
-  Mounts: undefined,
-  MaskedPaths: [
-    '/proc/asound',
-    '/proc/acpi',
-    '/proc/interrupts',
-    '/proc/kcore',
-    '/proc/keys',
-    '/proc/latency_stats',
-    '/proc/timer_list',
-    '/proc/timer_stats',
-    '/proc/sched_debug',
-    '/proc/scsi',
-    '/sys/firmware',
-    '/sys/devices/virtual/powercap',
-  ],
-  ReadonlyPaths: ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
-};
-
-export function hostConfigView(host: HostConfig): Record<string, unknown> {
-  const out: Record<string, unknown> = { ...hostDefaults };
-  if (host.Privileged) out['MaskedPaths'] = out['ReadonlyPaths'] = null;
-  for (const [key, value] of Object.entries(host)) if (value !== undefined && value !== null) out[key] = value;
-  if (host.NetworkMode === undefined || host.NetworkMode === '' || host.NetworkMode === 'default')
-    out['NetworkMode'] = 'bridge';
-  if (!host.RestartPolicy?.Name) out['RestartPolicy'] = hostDefaults['RestartPolicy'];
-  else
-    out['RestartPolicy'] = {
-      Name: host.RestartPolicy.Name,
-      MaximumRetryCount: host.RestartPolicy.MaximumRetryCount ?? 0,
-    };
-  if (!host.LogConfig) out['LogConfig'] = hostDefaults['LogConfig'];
-  if (!host.ShmSize) out['ShmSize'] = hostDefaults['ShmSize'];
-  if (!host.IpcMode) out['IpcMode'] = hostDefaults['IpcMode'];
-  if (host.PortBindings) out['PortBindings'] = withBothFields(host.PortBindings);
-  return out;
-}
-
-function withBothFields(bindings: NonNullable<HostConfig['PortBindings']>): Record<string, unknown> {
-  const fill = (list: readonly { HostIp?: string; HostPort?: string }[] | null) =>
-    list?.map((binding) => ({ HostIp: binding.HostIp ?? '', HostPort: binding.HostPort ?? '' })) ?? null;
-  return Object.fromEntries(Object.entries(bindings).map(([port, list]) => [port, fill(list)]));
-}
-
 function configView(container: Container): Record<string, unknown> {
   const given = container.config;
   return {
@@ -230,6 +127,8 @@ function configView(container: Container): Record<string, unknown> {
     Labels: {},
     ...dropUndefined(given),
     ...(given.Labels && { Labels: byName(given.Labels) }),
+    ...(given.Healthcheck && { Healthcheck: filledFields(given.Healthcheck) }),
+    ...(given.StopSignal === '' && { StopSignal: undefined }),
     ...(Object.keys(given.ExposedPorts ?? {}).length === 0 && { ExposedPorts: undefined }),
     ...(Object.keys(given.Volumes ?? {}).length === 0 && { Volumes: null }),
   };
