@@ -268,3 +268,64 @@ test('a context that is no archive, is cut off or names a Dockerfile outside is 
   }
   assert.ok((await call('POST', '/build?dockerfile=../../../../etc/passwd', whole, 'application/x-tar')).status >= 400);
 });
+
+/** Nine megabytes of labels. */
+const huge = () => Object.fromEntries(Array.from({ length: 300_000 }, (_, i) => [`label-${i}`, 'value-of-it']));
+/** Between what a request may have and what a document may have. */
+const large = () => ({ x: 'y'.repeat(1_500_000) });
+
+test('documents beyond bounds are refused in a sentence, whatever brings them, and nothing of them is kept', async () => {
+  const tar = await bytesOf(
+    writeTar([{ header: { path: 'Dockerfile', type: 'file' }, body: Buffer.from('FROM busybox\n') }]),
+  );
+  await call('POST', '/containers/create?name=small', JSON.stringify({ Image: 'busybox', Cmd: ['true'] }));
+  await call('POST', '/networks/create', JSON.stringify({ Name: 'small' }));
+  const roads: Record<string, [path: string, (value: object) => object]> = {
+    'labels of a volume': ['/volumes/create', (Labels) => ({ Name: 'huge', Labels })],
+    'labels of a network': ['/networks/create', (Labels) => ({ Name: 'huge', Labels })],
+    'options of a network': ['/networks/create', (Options) => ({ Name: 'huge', Options })],
+    'labels of a container': ['/containers/create?name=huge', (Labels) => ({ Image: 'busybox', Labels })],
+    'options of a log': [
+      '/containers/create?name=huge',
+      (Config) => ({ Image: 'busybox', HostConfig: { LogConfig: { Type: 'json-file', Config } } }),
+    ],
+    annotations: ['/containers/create?name=huge', (Annotations) => ({ Image: 'busybox', HostConfig: { Annotations } })],
+    'aliases in a network': [
+      '/networks/small/connect',
+      (map) => ({ Container: 'small', EndpointConfig: { Aliases: Object.entries(map).flat() } }),
+    ],
+    'labels of a commit': ['/commit?container=small&repo=huge', (Labels) => ({ Labels })],
+    'variables of an exec': [
+      '/containers/small/exec',
+      (map) => ({ Cmd: ['true'], Env: Object.entries(map).map(([name, value]) => `${name}=${value}`) }),
+    ],
+  };
+  for (const [what, [path, body]] of Object.entries(roads))
+    for (const [map, words] of [
+      [huge(), /request body is larger than 2097152 bytes/],
+      [large(), /too large|invalid|unknown|not running/],
+    ] as const) {
+      const answer = await call('POST', path, JSON.stringify(body(map)));
+      assert.ok(answer.status >= 400 && answer.status < 500, `${what}: ${answer.status} ${answer.body}`);
+      assert.match(String(answer.body), words, what);
+    }
+  const inAddress = (name: string, length: number) => `${name}=${encodeURIComponent('x'.repeat(length))}`;
+  for (const path of [
+    '/build?buildargs=%7B%22A%22%3A%22%22%7D&',
+    '/commit?container=small&repo=huge&',
+    '/images/create?fromSrc=-&repo=huge&',
+  ]) {
+    const answer = await call(
+      'POST',
+      `${path}${inAddress('changes', 1_100_000)}`,
+      path.startsWith('/commit') ? '{}' : tar,
+    );
+    assert.equal(answer.status, 431, path);
+    assert.match(String(answer.body), /larger than 1048576 bytes/);
+  }
+  // What Docker takes is taken: a hundred kilobytes of arguments in an address.
+  const fair = `/build?buildargs=${encodeURIComponent(JSON.stringify({ A: 'x'.repeat(100_000) }))}`;
+  assert.equal((await call('POST', fair, tar, 'application/x-tar')).status, 200);
+  for (const path of ['/containers/json?all=1', '/networks', '/volumes', '/images/json?all=1'])
+    assert.doesNotMatch(String((await call('GET', path)).body), /huge/, path);
+});

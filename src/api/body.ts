@@ -3,8 +3,8 @@ import type { FastifyRequest } from 'fastify';
 import { StrataError } from '../errors/index.ts';
 import type { Shape } from './shape.ts';
 
-/** Most bytes of a JSON body. */
-export const jsonLimit = 16 * 1024 * 1024;
+/** Most bytes of a JSON body: it is read on the main loop, and what is kept of it is half as large (see `documentLimit`). */
+export const jsonLimit = 2 * 1024 * 1024;
 
 /** The raw body, unread. Every content type comes this way: see the catch-all parser in `server.ts`. */
 export function bodyStream(request: FastifyRequest): Readable {
@@ -15,9 +15,10 @@ export function bodyStream(request: FastifyRequest): Readable {
 export async function readJson<T>(
   request: FastifyRequest,
   shape: Shape<T>,
-  options: { readonly required?: boolean } = {},
+  options: { readonly required?: boolean; readonly limit?: number } = {},
 ): Promise<T> {
-  const bytes = request.body === undefined ? Buffer.alloc(0) : await readBounded(bodyStream(request), jsonLimit);
+  const bytes =
+    request.body === undefined ? Buffer.alloc(0) : await readBounded(bodyStream(request), options.limit ?? jsonLimit);
   if (bytes.length === 0) {
     if (options.required) throw badJson('invalid JSON: got EOF while reading request body');
     return shape({}, '')!;
@@ -54,6 +55,7 @@ export async function readBounded(source: AsyncIterable<Uint8Array>, limit: numb
     if (size > limit) {
       throw new StrataError('invalid_argument', `request body is larger than ${limit} bytes`, {
         code: 'body_too_large',
+        hint: 'keep large data in files',
       });
     }
     chunks.push(chunk);

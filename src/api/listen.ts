@@ -10,8 +10,17 @@ import { markRawStreams } from './raw-streams.ts';
 import type { ListenOptions, UnixListenOptions } from './types.ts';
 import { handleUpgrades, wantsUpgrade } from './upgrade.ts';
 
+/** Bytes of a request's first line and headers. */
+const headerLimit = 1024 * 1024;
+
 // A build context or an image archive may take longer to arrive than any fixed time; headers may not.
-const serverOptions = { requestTimeout: 0, headersTimeout: 60_000, shouldUpgradeCallback: wantsUpgrade };
+const serverOptions = {
+  requestTimeout: 0,
+  headersTimeout: 60_000,
+  // As much as Docker takes: `build` has its arguments and labels in the address.
+  maxHeaderSize: headerLimit,
+  shouldUpgradeCallback: wantsUpgrade,
+};
 
 /** A socket that is being served. */
 export interface Listener {
@@ -84,9 +93,16 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
     socket.destroy();
     return;
   }
-  const body = JSON.stringify({ message: 'malformed HTTP request' });
+  const [status, message] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? [
+          '431 Request Header Fields Too Large',
+          `the address and headers of the request are larger than ${headerLimit} bytes`,
+        ]
+      : ['400 Bad Request', 'malformed HTTP request'];
+  const body = JSON.stringify({ message });
   socket.end(
-    `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
   );
 }
 

@@ -63,17 +63,21 @@ export function list<T>(item: Shape<T>): Shape<readonly T[]> {
   };
 }
 
+const ownProperty = { configurable: true, enumerable: true, writable: true };
+
 /** A map with free keys. With `absent`, a `null` value becomes that in place of being dropped. */
 export function map<T>(item: Shape<T>, absent?: () => T): Shape<Readonly<Record<string, T>>> {
   return (value, path) => {
     if (value === null || value === undefined) return undefined;
     if (typeof value !== 'object' || Array.isArray(value)) throw refuse(value, path, 'object');
-    const out: Record<string, T> = Object.create(null);
+    const out: Record<string, T> = {};
     for (const [key, entry] of Object.entries(value)) {
       const checked = item(entry, `${path}.${key}`) ?? absent?.();
-      if (checked !== undefined) out[key] = checked;
+      if (checked === undefined) continue;
+      if (key === '__proto__') Object.defineProperty(out, key, { ...ownProperty, value: checked });
+      else out[key] = checked;
     }
-    return { ...out };
+    return out;
   };
 }
 

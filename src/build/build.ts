@@ -20,6 +20,7 @@ import { layoutOf, openOciLayout } from './contexts/oci-layout.ts';
 import { type OpenContext, openContext } from './contexts/open-context.ts';
 import { type ReadDockerfile, readDockerfile } from './contexts/read-dockerfile.ts';
 import { wantedPaths } from './contexts/wanted-paths.ts';
+import { refuseLongArguments, refuseManyInstructions } from './dockerfile-bounds.ts';
 import { exportAll } from './exporters/export.ts';
 import { exportCaches } from './exporters/export-cache.ts';
 import { namingOf } from './exporters/names.ts';
@@ -108,6 +109,7 @@ class Build {
     // A name that is none is told before anything is built.
     for (const output of this.#request.outputs ?? [undefined]) namingOf(this.#request, output);
     checkCacheOptions(this.#request);
+    refuseLongArguments(this.#request.buildArgs);
     const { limits } = this.#request;
     const lacks = limits ? this.#plant.parts.executor.checkLimits(limits) : [];
     for (const message of [...unhonoured(this.#request), ...lacks])
@@ -252,6 +254,7 @@ class Build {
   async #plans(context: OpenContext, file: ReadDockerfile, platforms: readonly Platform[], isExplicit: boolean) {
     try {
       const dockerfile = parseDockerfile(file.text, { file: file.name });
+      refuseManyInstructions(dockerfile);
       const plans = await Promise.all(
         platforms.map((platform) =>
           this.#compile(dockerfile, context, file, platform, isExplicit, platforms.length > 1),

@@ -99,3 +99,24 @@ test('a source that the policy denies is not used, whatever it is', async () => 
     await assert.rejects(host.build(dir, deny(identifier)), { message }, text);
   }
 });
+
+test('a Dockerfile of too many instructions, and arguments that no step could have, are refused at once', async () => {
+  const labels = Array.from({ length: 1000 }, (_, i) => `LABEL l${i}=${'v'.repeat(100)}`).join('\n');
+  const many = /^StrataError: the Dockerfile is too large: 1001 instructions, at most 1000 are taken$/;
+  assert.match(String((await refusal(`FROM busybox\n${labels}\n`)).error), many);
+  const dir = host.context({ Dockerfile: 'FROM busybox\n' });
+  const options = { progress: () => {}, signal: new AbortController().signal };
+  await assert.rejects(
+    host.builder.build({ context: { kind: 'local', dir }, buildArgs: { A: 'x'.repeat(1e7) } }, options),
+    /^StrataError: the list of build arguments is too large: 10000008 bytes, at most 1048576 are taken \(A alone: /,
+  );
+});
+
+test('a build of as many instructions as are taken is done', async () => {
+  const labels = Array.from({ length: 999 }, (_, i) => `LABEL l${i}=${'v'.repeat(100)}`).join('\n');
+  const dir = host.context({ Dockerfile: `FROM busybox\n${labels}\n` });
+  await host.builder.build(
+    { context: { kind: 'local', dir } },
+    { progress: () => {}, signal: new AbortController().signal },
+  );
+});

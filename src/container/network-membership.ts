@@ -1,3 +1,4 @@
+import { documentText } from '../db/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { Networks } from '../network/index.ts';
 import { containerFiles } from './injected-files.ts';
@@ -64,6 +65,10 @@ export function createMembership({ store, networks, turns, folderOf }: Membershi
         refuseFixed(record, name);
         const asked = askedEndpoint(networks.get(name), endpoint);
         refuseUnknownOptions(asked);
+        documentText('the configuration of the container', {
+          ...record,
+          networks: { ...record.networks, [name]: asked },
+        });
         if (!hasProcess(record)) {
           store.change(id, { networks: { ...record.networks, [name]: asked } });
           return;

@@ -15,6 +15,9 @@ import type { ApiBackend } from '../types.ts';
 
 type Backend = Pick<ApiBackend, 'builder' | 'config' | 'containers' | 'events' | 'images' | 'shutdown' | 'snapshots'>;
 
+/** Bytes of a request for a build: a Dockerfile may come with it. */
+const buildLimit = 16 * 1024 * 1024;
+
 /** What our own command line asks for and Docker's API has no word for. */
 export function addStrataRoutes(app: FastifyInstance, backend: Backend): void {
   app.get('/strata/v1/status', async (_request, reply) =>
@@ -30,7 +33,7 @@ export function addStrataRoutes(app: FastifyInstance, backend: Backend): void {
 
   /** Answers with one JSON document a line: build events, and at the end `result` or `error`. */
   app.post('/strata/v1/build', async (request, reply) => {
-    const given = await readJson(request, buildRequest, { required: true });
+    const given = await readJson(request, buildRequest, { required: true, limit: buildLimit });
     if (!given.context)
       throw new StrataError('invalid_argument', 'invalid JSON: context is missing', { code: 'invalid_json' });
     const stream = openStream(reply, 'application/x-ndjson');
