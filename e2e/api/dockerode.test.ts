@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { createInterface } from 'node:readline';
-import { PassThrough } from 'node:stream';
-import { text } from 'node:stream/consumers';
+import { PassThrough, Readable } from 'node:stream';
+import { buffer, text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import Docker from 'dockerode';
 import { readTar, writeTar } from '../../src/layer/index.ts';
@@ -57,8 +57,8 @@ test('everything that is done to a container is told with what Docker tells', as
     `container archive-path ${of('')}`,
     `container extract-to-dir ${of('')}`,
     `container export ${of('')}`,
-    'image create {"name":"sha256:ID"}',
-    'image tag {"name":"told-image:1"}',
+    'image create {"a":"b","name":"sha256:ID"}',
+    'image tag {"a":"b","name":"told-image:1"}',
     'container commit {"a":"b","comment":"why","image":"busybox","imageID":"sha256:ID","imageRef":"told-image:1","name":"told"}',
     'image tag {"name":"told-import:1"}',
     'image import {"name":"sha256:ID"}',
@@ -70,6 +70,37 @@ test('everything that is done to a container is told with what Docker tells', as
   ]);
   const backwards = await engine.docker(['events', '--since', '20', '--until', '10'], { accept: [1] });
   assert.match(backwards.stderr, /`since` time \(20\S*\) cannot be after `until` time \(10\S*\)/);
+});
+
+test('events of an image have its labels, and are found by them', async () => {
+  const since = Math.floor(Date.now() / 1000);
+  const context = archive({ Dockerfile: 'FROM busybox\nLABEL told=yes name=other\n' });
+  await text(await docker.buildImage(context, { t: 'told-labels:1' }));
+  await docker.getImage('told-labels:1').tag({ repo: 'told-labels', tag: '2' });
+  const saved = await buffer(await docker.getImage('told-labels:1').get());
+  for (const tag of ['1', '2']) await docker.getImage(`told-labels:${tag}`).remove();
+  await text(await docker.loadImage(Readable.from([saved])));
+  await docker.getImage('told-labels:1').remove();
+  const filters = JSON.stringify({ type: ['image'], label: ['told=yes'] });
+  const stream = await docker.getEvents({ since, until: Math.ceil(Date.now() / 1000), filters });
+  const events = (await text(stream))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const names = events.map(({ Action, Actor: { Attributes } }) => [
+    Action,
+    Attributes.name.replace(/:[0-9a-f]{64}/, ''),
+  ]);
+  assert.deepEqual(names, [
+    ['create', 'sha256'],
+    ['tag', 'told-labels:1'],
+    ['tag', 'told-labels:2'],
+    ['save', 'sha256'],
+    ['untag', 'sha256'],
+    ['untag', 'sha256'],
+    ['load', 'sha256'],
+    ['untag', 'sha256'],
+  ]);
 });
 
 for (const [what, dockerfile, query, status] of [

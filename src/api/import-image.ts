@@ -36,8 +36,8 @@ export async function importImage(
       ...(name && { name }),
       ...(platform !== '' && { platform: parsePlatform(platform) }),
     });
-    if (name) publishImage(events, 'tag', image.id, familiarName(name));
-    publishImage(events, 'import', image.id, image.id);
+    if (name) publishImage(events, 'tag', { id: image.id, name: familiarName(name) }, image);
+    publishImage(events, 'import', { id: image.id, name: image.id }, image);
     messages.message({ status: image.id });
     messages.end();
   } catch (error) {

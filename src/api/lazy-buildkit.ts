@@ -10,7 +10,9 @@ export interface LazyBuildKit {
   close(): Promise<void>;
 }
 
-export function lazyBuildKit(backend: Pick<ApiBackend, 'builder' | 'config' | 'events' | 'layers'>): LazyBuildKit {
+export function lazyBuildKit(
+  backend: Pick<ApiBackend, 'builder' | 'config' | 'events' | 'images' | 'layers'>,
+): LazyBuildKit {
   let buildkit: Promise<BuildKit> | undefined;
   return {
     open() {
@@ -20,7 +22,7 @@ export function lazyBuildKit(backend: Pick<ApiBackend, 'builder' | 'config' | 'e
           layers: backend.layers,
           workRoot: join(backend.config.dataRoot, 'tmp', 'sessions'),
           version,
-          onBuilt: (result) => publishBuilt(backend.events, result),
+          onBuilt: (result) => publishBuilt(backend, result),
         }),
       );
       return buildkit;

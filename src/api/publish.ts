@@ -1,13 +1,24 @@
 import type { BuildResult } from '../build/index.ts';
 import { type Engine, networkEvent } from '../engine/index.ts';
+import type { Image } from '../image/index.ts';
 import type { Network } from '../network/index.ts';
 import { familiarName, parseReference } from '../oci/index.ts';
+import type { ApiBackend } from './types.ts';
 
 type Events = Pick<Engine['events'], 'publish'>;
 
-/** `name` is the name that the action was about, as the client wrote it. */
-export function publishImage(events: Events, action: string, id: string, name: string): void {
-  events.publish({ Type: 'image', Action: action, Actor: { ID: id, Attributes: { name } } });
+/**
+ * `name` is the name that the action was about, as the client wrote it. The labels of the image go along, so that they can be
+ * filtered by; one that is gone has none.
+ */
+export function publishImage(
+  events: Events,
+  action: string,
+  actor: { readonly id: string; readonly name: string },
+  image: Pick<Image, 'config'> | undefined,
+): void {
+  const Attributes = { ...image?.config.config?.Labels, name: actor.name };
+  events.publish({ Type: 'image', Action: action, Actor: { ID: actor.id, Attributes } });
 }
 
 export function publishVolume(events: Events, action: string, name: string): void {
@@ -24,8 +35,12 @@ export function publishNetwork(
 }
 
 /** A build made an image and gave it names. */
-export function publishBuilt(events: Events, { imageID, names = [] }: BuildResult): void {
-  if (imageID === undefined) return;
-  publishImage(events, 'create', imageID, imageID);
-  for (const name of names) publishImage(events, 'tag', imageID, familiarName(parseReference(name)));
+export async function publishBuilt(
+  { events, images }: Pick<ApiBackend, 'events' | 'images'>,
+  { imageID: id, names = [] }: BuildResult,
+): Promise<void> {
+  if (id === undefined) return;
+  const image = await images.find(id);
+  publishImage(events, 'create', { id, name: id }, image);
+  for (const name of names) publishImage(events, 'tag', { id, name: familiarName(parseReference(name)) }, image);
 }

@@ -493,15 +493,16 @@ const rows: Readonly<Record<string, Row>> = {
     ],
   },
   'a list of images': {
-    of: ['emptyNames', 'noVirtualSize'],
+    of: ['emptyNames', 'noVirtualSize', 'countedContainers'],
     see: async (v) => {
-      const [{ RepoDigests, VirtualSize }] = (await ask(v, 'GET', '/images/json')).json;
-      return [RepoDigests, VirtualSize];
+      const [{ RepoDigests, VirtualSize, Containers }] = (await ask(v, 'GET', '/images/json')).json;
+      return [RepoDigests, VirtualSize, Containers >= 0];
     },
     is: [
-      ['1.24', [null, 7]],
-      ['1.43', [[], 7]],
-      ['1.44', [[], undefined]],
+      ['1.24', [null, 7, false]],
+      ['1.43', [[], 7, false]],
+      ['1.44', [[], undefined, false]],
+      ['1.51', [[], undefined, true]],
     ],
   },
   'parameters of a list of images': {

@@ -84,6 +84,8 @@ export const changes = {
   /** The configuration of an image is without fields of containers. */
   plainImageConfig: '1.50',
   noBridgeFilters: '1.50',
+  /** A list of images says how many containers stand on each. */
+  countedContainers: '1.51',
 } as const;
 
 export type Change = keyof typeof changes;

@@ -19,7 +19,7 @@ export interface JobParts {
   /** Files of builds come below this folder; it is made, and belongs to this room. */
   readonly workRoot: string;
   /** Told of every image that was made. */
-  readonly onBuilt: (result: BuildResult) => void;
+  readonly onBuilt: (result: BuildResult) => Promise<void>;
 }
 
 /** How clients call the store that takes a result. */
@@ -78,7 +78,7 @@ export async function runJob(
       const credentialsOf = (domain: string) => session.credentials(hostOf(domain), signal);
       const blobsOf = (name: string) => (storeName.test(name) ? clientBlobs(session, name, signal) : undefined);
       const result = await parts.builder.build(request, { ...to, blobsOf, credentialsOf, bring: contexts.bring });
-      parts.onBuilt(result);
+      await parts.onBuilt(result);
       for (const [exporter, { toClient, output }] of places.entries()) {
         if (!toClient || wanted.call !== undefined) continue;
         const to = { session, exporter, signal };

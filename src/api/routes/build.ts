@@ -18,7 +18,7 @@ import { parseDuration } from '../time.ts';
 import type { ApiBackend } from '../types.ts';
 import { uploadedContext } from '../uploaded-context.ts';
 
-type Backend = Pick<ApiBackend, 'builder' | 'events' | 'config'>;
+type Backend = Pick<ApiBackend, 'builder' | 'events' | 'config' | 'images'>;
 
 export function addBuildRoutes(app: FastifyInstance, backend: Backend, buildkit: LazyBuildKit): void {
   const direct = directBuilds(backend, buildkit);
@@ -115,7 +115,7 @@ async function build(backend: Backend, request: BuildRequest, query: Query, repl
       signal: messages.signal,
       progress: (event) => tell(renderer.push(event)),
     });
-    publishBuilt(backend.events, result);
+    await publishBuilt(backend, result);
     tell(renderer.end());
     succeed(messages, result, request, quiet);
   } catch (thrown) {

@@ -31,8 +31,8 @@ export function addCommitRoute(app: FastifyInstance, backend: Backend): void {
       pause: query.flag('pause', true),
       ...(name && { name }),
     });
-    publishImage(backend.events, 'create', image.id, image.id);
-    if (name) publishImage(backend.events, 'tag', image.id, familiarName(name));
+    publishImage(backend.events, 'create', { id: image.id, name: image.id }, image);
+    if (name) publishImage(backend.events, 'tag', { id: image.id, name: familiarName(name) }, image);
     const imageRef = name ? familiarName(name) : '';
     const told = { comment: query.text('comment'), imageID: image.id, imageRef };
     backend.events.publish(containerEvent('commit', container, told));

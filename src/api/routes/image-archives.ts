@@ -46,7 +46,7 @@ export function addImageArchiveRoutes(app: FastifyInstance, verbs: ImageVerbs, b
           const stream = `The image ${shown} already exists, renaming the old one with ID ${replaced} to empty string\n`;
           messages.message({ stream });
         }
-        publishImage(backend.events, 'load', id, shown ?? id);
+        publishImage(backend.events, 'load', { id, name: id }, await backend.images.find(id));
         messages.message({ stream: shown === undefined ? `Loaded image ID: ${id}\n` : `Loaded image: ${shown}\n` });
       }
       messages.end();
@@ -79,6 +79,6 @@ async function save(backend: Backend, names: readonly string[], platform: string
     signal: stream.signal,
     ...(text !== '' && { platform: parsePlatform(text) }),
   });
-  for (const image of found) publishImage(backend.events, 'save', image.id, image.id);
+  for (const image of found) publishImage(backend.events, 'save', { id: image.id, name: image.id }, image);
   await pipeOut(stream, archive);
 }

@@ -68,7 +68,8 @@ async function pull(backend: Backend, request: FastifyRequest, reply: FastifyRep
       ...(platform !== '' && { platform: parsePlatform(platform) }),
     });
     release();
-    publishImage(backend.events, 'pull', name, familiarRepository(ref));
+    const actor = { id: name, name: familiarRepository(ref) };
+    publishImage(backend.events, 'pull', actor, await backend.images.find(name));
     messages.end();
   } catch (error) {
     messages.fail(error);
@@ -95,7 +96,8 @@ async function push(backend: Backend, name: string, request: FastifyRequest, rep
         ...(auth && { auth }),
         ...(platform !== '' && { platform: parsePlatform(platform) }),
       }).then((aux) => messages.message({ progressDetail: {}, aux }));
-      publishImage(backend.events, 'push', familiarName(ref), familiarRepository(ref));
+      const actor = { id: familiarName(ref), name: familiarRepository(ref) };
+      publishImage(backend.events, 'push', actor, await backend.images.find(actor.id));
     }
     messages.end();
   } catch (error) {

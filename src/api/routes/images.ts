@@ -14,6 +14,7 @@ import { sendEmpty, sendJson } from '../reply.ts';
 import { queryOf, versionOf } from '../server.ts';
 import { parseMoment } from '../time.ts';
 import type { ApiBackend } from '../types.ts';
+import { before } from '../version.ts';
 import { historyView, inspectImage, summarizeImage } from '../views/image.ts';
 
 type Backend = Pick<ApiBackend, 'images' | 'containers' | 'snapshots' | 'events'>;
@@ -27,11 +28,13 @@ export function addImageRoutes(app: FastifyInstance, verbs: ImageVerbs, backend:
     const legacy = query.text('filter');
     const found = await listImages(images, filters, legacy, query.flag('all'));
     const sizes = query.flag('shared-size') ? await sharedSizes(images) : undefined;
+    const version = versionOf(request);
+    const counts = before(version, 'countedContainers') ? undefined : countUses(containers);
     const rows = found.map((image) =>
       summarizeImage(image, {
-        containers: -1,
+        containers: counts ? (counts.get(image.id) ?? 0) : -1,
         sharedSize: sizes?.get(image.id) ?? (sizes ? 0 : -1),
-        version: versionOf(request),
+        version,
       }),
     );
     sendJson(reply, rows);
@@ -55,8 +58,8 @@ export function addImageRoutes(app: FastifyInstance, verbs: ImageVerbs, backend:
       uses: usesOf(containers, image.id),
     });
     for (const row of removed) {
-      if (row.untagged) publishImage(events, 'untag', image.id, image.id);
-      if (row.deleted) publishImage(events, 'delete', row.deleted, row.deleted);
+      if (row.untagged) publishImage(events, 'untag', { id: image.id, name: image.id }, image);
+      if (row.deleted) publishImage(events, 'delete', { id: row.deleted, name: row.deleted }, undefined);
     }
     sendJson(
       reply,
@@ -99,7 +102,7 @@ async function tagImage({ images, events }: Backend, name: string, repo: string,
     throw new StrataError('invalid_argument', 'refusing to create a tag with a digest reference');
   await images.tag(name, withDefaultTag(target));
   const image = await images.get(name);
-  publishImage(events, 'tag', image.id, familiarName(withDefaultTag(target)));
+  publishImage(events, 'tag', { id: image.id, name: familiarName(withDefaultTag(target)) }, image);
 }
 
 async function listImages(images: Images, filters: Filters, legacy: string, all: boolean) {

@@ -45,7 +45,7 @@ export function addStrataRoutes(app: FastifyInstance, backend: Backend): void {
         signal: stream.signal,
         progress: tell,
       });
-      publishBuilt(backend.events, result);
+      await publishBuilt(backend, result);
       tell({ type: 'result', result });
     } catch (thrown) {
       await tellError(backend, toStrataError(thrown), { tell, tty, signal: stream.signal });

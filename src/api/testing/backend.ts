@@ -64,6 +64,7 @@ export function createTestBackend(): TestBackend {
         if (!found) throw new StrataError('not_found', `No such image: ${text}`);
         return found;
       },
+      listed: async (text: string) => backend.images.get(text),
       list: async () => [image],
       history: async () => [
         { id: image.id, created: 1, createdBy: 'made', comment: '', tags: ['busybox:latest'], size: 7 },
