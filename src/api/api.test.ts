@@ -361,6 +361,21 @@ test('limits of a build are those of its steps', async () => {
   );
 });
 
+test('a platform in JSON has an operating system and an architecture', async () => {
+  for (const [platform, status] of [
+    [{ os: 'linux', architecture: 'x86_64' }, 200],
+    [{ os: 'linux', architecture: 'aarch64', variant: 'v8' }, 404],
+    [{ os: 'linux' }, 400],
+    [{ architecture: 'amd64' }, 400],
+    [{}, 400],
+  ] as const) {
+    const query = encodeURIComponent(JSON.stringify(platform));
+    const answer = await call('GET', `/images/busybox/json?platform=${query}`);
+    assert.equal(answer.status, status, answer.text);
+    if (status === 400) assert.equal(answer.json.message, 'both OS and Architecture must be provided');
+  }
+});
+
 test('a quiet build says its id and nothing else', async () => {
   backend.script = { events: [{ type: 'warning', message: 'careful' }] };
   const { text } = await call('POST', '/build?q=1');
@@ -404,6 +419,8 @@ test('a build by BuildKit streams its messages, encoded, and its result', async 
     [request.tags, request.stepImages, request.context],
     [['x:1'], undefined, { kind: 'url', url: 'https://a.example/b.tar' }],
   );
+  const unnamed = await call('POST', '/build?version=2&session=nosuch');
+  assert.match(unnamed.text, /"moby\.image\.id"/, 'what needs nothing of the client needs no session');
   const quiet = await call('POST', '/build?version=2&q=1');
   assert.deepEqual(quiet.json, { stream: `${id}\n` });
 });

@@ -86,12 +86,12 @@ function limitsOf(query: Query): NonNullable<BuildRequest['limits']> {
 function refuseUnsupported(query: Query): void {
   const version = query.text('version');
   if (!['', '1', '2'].includes(version))
-    throw new StrataError('invalid_argument', `invalid version: "${version}"`, { hint: 'it is 1, or 2 for BuildKit' });
+    throw new StrataError('invalid_argument', `invalid version "${version}"`, { hint: 'it is 1, or 2 for BuildKit' });
   if (query.flag('squash'))
     throw new StrataError('invalid_argument', 'squash is only supported with experimental mode');
   const isolation = query.text('isolation');
   if (isolation !== '' && isolation !== 'default')
-    throw new StrataError('invalid_argument', `Unsupported isolation: "${isolation}"`);
+    throw new StrataError('invalid_argument', `unsupported isolation: "${isolation}"`);
   if (isByBuildKit(query)) {
     const network = query.text('networkmode');
     if (!['', 'default', 'host', 'none'].includes(network))

@@ -1,9 +1,10 @@
 import { toBinary } from '@bufbuild/protobuf';
 import type { BuildRequest, BuildResult, ContextSource } from '../build/index.ts';
 import { StrataError } from '../errors/index.ts';
+import type { BuildEvent } from '../progress/index.ts';
 import { destinationsOf } from './attributes.ts';
 import { type JobParts, runJob } from './job.ts';
-import type { Sessions } from './session.ts';
+import type { ClientSession, Sessions } from './session.ts';
 import { createStatusRenderer } from './status.ts';
 import { StatusResponseSchema } from './wire/control_pb.ts';
 
@@ -27,30 +28,43 @@ export async function runDirectBuild(
 ): Promise<BuildResult> {
   const { signal } = to;
   const destinations = destinationsOf({ exporters: output.type === 'cacheonly' ? [] : [output] });
-  const isWithClient = context.kind === 'client-session' || destinations.some(({ toClient }) => toClient);
-  if (session === '' && isWithClient)
-    throw new StrataError('invalid_argument', 'no active sessions', {
-      hint: 'files of the client come and go over POST /session: name the session as `session`',
-    });
   const render = createStatusRenderer();
-  const progress: Parameters<typeof runJob>[3]['progress'] = (event) => {
+  const progress = (event: BuildEvent) => {
     const status = render(event);
     if (status) to.trace(toBinary(StatusResponseSchema, status));
   };
-  if (session === '' && context.kind !== 'client-session') {
-    const outputs = destinations.map((destination) => destination.output);
-    const result = await parts.builder.build({ ...request, context, outputs }, { signal, progress });
-    parts.onBuilt(result);
-    return result;
+  const isOnItsOwn = context.kind !== 'client-session' && destinations.every(({ toClient }) => !toClient);
+  const client = await findClient(sessions, session, signal, isOnItsOwn);
+  if (client) {
+    const { dockerfile } = request;
+    const filename = dockerfile && 'path' in dockerfile ? dockerfile.path : '';
+    const given = context.kind === 'client-session' ? {} : { context };
+    const task = { options: { filename }, wanted: request, destinations, ...given };
+    return await runJob(parts, client, task, { signal, progress });
   }
-  const { dockerfile } = request;
-  const filename = dockerfile && 'path' in dockerfile ? dockerfile.path : '';
-  const task = {
-    options: { filename },
-    wanted: request,
-    destinations,
-    ...(context.kind !== 'client-session' && { context }),
-  };
-  const client = await sessions.find(session, signal);
-  return await runJob(parts, client, task, { signal, progress });
+  if (context.kind === 'client-session') throw new Error('the folder of a client without a session');
+  const outputs = destinations.map((destination) => destination.output);
+  const result = await parts.builder.build({ ...request, context, outputs }, { signal, progress });
+  await parts.onBuilt(result);
+  return result;
+}
+
+/** A build that needs nothing of its client goes on without its session. */
+async function findClient(
+  sessions: Sessions,
+  session: string,
+  signal: AbortSignal,
+  isOnItsOwn: boolean,
+): Promise<ClientSession | undefined> {
+  if (session === '' && isOnItsOwn) return undefined;
+  if (session === '')
+    throw new StrataError('invalid_argument', 'no active sessions', {
+      hint: 'files of the client come and go over POST /session: name the session as `session`',
+    });
+  try {
+    return await sessions.find(session, signal);
+  } catch (error) {
+    if (isOnItsOwn && !signal.aborted) return undefined;
+    throw error;
+  }
 }
