@@ -95,6 +95,48 @@ test('a changed byte of a name is another build', async () => {
   }
 });
 
+test('a Dockerfile and a .dockerignore name files by their bytes', async () => {
+  const named = join(engine.work, 'named');
+  mkdirSync(named);
+  const write = (name: string, text: string) =>
+    writeFileSync(Buffer.from(join(named, name), 'latin1'), Buffer.from(text, 'latin1'));
+  const lines = [
+    '# caf\xe9',
+    'FROM busybox',
+    'COPY caf\xe9 /n/',
+    'COPY . /n/',
+    'COPY <<E /n/here',
+    'caf\xe9',
+    'E',
+    'LABEL a=\xe9',
+  ];
+  write('Dockerfile', lines.join('\n'));
+  write('.dockerignore', 'caf\xe8\nDockerfile\n.dockerignore\n');
+  write('caf\xe8', 'no');
+  write('caf\xe9', 'yes');
+  write('caf\xea', 'yes');
+  for (const run of [strata, docker, buildx]) {
+    const { stdout, stderr } = await run(['build', '-t', 'odd:named', named]);
+    assert.match(stdout + stderr, /Dockerfile:8: LABEL a=\\351: what is not UTF-8 became U\+FFFD/);
+    const tree = treeOf(`${await filesOf('odd:named')}/n`);
+    assert.deepEqual([...tree.keys()].sort(), ['/caf\xe9', '/caf\xea', '/here']);
+    const { stdout: content } = await strata(['run', '--rm', 'odd:named', 'od', '-An', '-to1', '/n/here']);
+    assert.equal(content.trim(), '143 141 146 351 012');
+    const { stdout: history } = await docker(['history', '--no-trunc', '--format', '{{.CreatedBy}}', 'odd:named']);
+    assert.ok(history.includes('COPY caf\ufffd /n/ # buildkit'), history);
+  }
+});
+
+test('a step that cannot have such bytes is refused', async () => {
+  const refused = join(engine.work, 'refused');
+  mkdirSync(refused);
+  writeFileSync(join(refused, 'Dockerfile'), Buffer.from('FROM busybox\nRUN echo caf\xe9\n', 'latin1'));
+  for (const run of [strata, docker, buildx]) {
+    const { output } = await run(['build', refused], { accept: 'any' });
+    assert.match(output, /parse error on line 2: string field contains invalid UTF-8/);
+  }
+});
+
 test('builds write folders and archives', async () => {
   for (const run of [strata, buildx]) {
     const [folder, archive] = [scratch(), scratch()];

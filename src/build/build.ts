@@ -117,6 +117,7 @@ class Build {
     this.#session.allowed = allowedBy(this.#request.sourcePolicies ?? []);
     for (const name of ['dockerfile', 'context']) checkLocal(this.#session.allowed, name);
     const { context, file } = await this.#load();
+    for (const message of file.warnings) this.#session.progress({ type: 'warning', message });
     if (this.#request.call !== undefined && this.#request.call !== 'build') {
       // A wanted platform is a matter of builds: the reference answers for its own.
       const platform = hostPlatform();

@@ -7,7 +7,7 @@ import type { BuildOptions, BuildRequest, ContextSource, NamedContext } from '..
 import { readIgnoreFile } from '../dockerfile/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { Layers } from '../layer/index.ts';
-import { readFileInRoot } from '../sys/index.ts';
+import { bytesOfName, nameOf, readFileInRoot } from '../sys/index.ts';
 import type { Task } from './attributes.ts';
 import { receiveFiles, type Wanted } from './receive-files.ts';
 import { openCall } from './rpc-client.ts';
@@ -85,7 +85,7 @@ async function fetchDockerfile(parts: ContextParts, name: string, filename: stri
     [`${file}.dockerignore`, own],
   ] as const) {
     await rm(join(dir, path), { recursive: true, force: true });
-    if (content !== undefined) await writeFile(join(dir, path), content);
+    if (content !== undefined) await writeFile(join(dir, path), bytesOfName(content));
   }
   return { dir, name: file, path: join(dir, file), ignore: { text: ignore, isCommon: own === undefined } };
 }
@@ -117,13 +117,14 @@ async function openFolder(
   const dir = await parts.keep(name);
   const addIgnoreFile = async () => {
     if (ignore?.text !== undefined && ignore.isCommon && text(dir, '.dockerignore') === undefined)
-      await writeFile(join(dir, '.dockerignore'), ignore.text, { flag: 'wx' }).catch(() => undefined);
+      await writeFile(join(dir, '.dockerignore'), bytesOfName(ignore.text), { flag: 'wx' }).catch(() => undefined);
   };
   // The builder reads it before it asks for files.
   await rm(join(dir, '.dockerignore'), { recursive: true, force: true });
   await addIgnoreFile();
   folders.set(dir, async (_folder, paths, progress) => {
-    const exclude = ignore?.text === undefined ? [] : readIgnoreFile(ignore.text);
+    // The client would take a byte that is no UTF-8 for any other: then all comes, and the builder leaves it out.
+    const exclude = ignore?.text?.isWellFormed() ? readIgnoreFile(ignore.text) : [];
     await receive(parts, dir, { name, exclude, ...(paths && { follow: paths }) }, progress);
     await addIgnoreFile();
   });
@@ -207,7 +208,7 @@ const limit = 16 << 20;
 /** A file of a folder that a client filled: links are followed inside of it alone. */
 function text(dir: string, path: string): string | undefined {
   try {
-    return readFileInRoot(dir, path, limit).toString('utf8');
+    return nameOf(readFileInRoot(dir, path, limit));
   } catch {
     return undefined;
   }

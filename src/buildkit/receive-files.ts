@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { StrataError } from '../errors/index.ts';
 import { type Layers, type NewTarEntry, writeTar } from '../layer/index.ts';
-import { nameOf } from '../sys/index.ts';
+import { nameOf, percentEncoded } from '../sys/index.ts';
 import { permissionsOfMode, typeOfMode } from './file-mode.ts';
 import { type Call, type Metadata, openCall } from './rpc-client.ts';
 import type { ClientSession } from './session.ts';
@@ -73,7 +73,7 @@ function metadataOf({ name, include = [], exclude = [], follow = [] }: Wanted): 
 function patterns(key: string, values: readonly string[]): Metadata {
   if (values.length === 0) return {};
   if (values.every((value) => /^[\x20-\x7e]*$/.test(value))) return { [key]: values };
-  return { [key]: values.map(encodeURIComponent), [`${key}-encoded`]: '1' };
+  return { [key]: values.map(percentEncoded), [`${key}-encoded`]: '1' };
 }
 
 async function readStats(call: FileCall): Promise<Stat[]> {

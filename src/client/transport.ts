@@ -10,7 +10,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { StrataError } from '../errors/index.ts';
 import { drained } from '../stream/index.ts';
-import { bytesOfName } from '../sys/index.ts';
+import { percentEncoded } from '../sys/index.ts';
 import { answerError } from './answer-error.ts';
 import { type Endpoint, formatEndpoint } from './endpoint.ts';
 import { readLines } from './lines.ts';
@@ -259,12 +259,4 @@ function queryText(query: Query | undefined): string {
     else add(name, typeof value === 'boolean' ? (value ? '1' : '0') : String(value));
   }
   return pairs.length === 0 ? '' : `?${pairs.join('&')}`;
-}
-
-/** Paths are names of any bytes. */
-function percentEncoded(value: string): string {
-  if (value.isWellFormed()) return encodeURIComponent(value);
-  return bytesOfName(value)
-    .toString('latin1')
-    .replace(/[^\w./-]/g, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }

@@ -81,10 +81,23 @@ export function compareNames(a: string, b: string): number {
   return a.length - b.length;
 }
 
+/** A name for a URL or a header; a slash may stay as it is. */
+export function percentEncoded(name: string): string {
+  if (name.isWellFormed()) return encodeURIComponent(name);
+  return bytesOfName(name)
+    .toString('latin1')
+    .replace(/[^\w./-]/g, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
 /** For people and for JSON: text, in which a byte that is not UTF-8 is `\` and three octal digits, as `ls -b` has it. */
 export function shownName(name: string): string {
   if (name.isWellFormed()) return name;
   return name.replace(escapedByte, (unit) => `\\${(unit.charCodeAt(0) & 0xff).toString(8)}`).toWellFormed();
+}
+
+/** A name in quotes, for messages. */
+export function quotedName(name: string): string {
+  return name.isWellFormed() ? JSON.stringify(name) : `"${shownName(name)}"`;
 }
 
 /** The byte string of a name. */

@@ -22,6 +22,8 @@ export {
   kernelPath,
   nameOf,
   pathOf,
+  percentEncoded,
+  quotedName,
   shownName,
   textOf,
 } from './file-name.ts';

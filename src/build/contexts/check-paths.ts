@@ -1,5 +1,6 @@
 import { type Dockerfile, type TextRange, withExcerpt } from '../../dockerfile/index.ts';
 import { StrataError } from '../../errors/index.ts';
+import { quotedName } from '../../sys/index.ts';
 import type { Workshop } from '../ops/workshop.ts';
 
 /**
@@ -21,7 +22,7 @@ export async function checkContextPaths(
   if (!missing) return;
   const { path, rule } = missing;
   const range = wanted.findLast((one) => one.path === path)!.range;
-  const message = `failed to compute cache key: failed to calculate checksum of ref ${label}: ${JSON.stringify(path)}: not found`;
+  const message = `failed to compute cache key: failed to calculate checksum of ref ${label}: ${quotedName(path)}: not found`;
   throw new StrataError('not_found', message, {
     code: 'source_not_found',
     location: withExcerpt(range, dockerfile.lines),

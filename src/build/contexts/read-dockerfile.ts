@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { basename, isAbsolute } from 'node:path';
 import { messageOf, StrataError } from '../../errors/index.ts';
-import { isErrno, readFileInRoot } from '../../sys/index.ts';
+import { isErrno, nameOf, readFileInRoot } from '../../sys/index.ts';
 import type { BuildRequest } from '../types.ts';
+import { readableText } from './foreign-bytes.ts';
 import type { OpenContext } from './open-context.ts';
 
 /** Longest Dockerfile and .dockerignore, bytes. */
@@ -11,12 +12,20 @@ const limit = 16 << 20;
 export interface ReadDockerfile {
   readonly name: string;
   readonly text: string;
+  /** What the reading has to say. */
+  readonly warnings: readonly string[];
   /** Text of the .dockerignore that goes with it. */
   readonly ignore: string | undefined;
 }
 
 /** The Dockerfile of a request and its .dockerignore: the one named after the Dockerfile, else the context's. */
 export async function readDockerfile(request: BuildRequest, context: OpenContext): Promise<ReadDockerfile> {
+  const { name, text, ignore } = await readTexts(request, context);
+  return { name, ignore, ...readableText(text, name) };
+}
+
+/** As names are: bytes that are no UTF-8 are still there. */
+async function readTexts(request: BuildRequest, context: OpenContext): Promise<Omit<ReadDockerfile, 'warnings'>> {
   const given = request.dockerfile;
   if (given && 'text' in given) {
     return { name: given.name ?? 'Dockerfile', text: given.text, ignore: readOptional(context.dir, '.dockerignore') };
@@ -51,7 +60,7 @@ function missing(path: string): StrataError {
 /** Links are followed inside the context only. */
 function readOptional(dir: string, path: string): string | undefined {
   try {
-    return readFileInRoot(dir, path, limit).toString('utf8');
+    return nameOf(readFileInRoot(dir, path, limit));
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw unreadable(path, error);
@@ -62,7 +71,7 @@ async function readOutside(path: string): Promise<string | undefined> {
   try {
     const bytes = await readFile(path);
     if (bytes.length > limit) throw new Error('the file is too large');
-    return bytes.toString('utf8');
+    return nameOf(bytes);
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw unreadable(path, error);

@@ -7,6 +7,7 @@ import {
   lstatSync,
   O_PATH,
   openInRoot,
+  quotedName,
   readdirSync,
   readlinkSync,
 } from '../../sys/index.ts';
@@ -131,5 +132,5 @@ function parts(path: string): string[] {
 }
 
 export function missing(path: string): StrataError {
-  return new StrataError('not_found', `${JSON.stringify(path)}: not found`, { code: 'source_not_found' });
+  return new StrataError('not_found', `${quotedName(path)}: not found`, { code: 'source_not_found' });
 }

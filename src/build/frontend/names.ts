@@ -1,5 +1,6 @@
 import type { Instruction } from '../../dockerfile/index.ts';
 import { expandWord, runCommand, summarizeHeredoc } from '../../dockerfile/index.ts';
+import { shownName } from '../../sys/index.ts';
 import type { Scope } from './scope.ts';
 
 /** Numbers the steps of one stage as BuildKit shows them: `[build 2/4] RUN make`. */
@@ -40,7 +41,7 @@ export function showInstruction(instruction: Instruction, scope: Scope, escapeTo
   } catch {
     // Shown as written: it is only a name.
   }
-  const shown = `${keyword.toUpperCase()} ${text}`.trim();
+  const shown = shownName(`${keyword.toUpperCase()} ${text}`.trim());
   if (instruction.kind !== 'run' || instruction.heredocs.length === 0) return shown;
   const command = runCommand(instruction);
   const data = command.file?.data ?? command.args[0] ?? '';
@@ -49,7 +50,7 @@ export function showInstruction(instruction: Instruction, scope: Scope, escapeTo
 
 /** The instruction in one line, as it stands in the file. */
 export function writtenText(instruction: Instruction): string {
-  return instruction.original.trim().split('\n')[0]!;
+  return shownName(instruction.original.trim().split('\n')[0]!);
 }
 
 function splitKeyword(text: string): [string, string] {

@@ -46,7 +46,8 @@ export class StageState {
     });
     if (text === undefined) return;
     this.draft.history.push({
-      created_by: text,
+      // JSON holds no other bytes than UTF-8.
+      created_by: text.toWellFormed(),
       comment: historyComment,
       ...(!layer && { empty_layer: true }),
       ...(epoch !== undefined && { created: new Date(epoch * 1000).toISOString().replace('.000Z', 'Z') }),

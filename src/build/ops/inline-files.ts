@@ -1,10 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StrataError } from '../../errors/index.ts';
+import { bytesOfName, kernelPath } from '../../sys/index.ts';
 import type { SourceTree } from '../files/jobs.ts';
 import type { Workshop } from './workshop.ts';
 
-/** Runs `use` with a tree that holds one file (0644, root's), the content of a heredoc. */
+/** Runs `use` with a tree that holds one file (0644, root's), the content of a heredoc: bytes, as names are. */
 export async function writeInlineTree<T>(
   shop: Workshop,
   file: { readonly name: string; readonly data: string; readonly mode?: number },
@@ -15,7 +16,10 @@ export async function writeInlineTree<T>(
   }
   const root = await mkdtemp(join(shop.trees, 'inline-'));
   try {
-    await writeFile(join(root, file.name), file.data, { mode: file.mode ?? 0o644, flag: 'wx' });
+    await writeFile(kernelPath(join(root, file.name)), bytesOfName(file.data), {
+      mode: file.mode ?? 0o644,
+      flag: 'wx',
+    });
     return await use({ root, resetOwner: true });
   } finally {
     await rm(root, { recursive: true, force: true });

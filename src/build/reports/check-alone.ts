@@ -1,6 +1,8 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { isArchiveFile } from '../../layer/index.ts';
 import { hostPlatform } from '../../oci/index.ts';
+import { nameOf } from '../../sys/index.ts';
+import { readableText } from '../contexts/foreign-bytes.ts';
 import { type ReadDockerfile, readDockerfile } from '../contexts/read-dockerfile.ts';
 import { givenArguments } from '../frontend/scope.ts';
 import type { BuildRequest, BuildResult } from '../types.ts';
@@ -30,5 +32,5 @@ async function dockerfileOf(request: BuildRequest): Promise<ReadDockerfile | und
   }
   if (context.kind !== 'file' || request.dockerfile !== undefined) return undefined;
   if ((await stat(context.path)).size > limit || (await isArchiveFile(context.path))) return undefined;
-  return { name: 'Dockerfile', text: await readFile(context.path, 'utf8'), ignore: undefined };
+  return { name: 'Dockerfile', ...readableText(nameOf(await readFile(context.path)), 'Dockerfile'), ignore: undefined };
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createIgnore } from '../../dockerfile/index.ts';
-import { kernelPath, lstat, readdir } from '../../sys/index.ts';
+import { kernelPath, lstat, nameOf, readdir } from '../../sys/index.ts';
 
 /** Bytes of a tar's header, of the unit that contents are filled up to, and of the end of the archive. */
 const block = 512;
@@ -12,7 +12,7 @@ const end = 2 * block;
  * files that .dockerignore leaves, and the Dockerfile in any case. Nothing is read but directories.
  */
 export async function contextSize(folder: string, dockerfile: string): Promise<number> {
-  const text = await readFile(kernelPath(join(folder, '.dockerignore')), 'utf8').catch(() => '');
+  const text = await readFile(kernelPath(join(folder, '.dockerignore'))).then(nameOf, () => '');
   const ignore = createIgnore(`${text}\n!${dockerfile}\n!.dockerignore\n`);
   let size = end;
   const walk = async (inside: string): Promise<void> => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { BuildRequest, ContextSource } from '../../build/index.ts';
-import { statSync } from '../../sys/index.ts';
+import { nameOf, statSync } from '../../sys/index.ts';
 import type { Session } from '../session.ts';
 import { fault } from './fault.ts';
 
@@ -88,5 +88,5 @@ async function readText({ stdin }: Session): Promise<string> {
     if (size > maxDockerfile) throw fault('the Dockerfile is too large');
     chunks.push(Buffer.from(chunk));
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return nameOf(Buffer.concat(chunks));
 }
