@@ -7,6 +7,7 @@ import {
   ftruncateSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   rmSync,
   writeFileSync,
   writeSync,
@@ -16,6 +17,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { StrataError } from '../errors/index.ts';
+import { setXattr } from '../sys/index.ts';
 import { type NewTarEntry, readTar, type TarEntry, tarEnd, tarHeader, tarPadding, writeTar } from './index.ts';
 
 async function collect(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
@@ -65,6 +67,9 @@ const odd: readonly NewTarEntry[] = [
       xattrs: new Map([
         ['security.capability', Buffer.from([1, 0, 0, 2, 0xff, 0x0a, 0x3d, 0])],
         ['user.ü', Buffer.from('ü\n=')],
+        ...['user.a=b', 'user.=', 'user.100%', 'user.%25', 'user.%3D', 'user.%253D=%'].map(
+          (name) => [name, Buffer.from(name)] as const,
+        ),
       ]),
     },
     body: Buffer.from('x'),
@@ -138,6 +143,19 @@ print(json.dumps([[m.name,m.type.decode(),m.mode,m.uid,m.gid,m.size,m.mtime,m.li
       names,
       odd.map(({ header }) => header.path),
     );
+  });
+
+  it('writes attributes whose names hold an equals sign as GNU tar does', async () => {
+    const [theirs, ours, file] = [join(base, 'theirs.tar'), join(base, 'ours-xattr.tar'), join(base, 'attributed')];
+    writeFileSync(file, '');
+    const name = 'trusted.a=%b';
+    setXattr(file, name, Buffer.from('x'));
+    execFileSync('tar', ['--xattrs', '--xattrs-include=*', '-cf', theirs, '-C', base, 'attributed']);
+    assert.deepEqual((await readAll(createReadStream(theirs)))[0]!.xattrs, new Map([[name, Buffer.from('x')]]));
+    const header = { path: 'attributed', type: 'file', xattrs: new Map([[name, Buffer.from('x')]]) } as const;
+    writeFileSync(ours, await collect(writeTar([{ header }])));
+    const record = (archive: string) => /SCHILY\.xattr\.[^\n]*/.exec(readFileSync(archive, 'latin1'))?.[0];
+    assert.equal(record(ours), record(theirs));
   });
 
   for (const format of ['USTAR_FORMAT', 'GNU_FORMAT', 'PAX_FORMAT']) {

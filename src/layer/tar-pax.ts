@@ -52,10 +52,26 @@ function takeRecord(records: PaxRecords, key: string, value: Buffer): void {
     setOrUnset(records, 'mtime', value.length === 0 ? undefined : paxTime(value.toString('latin1')));
   } else if (key.startsWith(xattrPrefix)) {
     records.xattrs ??= new Map();
-    records.xattrs.set(textOf(key.slice(xattrPrefix.length)), Buffer.from(value));
+    records.xattrs.set(textOf(xattrName(key.slice(xattrPrefix.length))), Buffer.from(value));
   } else if (key.startsWith(sparsePrefix)) {
     takeSparse(records, key.slice(sparsePrefix.length), value.toString('latin1'));
   }
+}
+
+/** What is written otherwise than as it is: `=`, and what could be taken for such a writing. */
+const ambiguous = /=|%(?:25)*3D/;
+
+/**
+ * The key of an extended attribute's record. A key cannot hold `=`: names with one are written as GNU tar does, `%3D` for it
+ * and `%25` for `%`. Others stay as they are, since Go's reader takes them so.
+ */
+export function xattrKey(name: string): string {
+  const written = ambiguous.test(name) ? name.replaceAll('%', '%25').replaceAll('=', '%3D') : name;
+  return `${xattrPrefix}${written}`;
+}
+
+function xattrName(written: string): string {
+  return ambiguous.test(written) ? written.replaceAll('%3D', '=').replaceAll('%25', '%') : written;
 }
 
 function takeSparse(records: PaxRecords, key: string, value: string): void {

@@ -2,7 +2,7 @@ import { StrataError } from '../errors/index.ts';
 import { bytesOf, compareNames } from '../sys/index.ts';
 import { writeOctal } from './tar-field.ts';
 import { blockSize, type NewTarHeader, paddingOf, type TarType } from './tar-header.ts';
-import { paxRecord } from './tar-pax.ts';
+import { paxRecord, xattrKey } from './tar-pax.ts';
 
 const typeFlags: Readonly<Record<TarType, string>> = {
   file: '0',
@@ -39,7 +39,7 @@ export function writeHeader(target: Buffer, header: NewTarHeader): number | unde
   if ((header.gid ?? 0) > largestId) add('gid', String(header.gid));
   if (seconds < 0 || seconds > largestNumber || fraction !== 0) add('mtime', paxTime(seconds, fraction));
   for (const [key, value] of [...(header.xattrs ?? [])].sort(([a], [b]) => compareNames(a, b))) {
-    records.push(paxRecord(`SCHILY.xattr.${key}`, value));
+    records.push(paxRecord(xattrKey(key), value));
   }
   let at = 0;
   if (records.length > 0) {
