@@ -52,6 +52,20 @@ test('our own rawjson tells the same parts of a warning', () => {
   });
 });
 
+test('a warning of the file is one of the vertex that read it, as BuildKit’s is', () => {
+  const [read, other]: BuildEvent[] = [
+    { type: 'vertex', id: 'sha256:1', kind: 'internal', name: '[internal] load build definition from Dockerfile' },
+    { type: 'vertex', id: 'sha256:2', kind: 'source', name: '[1/2] FROM busybox' },
+  ];
+  const status = createStatusRenderer();
+  for (const event of [read!, other!]) status(event);
+  assert.equal(status(warning)!.warnings[0]!.vertex, 'sha256:1');
+  assert.equal(status({ ...warning, id: 'sha256:2' })!.warnings[0]!.vertex, 'sha256:2');
+  const raw = createRawJsonRenderer();
+  for (const event of [read!, other!]) raw.push(event);
+  assert.equal(JSON.parse(raw.push(warning)).warnings[0].vertex, 'sha256:1');
+});
+
 function text(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString();
 }

@@ -1,12 +1,13 @@
 import { clone, create } from '@bufbuild/protobuf';
 import { type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { type BuildEvent, warningParts } from '../progress/index.ts';
+import { type BuildEvent, readsDefinition, warningParts } from '../progress/index.ts';
 import { type StatusResponse, StatusResponseSchema, type Vertex, VertexSchema } from './wire/control_pb.ts';
 
 /** Turns a build's events, one after another, into what `Control.Status` streams. */
 export function createStatusRenderer(): (event: BuildEvent) => StatusResponse | undefined {
   const vertices = new Map<string, Vertex>();
   const bars = new Map<string, Timestamp>();
+  let definition = '';
   /** Instructions that only change the configuration are no vertices to BuildKit's clients. */
   const unseen = new Set<string>();
 
@@ -21,6 +22,7 @@ export function createStatusRenderer(): (event: BuildEvent) => StatusResponse | 
     if (event.id !== undefined && unseen.has(event.id) && event.type !== 'failed') return undefined;
     switch (event.type) {
       case 'vertex':
+        if (readsDefinition(event.name)) definition = event.id;
         return vertex(event.id, { digest: event.id, name: event.name });
       case 'started':
         // To clients each start begins an interval that needs an end of its own.
@@ -76,7 +78,7 @@ export function createStatusRenderer(): (event: BuildEvent) => StatusResponse | 
         return create(StatusResponseSchema, {
           warnings: [
             {
-              vertex: event.id ?? '',
+              vertex: event.id ?? definition,
               level: 1n,
               short: Buffer.from(short),
               detail: detail.map((text) => Buffer.from(text)),

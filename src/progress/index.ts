@@ -17,4 +17,4 @@ export type { TtyOptions, TtyRenderer, TtySize } from './tty.ts';
 export { createTtyRenderer } from './tty.ts';
 export { formatBytes } from './units.ts';
 export type { WarningParts } from './warnings.ts';
-export { warningParts } from './warnings.ts';
+export { readsDefinition, warningParts } from './warnings.ts';

@@ -1,6 +1,6 @@
 import type { BuildEvent } from './events.ts';
 import type { BuildRenderer } from './renderer.ts';
-import { warningParts } from './warnings.ts';
+import { readsDefinition, warningParts } from './warnings.ts';
 
 /**
  * The machine-readable view: one JSON document a line in the form of BuildKit's SolveStatus, which is what programs
@@ -9,12 +9,14 @@ import { warningParts } from './warnings.ts';
 export function createRawJsonRenderer(): BuildRenderer {
   const vertices = new Map<string, Record<string, unknown>>();
   const bars = new Map<string, string>();
+  let definition = '';
 
   const document = (event: BuildEvent): object | undefined => {
     switch (event.type) {
       case 'vertex': {
         const vertex = { digest: event.id, name: event.name };
         vertices.set(event.id, vertex);
+        if (readsDefinition(event.name)) definition = event.id;
         return { vertexes: [vertex] };
       }
       case 'started':
@@ -66,7 +68,7 @@ export function createRawJsonRenderer(): BuildRenderer {
         return {
           warnings: [
             {
-              vertex: event.id ?? '',
+              vertex: event.id ?? definition,
               level: 1,
               short: base64(short),
               ...(detail.length > 0 && { detail: detail.map(base64) }),

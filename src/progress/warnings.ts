@@ -35,6 +35,11 @@ function headlineOf({ rule, message, location }: CheckWarning): string {
   return `${rule === undefined ? '' : `${rule}: `}${message}${lineOf(location)}`;
 }
 
+/** Whether the vertex reads the Dockerfile: what is wrong with the file is told of this one, as BuildKit does. */
+export function readsDefinition(name: string): boolean {
+  return name.startsWith('[internal] load build definition');
+}
+
 /** A warning in the parts of BuildKit's VertexWarning, whose readers print `detail` line by line. */
 export interface WarningParts {
   readonly short: string;
