@@ -183,6 +183,25 @@ test('warnings, checks, outlines and targets are answered', async () => {
   assert.match((await build(context, ['--call=outline', '--target=first'])).output, /B +2/);
 });
 
+test('a call asks for no base that it does not need', async () => {
+  const context = makeContext(engine.work, {
+    Dockerfile: 'FROM nosuch.invalid/x:1 AS lost\nARG A=1\nRUN true\nFROM busybox AS found\nARG B=2\n',
+  });
+  for (const run of [build, (dir: string, args: readonly string[]) => engine.strata(['build', ...args, dir])]) {
+    for (const [args, answer] of [
+      [['--call=targets'], /lost\s*\n[\s\S]*found \(default\)/],
+      [['--call=outline'], /B +2/],
+      [['--call=outline', '--target=found'], /B +2/],
+    ] as const) {
+      const { output } = await run(context, args);
+      assert.match(output, answer);
+      assert.doesNotMatch(output, /nosuch/);
+    }
+  }
+  const refused = await build(context, ['--call=outline', '--target=lost'], { accept: [1] });
+  assert.match(refused.output, /nosuch\.invalid\/x:1: failed to resolve source metadata/);
+});
+
 test('a source policy of the client holds, and what is not done is told', async () => {
   const context = makeContext(engine.work, { Dockerfile: 'FROM busybox\nLABEL policy=1\n' });
   const selector = { identifier: 'docker-image://docker.io/library/busybox*' };
