@@ -423,6 +423,15 @@ test('a docker client without buildx sends a tar or a Dockerfile from its input'
   });
   const tar = spawnSync('tar', ['-c', '-C', context, '.'], { encoding: 'buffer' }).stdout;
   assert.match((await oldBuild(['-'], { input: tar })).output, /in-a-tar/);
+  const wanting = makeContext(engine.work, {
+    Dockerfile: 'FROM busybox\nRUN --mount=type=secret,id=s,required cat /run/secrets/s\n',
+    secret: 'for-a-tar\n',
+  });
+  const input = spawnSync('tar', ['-c', '-C', wanting, '.'], { encoding: 'buffer' }).stdout;
+  const secret = ['--secret', `id=s,src=${join(wanting, 'secret')}`, '-'];
+  assert.match((await oldBuild(secret, { input })).output, /for-a-tar/);
+  const byBuildx = await docker(['build', '--progress=plain', '--no-cache', ...secret], { input });
+  assert.match(byBuildx.output, /for-a-tar/);
   const text = await oldBuild(['-'], { input: 'FROM busybox\nRUN echo typed-$((40 + 2)); exit 7\n', accept: 'any' });
   assert.notEqual(text.code, 0);
   assert.match(text.output, /typed-42[\s\S]*did not complete successfully: exit code: 7/);

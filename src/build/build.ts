@@ -455,6 +455,7 @@ class Build {
     return {
       proxy,
       secrets: new Map(secrets.map(({ id, value }) => [id, Buffer.from(value, 'base64')])),
+      secretOf: this.#session.secretOf,
       ssh: new Map(ssh.flatMap(({ id, socket }) => (socket === undefined ? [] : [[id, socket] as const]))),
     };
   }

@@ -12,6 +12,7 @@ export class Session {
   readonly now: () => number;
   readonly blobsOf: NonNullable<BuildOptions['blobsOf']>;
   readonly credentialsOf: NonNullable<BuildOptions['credentialsOf']>;
+  readonly secretOf: NonNullable<BuildOptions['secretOf']>;
   /** What the source policies of the build say. */
   allowed: Allowed = (identifier) => identifier;
   readonly #bring: BuildOptions['bring'];
@@ -20,11 +21,19 @@ export class Session {
   #count = 0;
 
   constructor(
-    { progress, signal, blobsOf = () => undefined, credentialsOf = async () => undefined, bring }: BuildOptions,
+    {
+      progress,
+      signal,
+      blobsOf = () => undefined,
+      credentialsOf = async () => undefined,
+      secretOf = async () => undefined,
+      bring,
+    }: BuildOptions,
     now: () => number,
   ) {
     this.blobsOf = blobsOf;
     this.credentialsOf = credentialsOf;
+    this.secretOf = secretOf;
     this.#bring = bring;
     this.progress = progress;
     this.signal = signal;

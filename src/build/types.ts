@@ -155,6 +155,8 @@ export interface BuildOptions {
   readonly keepResult?: AbortSignal;
   /** What the client would log in to a registry with; asked where the request's `auth` has nothing for it. */
   readonly credentialsOf?: (domain: string) => Promise<Credentials | undefined>;
+  /** A secret of the client's; asked where the request's `secrets` have none of this id. */
+  readonly secretOf?: (id: string) => Promise<Uint8Array | undefined>;
   /** The folder of a layout (of `cacheFrom`, `cacheTo`, a named context, an output) that is no folder of this machine. */
   readonly blobsOf?: (folder: string) => ClientBlobs | undefined;
   /**

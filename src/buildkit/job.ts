@@ -75,9 +75,17 @@ export async function runJob(
         ...borrowed.request,
         ...(wanted.call === undefined && { outputs: places.map(({ output }) => output) }),
       };
+      // Of a Dockerfile that is not the client's own nobody knows yet which it names.
+      const secretOf = (id: string) => session.secret(id, signal);
       const credentialsOf = (domain: string) => session.credentials(hostOf(domain), signal);
       const blobsOf = (name: string) => (storeName.test(name) ? clientBlobs(session, name, signal) : undefined);
-      const result = await parts.builder.build(request, { ...to, blobsOf, credentialsOf, bring: contexts.bring });
+      const result = await parts.builder.build(request, {
+        ...to,
+        blobsOf,
+        credentialsOf,
+        secretOf,
+        bring: contexts.bring,
+      });
       await parts.onBuilt(result);
       for (const [exporter, { toClient, output }] of places.entries()) {
         if (!toClient || wanted.call !== undefined) continue;

@@ -167,8 +167,9 @@ export class ExecMounts {
     }
   }
 
-  #secret(one: Extract<ExecMount, { type: 'secret' }>, { secrets }: ExecSecrets): void {
-    const value = secrets.get(one.id);
+  async #secret(one: Extract<ExecMount, { type: 'secret' }>, { secrets, secretOf }: ExecSecrets): Promise<void> {
+    const told = secrets.get(one.id) ?? (await secretOf(one.id));
+    const value = told && Buffer.from(told);
     if (value === undefined) {
       if (!one.required) {
         if (one.env !== undefined) this.env.push(`${one.env}=`);

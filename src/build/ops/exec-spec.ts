@@ -1,4 +1,5 @@
 import type { Step } from '../../container/index.ts';
+import type { BuildOptions } from '../types.ts';
 
 export interface SecretOwner {
   readonly uid: number;
@@ -70,5 +71,7 @@ export interface ExecSecrets {
   /** Proxy variables. */
   readonly proxy: readonly string[];
   readonly secrets: ReadonlyMap<string, Buffer>;
+  /** Asked for what is not among them. */
+  readonly secretOf: NonNullable<BuildOptions['secretOf']>;
   readonly ssh: ReadonlyMap<string, string>;
 }
