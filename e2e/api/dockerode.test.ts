@@ -24,6 +24,8 @@ test('everything that is done to a container is told with what Docker tells', as
   await engine.docker(['volume', 'create', 'told-v']);
   const run = ['run', '-d', '--name', 'told', '-v', 'told-v:/data:ro', '--label', 'a=b', 'busybox', 'sleep', '1000'];
   await engine.docker(run);
+  await engine.docker(['exec', 'told', 'true']);
+  await engine.docker(['exec', 'told', 'absent', '1'], { accept: [127] });
   await engine.docker(['top', 'told']);
   await engine.docker(['cp', 'told:/etc/passwd', engine.work]);
   await engine.docker(['cp', `${engine.work}/passwd`, 'told:/tmp/']);
@@ -46,24 +48,38 @@ test('everything that is done to a container is told with what Docker tells', as
   const lines = plain
     .trim()
     .split('\n')
-    .filter((line) => !/^network |kill |pause /.test(line));
+    .filter((line) => !/^network |kill /.test(line));
   const of = (more: string, name = 'told') => `{"a":"b"${more},"image":"busybox","name":"${name}"}`;
+  const exec = (more: string) => `{"a":"b","execID":"ID"${more},"image":"busybox","name":"told"}`;
+  const mounted =
+    'volume mount {"container":"ID","destination":"/data","driver":"local","propagation":"","read/write":"false"}';
+  const unmounted = 'volume unmount {"container":"ID","driver":"local"}';
+  const lookAt = (...told: readonly string[]) => [mounted, ...told, unmounted];
   assert.deepEqual(lines, [
     'volume create {"driver":"local"}',
     `container create ${of('')}`,
-    'volume mount {"container":"ID","destination":"/data","driver":"local","propagation":"","read/write":"false"}',
+    mounted,
     `container start ${of('')}`,
+    // There is a blank after a command without arguments, as with Docker.
+    `container exec_create: true  ${exec('')}`,
+    `container exec_start: true  ${exec('')}`,
+    `container exec_die ${exec(',"exitCode":"0"')}`,
+    `container exec_create: absent 1 ${exec('')}`,
+    `container exec_start: absent 1 ${exec('')}`,
     `container top ${of('')}`,
-    `container archive-path ${of('')}`,
-    `container extract-to-dir ${of('')}`,
+    ...lookAt(`container archive-path ${of('')}`),
+    ...lookAt(),
+    ...lookAt(`container extract-to-dir ${of('')}`),
     `container export ${of('')}`,
+    `container pause ${of('')}`,
     'image create {"a":"b","name":"sha256:ID"}',
     'image tag {"a":"b","name":"told-image:1"}',
     'container commit {"a":"b","comment":"why","image":"busybox","imageID":"sha256:ID","imageRef":"told-image:1","name":"told"}',
+    `container unpause ${of('')}`,
     'image tag {"name":"told-import:1"}',
     'image import {"name":"sha256:ID"}',
     'container rename {"a":"b","image":"busybox","name":"told-2","oldName":"/told"}',
-    'volume unmount {"container":"ID","driver":"local"}',
+    unmounted,
     'container die {"a":"b","execDuration":"N","exitCode":"137","image":"busybox","name":"told-2"}',
     `container stop ${of('', 'told-2')}`,
     `container destroy ${of('', 'told-2')}`,
@@ -100,6 +116,33 @@ test('events of an image have its labels, and are found by them', async () => {
     ['untag', 'sha256'],
     ['load', 'sha256'],
     ['untag', 'sha256'],
+  ]);
+});
+
+test('volumes that come and go with a container are told, and a start that fails is no end', async () => {
+  const since = Date.now() / 1000;
+  await engine.docker(['create', '--name', 'passing', '-v', '/v', 'busybox', 'true']);
+  await engine.docker(['rm', '-v', 'passing']);
+  await engine.docker(['run', '--name', 'failing', 'busybox', 'absent'], { accept: [127] });
+  await engine.docker(['rm', 'failing']);
+  const { stdout } = await engine.docker([
+    'events',
+    '--since',
+    String(since),
+    '--until',
+    '-1s',
+    '--format',
+    '{{.Type}} {{.Action}}',
+  ]);
+  assert.deepEqual(stdout.trim().split('\n'), [
+    'volume create',
+    'container create',
+    'volume destroy',
+    'container destroy',
+    'container create',
+    'container attach',
+    'network disconnect',
+    'container destroy',
   ]);
 });
 

@@ -14,6 +14,8 @@ export interface CommitOptions {
   readonly comment: string;
   readonly author: string;
   readonly pause: boolean;
+  /** Hears of the image while the container is still held. */
+  readonly made: (image: Image) => void;
 }
 
 /**
@@ -26,7 +28,20 @@ export async function commitContainer(backend: Backend, container: Container, op
 
 async function commit(backend: Backend, container: Container, options: CommitOptions): Promise<Image> {
   const base = container.imageID === null ? undefined : await backend.images.get(container.imageID);
-  const layer = await whilePaused(backend, container, options.pause, () => copyChanges(backend, container));
+  return await whilePaused(backend, container, options.pause, async () => {
+    const layer = await copyChanges(backend, container);
+    const image = await backend.images.create(imageOf(container, base, layer, options));
+    options.made(image);
+    return image;
+  });
+}
+
+function imageOf(
+  container: Container,
+  base: Image | undefined,
+  layer: Awaited<ReturnType<typeof copyChanges>>,
+  options: CommitOptions,
+): Parameters<ApiBackend['images']['create']>[0] {
   const created = new Date().toISOString();
   const entry = {
     created,
@@ -43,12 +58,12 @@ async function commit(backend: Backend, container: Container, options: CommitOpt
     rootfs: { type: 'layers', diff_ids: [...(base?.config.rootfs.diff_ids ?? []), ...(layer ? [layer.diffID] : [])] },
     history: [...(base?.config.history ?? []), entry],
   };
-  return await backend.images.create({
+  return {
     config,
     snapshot: layer?.name ?? base?.snapshot ?? null,
     ...(options.name && { names: [options.name] }),
     ...(base && { parent: base.id }),
-  });
+  };
 }
 
 function platformOf(base: Image | undefined): Pick<ImageConfig, 'architecture' | 'os' | 'variant'> {

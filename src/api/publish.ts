@@ -21,10 +21,6 @@ export function publishImage(
   events.publish({ Type: 'image', Action: action, Actor: { ID: actor.id, Attributes } });
 }
 
-export function publishVolume(events: Events, action: string, name: string): void {
-  events.publish({ Type: 'volume', Action: action, Actor: { ID: name, Attributes: { driver: 'local' } } });
-}
-
 export function publishNetwork(
   events: Events,
   action: string,

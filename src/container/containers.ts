@@ -116,6 +116,10 @@ export function createContainers(options: ContainerOptions): Containers {
     for (const subscriber of subscribers) subscriber({ action, container, ...(attributes && { attributes }) });
   }
 
+  /** As {@link emit}, of a container that may have another name by now. */
+  const emitNow: typeof emit = (action, container, attributes) =>
+    emit(action, store.find(container.id) ?? container, attributes);
+
   // ------------------------------------------------------------------ create
 
   async function create(spec: CreateContainer): Promise<{ container: Container; warnings: string[] }> {
@@ -613,7 +617,13 @@ export function createContainers(options: ContainerOptions): Containers {
 
   // ------------------------------------------------------------------ the rest
 
-  const execs = createExecs({ stateRoot: options.stateRoot, runtime: options.runtime, get: started, rootOf, emit });
+  const execs = createExecs({
+    stateRoot: options.stateRoot,
+    runtime: options.runtime,
+    get: started,
+    rootOf,
+    emit: emitNow,
+  });
   const health = createHealth({
     get: store.find,
     run: execs.check,

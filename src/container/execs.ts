@@ -37,6 +37,11 @@ export type Execs = Containers['exec'] & {
   ): Promise<{ readonly exitCode: number; readonly output: string }>;
 };
 
+/** As Docker joins it: there is a blank after a command without arguments. */
+function shownCommand({ Cmd: [command = '', ...args] }: ExecConfig): string {
+  return `${command} ${args.join(' ')}`;
+}
+
 /** How many execs are remembered for `inspect`, running ones apart. */
 const remembered = 1000;
 
@@ -98,6 +103,7 @@ export function createExecs(options: ExecOptions): Execs {
   async function start(id: string, record: ContainerRecord, input: boolean): Promise<ExecProcess> {
     const { config } = inspect(id);
     update(id, { running: true });
+    options.emit(`exec_start: ${shownCommand(config)}`, record, { execID: id });
     let process: ExecProcess;
     try {
       process = await begin(id, record, config, input);
@@ -106,7 +112,6 @@ export function createExecs(options: ExecOptions): Execs {
       throw error;
     }
     update(id, { pid: process.pid });
-    options.emit(`exec_start: ${config.Cmd.join(' ')}`, record, { execID: id });
     void process.exit.then((exitCode) => {
       update(id, { running: false, exitCode, pid: 0 });
       options.emit('exec_die', record, { execID: id, exitCode: String(exitCode) });
@@ -128,7 +133,7 @@ export function createExecs(options: ExecOptions): Execs {
         if (!state.running) states.delete(old);
       }
       states.set(id, { id, containerID: record.id, config, running: false, exitCode: null, pid: 0 });
-      options.emit(`exec_create: ${config.Cmd.join(' ')}`, record, { execID: id });
+      options.emit(`exec_create: ${shownCommand(config)}`, record, { execID: id });
       return inspect(id);
     },
     async start(ref, { detach, tty, consoleSize }) {

@@ -23,7 +23,7 @@ import { createGarbageCollection } from './garbage.ts';
 import { systemInfo } from './info.ts';
 import { createLayoutPacking } from './layout-packing.ts';
 import { lockDataRoot } from './lock.ts';
-import { publishContainerEvents } from './publish.ts';
+import { publishContainerEvents, volumeEvent } from './publish.ts';
 import { createReserve, type Reserve } from './reserve.ts';
 import { claimStore, refuseWithoutDatabase, type StoreMark } from './store-mark.ts';
 import type { Engine, EngineConfig } from './types.ts';
@@ -159,7 +159,9 @@ async function wire(
     }
   }
   const networks = createNetworks({ db, stateRoot, bridge: config.bridge, pools: config.addressPools, log });
-  const volumes = createVolumes({ db, root: join(dataRoot, 'volumes'), log });
+  const events = createEvents();
+  const tell = (action: 'create' | 'destroy', name: string) => events.publish(volumeEvent(action, name));
+  const volumes = createVolumes({ db, root: join(dataRoot, 'volumes'), log, tell });
   const containers = createContainers({ db, snapshots, networks, volumes, dataRoot, stateRoot, runtime, log });
   const registry = createRegistryClient({
     ...config.registries,
@@ -188,7 +190,6 @@ async function wire(
     stateRoot,
     dataRoot,
   });
-  const events = createEvents();
   let building = 0;
   const garbage = createGarbageCollection({
     gc: config.gc,

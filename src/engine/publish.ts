@@ -18,25 +18,41 @@ export function publishContainerEvents(
     }
   };
   const tellVolumes = (action: 'mount' | 'unmount', container: Container) => {
-    for (const { Type, Name, Destination, RW, Propagation } of container.mounts) {
-      if (Type !== 'volume' || Name === undefined) continue;
-      const how = { destination: Destination, propagation: Propagation ?? '', 'read/write': String(RW) };
-      const Attributes = { container: container.id, driver: 'local', ...(action === 'mount' && how) };
-      events.publish({ Type: 'volume', Action: action, Actor: { ID: Name, Attributes } });
-    }
+    for (const event of mountEvents(action, container)) events.publish(event);
   };
   return containers.subscribe(({ action, container, attributes }) => {
     if (action === 'start') {
       tellVolumes('mount', container);
       tellNetworks('connect', container);
     }
-    // A start that failed left it on none.
-    if (action === 'die' && container.state.error === '') {
+    // A start that failed is no end.
+    if (action === 'die' && container.state.error !== '') return tellNetworks('disconnect', container);
+    if (action === 'die') {
       tellNetworks('disconnect', container);
       tellVolumes('unmount', container);
     }
     events.publish(containerEvent(action, container, attributes));
   });
+}
+
+/** That the volumes of a container are mounted for something, and are no more. */
+export function mountEvents(
+  action: 'mount' | 'unmount',
+  { id, mounts }: Pick<Container, 'id' | 'mounts'>,
+): readonly ReturnType<typeof volumeEvent>[] {
+  return mounts.flatMap(({ Type, Name, Destination, RW, Propagation }) => {
+    if (Type !== 'volume' || Name === undefined) return [];
+    const how = { destination: Destination, propagation: Propagation ?? '', 'read/write': String(RW) };
+    return [volumeEvent(action, Name, { container: id, ...(action === 'mount' && how) })];
+  });
+}
+
+export function volumeEvent(
+  action: string,
+  name: string,
+  more: Readonly<Record<string, string>> = {},
+): Pick<EngineEvent, 'Type' | 'Action' | 'Actor'> {
+  return { Type: 'volume', Action: action, Actor: { ID: name, Attributes: { driver: 'local', ...more } } };
 }
 
 /** With what Docker tells of a container in each of its events: its labels, image and name. */

@@ -147,7 +147,7 @@ async function deleteImage(
   db.run('DELETE FROM images WHERE id = ?', row.id);
   removed.push({ deleted: row.id });
   const gone = row.snapshot === null ? [] : await parts.collector.removeStack(row.snapshot);
-  removed.push(...gone.flatMap(({ chainID }) => (chainID ? [{ deleted: chainID }] : [])));
+  removed.push(...gone.flatMap(({ chainID }) => (chainID ? [{ deleted: chainID, isLayer: true }] : [])));
   const parent = prune && row.parent !== null ? records.row(row.parent) : undefined;
   if (!parent || (await standsUnderContainer(parts, parent))) return removed;
   return [...removed, ...(await deleteImage(parts, parent, { force: false, prune, uses: [], quiet: true }))];

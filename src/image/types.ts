@@ -59,6 +59,8 @@ export interface HistoryRow {
 export interface RemovedImage {
   /** Exactly one of the two. */
   readonly untagged?: string;
+  /** What was deleted is a layer of an image. */
+  readonly isLayer?: boolean;
   readonly deleted?: string;
 }
 

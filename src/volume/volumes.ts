@@ -33,8 +33,10 @@ export function createVolumes(options: {
   readonly db: Database;
   readonly root: string;
   readonly log?: (line: string) => void;
+  /** Hears of each volume that is made or removed, by whom ever. */
+  readonly tell?: (action: 'create' | 'destroy', name: string) => void;
 }): Volumes {
-  const { db, root, log = () => {} } = options;
+  const { db, root, log = () => {}, tell = () => {} } = options;
   mkdirSync(root, { recursive: true, mode: 0o711 });
   const select = 'SELECT name, definition, seal FROM volumes';
   tellDamaged();
@@ -102,6 +104,7 @@ export function createVolumes(options: {
         definition,
         sealOf(definition, name),
       );
+      tell('create', name);
       return volume;
     },
     get(name) {
@@ -145,6 +148,7 @@ export function createVolumes(options: {
         });
       db.run('DELETE FROM volumes WHERE name = ?', name);
       await rm(join(root, name), { recursive: true, force: true });
+      tell('destroy', name);
     },
     async prune({ inUse, all, labels = () => true }) {
       const deleted: string[] = [];

@@ -29,13 +29,15 @@ export function addCommitRoute(app: FastifyInstance, backend: Backend): void {
       comment: query.text('comment'),
       author: query.text('author'),
       pause: query.flag('pause', true),
+      made(image) {
+        publishImage(backend.events, 'create', { id: image.id, name: image.id }, image);
+        if (name) publishImage(backend.events, 'tag', { id: image.id, name: familiarName(name) }, image);
+        const imageRef = name ? familiarName(name) : '';
+        const told = { comment: query.text('comment'), imageID: image.id, imageRef };
+        backend.events.publish(containerEvent('commit', container, told));
+      },
       ...(name && { name }),
     });
-    publishImage(backend.events, 'create', { id: image.id, name: image.id }, image);
-    if (name) publishImage(backend.events, 'tag', { id: image.id, name: familiarName(name) }, image);
-    const imageRef = name ? familiarName(name) : '';
-    const told = { comment: query.text('comment'), imageID: image.id, imageRef };
-    backend.events.publish(containerEvent('commit', container, told));
     sendJson(reply, { Id: image.id }, 201);
   });
 }

@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { resolveUser } from '../../account/index.ts';
 import type { Container } from '../../container/index.ts';
-import { containerEvent } from '../../engine/index.ts';
+import { containerEvent, mountEvents } from '../../engine/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { bodyStream } from '../body.ts';
 import {
@@ -10,6 +10,7 @@ import {
   assertWritable,
   notInContainer,
   type PathStat,
+  type Place,
   statPlace,
   withPlace,
 } from '../container-path.ts';
@@ -28,7 +29,7 @@ const statHeader = 'X-Docker-Container-Path-Stat';
 export function addContainerArchiveRoutes(app: FastifyInstance, { containers, events, layers }: Backend): void {
   app.head<ById>('/containers/:id/archive', async (request, reply) => {
     const { container, path } = asked(request);
-    const stat = await withPlace(containers, container, path, async (place) => statPlace(place));
+    const stat = await withVolumes(container, path, async (place) => statPlace(place));
     if (!stat) throw notInContainer(request.params.id, path);
     reply.header(statHeader, encodeStat(stat));
     sendEmpty(reply, 200);
@@ -36,7 +37,7 @@ export function addContainerArchiveRoutes(app: FastifyInstance, { containers, ev
 
   app.get<ById>('/containers/:id/archive', async (request, reply) => {
     const { container, path } = asked(request);
-    await withPlace(containers, container, path, async (place) => {
+    await withVolumes(container, path, async (place) => {
       const stat = statPlace(place);
       if (!stat) throw notInContainer(request.params.id, path);
       const stream = openStream(reply, 'application/x-tar', { [statHeader]: encodeStat(stat) });
@@ -50,7 +51,7 @@ export function addContainerArchiveRoutes(app: FastifyInstance, { containers, ev
   app.put<ById>('/containers/:id/archive', async (request, reply) => {
     const { container, path } = asked(request);
     const query = queryOf(request);
-    await withPlace(containers, container, path, async (place) => {
+    await withVolumes(container, path, async (place) => {
       assertFolder(place, request.params.id, path);
       assertWritable(container, place);
       const owner =
@@ -61,8 +62,8 @@ export function addContainerArchiveRoutes(app: FastifyInstance, { containers, ev
         noOverwriteDirNonDir: query.flag('noOverwriteDirNonDir'),
         ...(owner && { chown: owner }),
       });
+      events.publish(containerEvent('extract-to-dir', container));
     });
-    events.publish(containerEvent('extract-to-dir', container));
     sendEmpty(reply, 200);
   });
 
@@ -75,6 +76,16 @@ export function addContainerArchiveRoutes(app: FastifyInstance, { containers, ev
     events.publish(containerEvent('export', container));
     return reply;
   });
+
+  /** As Docker tells it, the volumes are mounted for each look at a path, also where they are already. */
+  async function withVolumes<T>(container: Container, path: string, use: (place: Place) => Promise<T>): Promise<T> {
+    for (const event of mountEvents('mount', container)) events.publish(event);
+    try {
+      return await withPlace(containers, container, path, use);
+    } finally {
+      for (const event of mountEvents('unmount', container)) events.publish(event);
+    }
+  }
 
   function asked(request: FastifyRequest<ById>): { container: Container; path: string } {
     const path = queryOf(request).text('path');

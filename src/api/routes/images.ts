@@ -59,7 +59,8 @@ export function addImageRoutes(app: FastifyInstance, verbs: ImageVerbs, backend:
     });
     for (const row of removed) {
       if (row.untagged) publishImage(events, 'untag', { id: image.id, name: image.id }, image);
-      if (row.deleted) publishImage(events, 'delete', { id: row.deleted, name: row.deleted }, undefined);
+      if (row.deleted && !row.isLayer)
+        publishImage(events, 'delete', { id: row.deleted, name: row.deleted }, undefined);
     }
     sendJson(
       reply,

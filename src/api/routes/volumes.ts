@@ -4,7 +4,6 @@ import type { Volume } from '../../volume/index.ts';
 import { readJson } from '../body.ts';
 import { type Filters, readFilters } from '../filters.ts';
 import { noSwarm } from '../no-swarm.ts';
-import { publishVolume } from '../publish.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
 import { queryOf, versionOf } from '../server.ts';
 import { anything, map, object, text } from '../shape.ts';
@@ -50,7 +49,6 @@ export function addVolumeRoutes(app: FastifyInstance, backend: Backend): void {
       ...(given.DriverOpts && { options: given.DriverOpts }),
       ...(anonymous && { anonymous }),
     });
-    publishVolume(events, 'create', volume.name);
     sendJson(reply, volumeView(volume), 201);
   });
 
@@ -64,7 +62,6 @@ export function addVolumeRoutes(app: FastifyInstance, backend: Backend): void {
       });
     }
     await volumes.remove(name, { inUse: inUse(), force });
-    publishVolume(events, 'destroy', name);
     sendEmpty(reply);
   });
 
