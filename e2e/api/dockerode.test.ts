@@ -8,6 +8,7 @@ import { buffer, text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import Docker from 'dockerode';
 import { readTar, writeTar } from '../../src/layer/index.ts';
+import { dockerKeys } from '../fixtures/docker-keys.ts';
 import { startEngine, type TestEngine } from '../harness/engine.ts';
 import { until } from '../harness/until.ts';
 
@@ -488,3 +489,63 @@ test('a build by BuildKit is cancelled by the id that its client gave it', async
   });
   assert.match(last?.error ?? '', /context canceled/);
 });
+
+/** Keys of Docker's that have no meaning here, by their path: see docs/DIFFERENCES.md. */
+const meaningless = [
+  '/info Containerd',
+  '/version BuildTime',
+  '/images/cmpimg/json GraphDriver.Data.MergedDir',
+  '/images/cmpimg/json GraphDriver.Data.WorkDir',
+  // Of each runtime, what it could do by the specification.
+  '/info Runtimes.*.status',
+];
+const isMeaningless = (line: string) => meaningless.some((one) => line === one || line.startsWith(`${one}.`));
+
+/** `a(b [](c)) d` as the paths `a`, `a.b`, `a.[].c`, `d`. */
+function keyPaths(text: string): string[] {
+  const at: string[] = [];
+  const out: string[] = [];
+  for (const [, name, mark] of text.matchAll(/([^\s()]+)|([()])/g)) {
+    if (name !== undefined) out.push([...at, name].join('.'));
+    else if (mark === '(') at.push(out.at(-1)!.split('.').slice(at.length).join('.'));
+    else at.pop();
+  }
+  return out;
+}
+
+/** Whether some value lies at the path: of elements and free keys any one will do. */
+function has(value: unknown, [key, ...rest]: readonly string[]): boolean {
+  if (key === undefined) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  if (key === '*' || key === '[]') return Object.values(value).some((inner) => has(inner, rest));
+  return Object.hasOwn(value, key) && has((value as Record<string, unknown>)[key], rest);
+}
+
+test('answers have every key that Docker’s have', async () => {
+  await engine.docker(['network', 'create', '--label', 'a=b', 'cmpnet']);
+  await engine.docker(['volume', 'create', '--label', 'a=b', 'cmpvol']);
+  const health = ['--health-cmd', 'true', '--health-interval', '1s'];
+  const options = ['-p', '0:80', '-v', 'cmpvol:/v', '--tmpfs', '/t', '-m', '100m', '--network', 'cmpnet', ...health];
+  const { stdout } = await engine.docker(['run', '-d', '--name', 'cmp', ...options, 'busybox', 'sleep', '1000']);
+  await engine.docker(['run', '--name', 'cmp3', 'busybox', 'true']);
+  await engine.docker(['build', '-t', 'cmpimg', '-'], { input: 'FROM busybox\nRUN echo x > /x\nLABEL a=b\n' });
+  await until(
+    'it is healthy',
+    async () => (await docker.getContainer('cmp').inspect()).State.Health?.Status === 'healthy',
+  );
+  const exec = await docker.getContainer(stdout.trim()).exec({ Cmd: ['true'] });
+  const lacking: string[] = [];
+  for (const [path, keys] of Object.entries(dockerKeys)) {
+    const answer = await ask('GET', `/v1.51${path.replace('/exec/X', `/exec/${exec.id}`)}`);
+    for (const key of keyPaths(keys))
+      if (!has(answer, key.split('.')) && !isMeaningless(`${path} ${key}`)) lacking.push(`${path} ${key}`);
+  }
+  assert.deepEqual(lacking, []);
+  await engine.docker(['rm', '-f', 'cmp', 'cmp3']);
+});
+
+async function ask(method: string, path: string): Promise<unknown> {
+  const sent = request({ socketPath: engine.socket, method, path, agent: false });
+  const [answer] = (await once(sent.end(), 'response')) as [IncomingMessage];
+  return JSON.parse(await text(answer));
+}

@@ -793,6 +793,7 @@ export function createContainers(options: ContainerOptions): Containers {
         return await withWholeRoot(record, snapshots, folderOf(id), use);
       });
     },
+    rootPath: rootOf,
     async changes(ref) {
       const record = store.get(ref);
       return await changedPaths(record.snapshot, snapshots, record.stubs ?? []);

@@ -350,6 +350,8 @@ export interface Containers {
   withWholeRoot<T>(ref: string, use: (root: string) => Promise<T>): Promise<T>;
   /** Paths changed against the image: `A`dded, `C`hanged, `D`eleted. */
   changes(ref: string): Promise<readonly { readonly path: string; readonly kind: 'A' | 'C' | 'D' }[]>;
+  /** Where the root of a container (full id) is mounted while it runs. */
+  rootPath(id: string): string;
   /** Bytes in the writable layer. */
   size(ref: string): Promise<number>;
 

@@ -236,7 +236,15 @@ async function wire(
     transfers,
     registry,
     layers,
-    info: () => systemInfo({ config, id: mark.id, containers, images, runtime }),
+    info: () =>
+      systemInfo({
+        config,
+        id: mark.id,
+        containers,
+        images,
+        runtime,
+        ...(options.proxies && { proxies: options.proxies }),
+      }),
     settled,
     makeRoom: () => void reserve.makeRoom(),
     async close() {

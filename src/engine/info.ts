@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { arch, availableParallelism, hostname, release, totalmem } from 'node:os';
 import type { Containers, RuntimeFacts } from '../container/index.ts';
 import type { Images } from '../image/index.ts';
-import { mountTable } from '../sys/index.ts';
+import { firewallDriver } from '../network/index.ts';
+import type { Proxies } from '../registry/index.ts';
+import { mountTable, readdirSync } from '../sys/index.ts';
 import type { EngineConfig } from './types.ts';
 import { version } from './version.ts';
 
@@ -13,8 +15,10 @@ export async function systemInfo(parts: {
   readonly containers: Containers;
   readonly images: Images;
   readonly runtime: () => RuntimeFacts;
+  readonly proxies?: Proxies;
 }): Promise<Readonly<Record<string, unknown>>> {
   const facts = parts.runtime();
+  const { http = '', https = '', no = '' } = parts.proxies ?? {};
   const all = parts.containers.list();
   const count = (...statuses: string[]) => all.filter(({ state }) => statuses.includes(state.status)).length;
   // Between two runs of a restart policy it counts as running, as in Docker.
@@ -50,8 +54,10 @@ export async function systemInfo(parts: {
     PidsLimit: facts.cgroups !== 'none',
     IPv4Forwarding: true,
     Debug: false,
-    NFd: 0,
-    OomKillDisable: false,
+    // None: the kernel has no such limit any more, and no request gets one.
+    KernelMemoryTCP: false,
+    NFd: readdirSync('/proc/self/fd').length,
+    OomKillDisable: facts.features.has('no oom killer'),
     NGoroutines: 0,
     SystemTime: new Date().toISOString(),
     LoggingDriver: 'json-file',
@@ -75,9 +81,9 @@ export async function systemInfo(parts: {
     MemTotal: totalmem(),
     GenericResources: null,
     DockerRootDir: parts.config.dataRoot,
-    HttpProxy: '',
-    HttpsProxy: '',
-    NoProxy: '',
+    HttpProxy: withoutPassword(http),
+    HttpsProxy: withoutPassword(https),
+    NoProxy: no,
     Name: hostname(),
     Labels: [],
     ExperimentalBuild: false,
@@ -99,9 +105,17 @@ export async function systemInfo(parts: {
     RuncCommit: { ID: facts.version },
     InitCommit: { ID: '' },
     SecurityOptions: facts.seccomp ? ['name=seccomp,profile=builtin'] : [],
+    FirewallBackend: { Driver: firewallDriver() },
     CDISpecDirs: [],
     Warnings: warnings(facts),
   };
+}
+
+/** As Docker tells of it: whoever may ask need not know how the daemon gets through. */
+function withoutPassword(proxy: string): string {
+  const url = URL.parse(proxy);
+  if (!url || (url.username === '' && url.password === '')) return proxy;
+  return proxy.replace(/\/\/[^@/]*@/, '//xxxxx:xxxxx@');
 }
 
 /** What a user should know about this host, each a whole sentence. */

@@ -68,6 +68,11 @@ export interface Netavark {
 const systemPath = '/usr/sbin:/usr/bin:/sbin:/bin';
 const folders = ['/usr/lib/podman', '/usr/libexec/podman', '/usr/local/libexec/podman', '/usr/local/lib/podman'];
 
+/** What the rules of networks are made with. */
+export function firewallDriver(): 'iptables' | 'nftables' {
+  return systemPath.split(':').some((folder) => existsSync(`${folder}/iptables`)) ? 'iptables' : 'nftables';
+}
+
 /** Podman's network program; calls are made one after another, since it keeps its firewall rules without a lock of its own. */
 export function createNetavark(configDir: string): Netavark {
   let last: Promise<unknown> = Promise.resolve();
@@ -75,8 +80,7 @@ export function createNetavark(configDir: string): Netavark {
   const program = find('netavark');
   // Docker's own tables let nothing pass that they do not know. Rules in a table of nftables beside them cannot change
   // that, rules in the same tables can: so newer versions, which prefer nftables, are told to use iptables, too.
-  const hasIptables = systemPath.split(':').some((folder) => existsSync(`${folder}/iptables`));
-  const firewall = hasIptables ? { NETAVARK_FW: 'iptables' } : {};
+  const firewall = firewallDriver() === 'iptables' ? { NETAVARK_FW: 'iptables' } : {};
 
   function inTurn<T>(work: () => T | Promise<T>): Promise<T> {
     const next = last.then(work);

@@ -61,7 +61,7 @@ export function addContainerRoutes(app: FastifyInstance, backend: Backend): void
         networks: networks.list(),
         execIDs: containers.exec.ids(container.id),
         ownAliases: before(versionOf(request), 'plainAliases'),
-        graph: graphData(stack, active?.diffDir),
+        graph: graphData(stack, active && { upper: active.diffDir, merged: containers.rootPath(container.id) }),
         ...(queryOf(request).flag('size') && { sizes: await sizes(backend, container) }),
       }),
     );

@@ -148,7 +148,8 @@ function networkSettings(
   return {
     Bridge: '',
     SandboxID: up && otherContainer(container) === undefined ? container.id : '',
-    SandboxKey: '',
+    // A path to its namespace, for `nsenter --net=…`.
+    SandboxKey: up ? `/proc/${container.state.pid}/ns/net` : '',
     Ports: up ? container.ports : {},
     HairpinMode: false,
     LinkLocalIPv6Address: '',
