@@ -3,13 +3,13 @@
  * 28.5. Every parameter, field and change that the tables name is in a row.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { request as httpRequest } from 'node:http';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { CreateContainer } from '../container/index.ts';
 import { createApi } from './api.ts';
 import { createTestBackend } from './testing/backend.ts';
@@ -46,7 +46,8 @@ before(async () => {
       return [];
     },
     wait: async () => {
-      await sleep(waitMs);
+      waiting.resolve();
+      await waited;
       return { exitCode: 3 };
     },
   });
@@ -91,7 +92,10 @@ after(async () => {
 let stopped: string | undefined;
 let updated: object | undefined;
 let attachedTo: boolean | undefined;
-let waitMs = 0;
+/** The end that `wait` waits for. */
+let waited: Promise<void> = Promise.resolve();
+/** Resolves when `wait` was called. */
+let waiting = Promise.withResolvers<void>();
 
 async function noteSignal(_ref: string, { signal }: { signal?: string }): Promise<void> {
   stopped = signal;
@@ -157,17 +161,27 @@ function webSocket(version: string): Promise<Buffer> {
 }
 
 /** Whether the head of an answer comes before the end that is waited for. */
-function headIsEarly(version: string): Promise<boolean> {
-  waitMs = 100;
-  const begun = performance.now();
-  return new Promise((resolve, reject) => {
-    const sent = httpRequest({ socketPath, method: 'POST', path: `/v${version}/containers/x/wait` }, (answer) => {
-      const early = performance.now() - begun < 90;
-      answer.resume().on('end', () => resolve(early));
-    });
-    sent.on('error', reject);
-    sent.end();
+async function headIsEarly(version: string): Promise<boolean> {
+  const { promise, resolve: end } = Promise.withResolvers<void>();
+  waited = promise;
+  waiting = Promise.withResolvers();
+  let early = false;
+  const sent = httpRequest({ socketPath, method: 'POST', path: `/v${version}/containers/x/wait` });
+  const answered = once(sent, 'response').then(([answer]: IncomingMessage[]) => {
+    early = waited === promise;
+    return once(answer!.resume(), 'end');
   });
+  sent.end();
+  // What the server answers to later requests comes after a head that it sent before.
+  await waiting.promise;
+  for (let asked = 0; asked < 3; asked++) {
+    const [answer] = await once(httpRequest({ socketPath, path: '/_ping' }).end(), 'response');
+    await once(answer.resume(), 'end');
+  }
+  waited = Promise.resolve();
+  end();
+  await answered;
+  return early;
 }
 
 interface Row {
@@ -346,10 +360,7 @@ const rows: Readonly<Record<string, Row>> = {
   },
   'the condition to wait for': {
     of: ['POST /containers/x/wait condition'],
-    see: async (v) => {
-      waitMs = 0;
-      return await status(v, 'POST', '/containers/x/wait?condition=zz');
-    },
+    see: async (v) => await status(v, 'POST', '/containers/x/wait?condition=zz'),
     is: [
       ['1.24', 200],
       ['1.30', 400],

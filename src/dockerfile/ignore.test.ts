@@ -98,7 +98,7 @@ test('broken patterns are refused when they are read or when they are compared',
 
 test('hostile patterns are not slow', () => {
   const ignore = createIgnore(`${'**/'.repeat(200)}x*${'*a'.repeat(200)}b`);
-  const started = performance.now();
+  const { user } = process.threadCpuUsage();
   ignore(`${'a/'.repeat(100)}y`);
-  assert.ok(performance.now() - started < 2000);
+  assert.ok(process.threadCpuUsage().user - user < 2_000_000);
 });

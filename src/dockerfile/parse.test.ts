@@ -316,11 +316,11 @@ test('ten thousand lines are parsed in less than a tenth of a second', () => {
   }
   const text = `${lines.join('\n')}\n`;
   parseDockerfile(text);
-  // The best of many: what else the machine does is not our doing.
+  // Of this thread alone, and the best of many: what else the machine does is not our doing.
   const times = Array.from({ length: 20 }, () => {
-    const started = performance.now();
+    const { user } = process.threadCpuUsage();
     parseDockerfile(text);
-    return performance.now() - started;
+    return (process.threadCpuUsage().user - user) / 1000;
   });
   assert.ok(Math.min(...times) < 100, `it took ${Math.min(...times).toFixed(0)} ms`);
 });
