@@ -71,7 +71,7 @@ export async function carried(): Promise<Record<string, string>> {
     STRATA_NATIVE: nativePart(),
     STRATA_NATIVE_PLACE: 'undefined',
     STRATA_LAYER_THREAD: JSON.stringify(await code('src/layer/worker.ts')),
-    STRATA_FILE_THREAD: JSON.stringify(await code('src/build/files/worker-entry.ts')),
+    STRATA_FILE_THREAD: JSON.stringify(await code('src/builder/files/worker-entry.ts')),
   };
 }
 

@@ -7,7 +7,7 @@ import { connect, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
-import { type BuildRequest, buildMigrations, createBuilder, type NamedContext } from '../src/build/index.ts';
+import { type BuildRequest, buildMigrations, createBuilder, type NamedContext } from '../src/builder/index.ts';
 import { probeRuntime } from '../src/container/runtime.ts';
 import { createStepExecutor } from '../src/container/step.ts';
 import { createContentStore } from '../src/content/index.ts';

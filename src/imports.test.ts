@@ -21,7 +21,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   network: ['errors', 'oci', 'db', 'sys'],
   volume: ['errors', 'db', 'sys'],
   container: ['errors', 'oci', 'sys', 'db', 'account', 'content', 'layer', 'snapshot', 'network', 'volume', 'stream'],
-  build: [
+  builder: [
     'errors',
     'oci',
     'sys',
@@ -37,7 +37,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'container',
     'network',
   ],
-  buildkit: ['errors', 'sys', 'stream', 'oci', 'progress', 'dockerfile', 'layer', 'build'],
+  buildkit: ['errors', 'sys', 'stream', 'oci', 'progress', 'dockerfile', 'layer', 'builder'],
   engine: [
     'errors',
     'oci',
@@ -51,7 +51,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'container',
     'network',
     'volume',
-    'build',
+    'builder',
     'progress',
   ],
   api: [
@@ -70,12 +70,12 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'container',
     'network',
     'volume',
-    'build',
+    'builder',
     'engine',
     'dockerfile',
   ],
-  client: ['errors', 'sys', 'stream', 'oci', 'progress', 'build'],
-  cli: ['errors', 'sys', 'stream', 'oci', 'progress', 'client', 'dockerfile', 'layer', 'registry', 'build', 'daemon'],
+  client: ['errors', 'sys', 'stream', 'oci', 'progress', 'builder'],
+  cli: ['errors', 'sys', 'stream', 'oci', 'progress', 'client', 'dockerfile', 'layer', 'registry', 'builder', 'daemon'],
   daemon: ['errors', 'sys', 'engine', 'api', 'layer', 'registry'],
 };
 
@@ -148,9 +148,9 @@ test('inside a room files import each other, never their own door', () => {
 
 /** Folders that only the engine, the kernel or the machine's administrator fills, and the codec, which reads names as byte strings. */
 const ownFolders: readonly string[] = [
-  'build/contexts/kept-folders.ts',
-  'build/ops/old-steps.ts',
-  'build/reports/check-alone.ts',
+  'builder/contexts/kept-folders.ts',
+  'builder/ops/old-steps.ts',
+  'builder/reports/check-alone.ts',
   'cli/format/human-time.ts',
   'cli/resident/request.ts',
   'container/cgroups.ts',

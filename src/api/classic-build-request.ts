@@ -1,4 +1,4 @@
-import type { BuildRequest, ContextSource } from '../build/index.ts';
+import type { BuildRequest, ContextSource } from '../builder/index.ts';
 import type { DirectBuild } from '../buildkit/index.ts';
 import { StrataError } from '../errors/index.ts';
 import { parsePlatform, parseReference } from '../oci/index.ts';

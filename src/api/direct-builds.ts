@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { BuildRequest } from '../build/index.ts';
+import type { BuildRequest } from '../builder/index.ts';
 import type { DirectBuild } from '../buildkit/index.ts';
 import { toStrataError } from '../errors/index.ts';
 import { BuildUploads } from './build-uploads.ts';

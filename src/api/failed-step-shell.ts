@@ -1,4 +1,4 @@
-import type { FailedStep, KeptRoot } from '../build/index.ts';
+import type { FailedStep, KeptRoot } from '../builder/index.ts';
 import type { ContainerImage, CreateContainer, MountSpec } from '../container/index.ts';
 import { isKind } from '../errors/index.ts';
 import { hostPlatform } from '../oci/index.ts';

@@ -1,4 +1,4 @@
-import type { BuildResult } from '../build/index.ts';
+import type { BuildResult } from '../builder/index.ts';
 import { type Engine, networkEvent } from '../engine/index.ts';
 import type { Image } from '../image/index.ts';
 import type { Network } from '../network/index.ts';

@@ -1,4 +1,4 @@
-import type { BuildRequest, ContextSource, OutputSpec } from '../build/index.ts';
+import type { BuildRequest, ContextSource, OutputSpec } from '../builder/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { Policy } from './wire/policy_pb.ts';
 

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import type { ClientBlobs } from '../build/index.ts';
+import type { ClientBlobs } from '../builder/index.ts';
 import { StrataError } from '../errors/index.ts';
 import { openCall } from './rpc-client.ts';
 import type { ClientSession } from './session.ts';

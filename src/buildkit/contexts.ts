@@ -3,7 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { BuildOptions, BuildRequest, ContextSource, NamedContext } from '../build/index.ts';
+import type { BuildOptions, BuildRequest, ContextSource, NamedContext } from '../builder/index.ts';
 import { readIgnoreFile } from '../dockerfile/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { Layers } from '../layer/index.ts';

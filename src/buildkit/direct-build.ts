@@ -1,5 +1,5 @@
 import { toBinary } from '@bufbuild/protobuf';
-import type { BuildRequest, BuildResult, ContextSource } from '../build/index.ts';
+import type { BuildRequest, BuildResult, ContextSource } from '../builder/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { BuildEvent } from '../progress/index.ts';
 import { destinationsOf } from './attributes.ts';

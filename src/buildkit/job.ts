@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Builder, BuildRequest, BuildResult } from '../build/index.ts';
+import type { Builder, BuildRequest, BuildResult } from '../builder/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { Layers } from '../layer/index.ts';
 import { parseBool } from '../oci/index.ts';

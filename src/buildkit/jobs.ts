@@ -1,4 +1,4 @@
-import type { BuildResult } from '../build/index.ts';
+import type { BuildResult } from '../builder/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { BuildEvent } from '../progress/index.ts';
 import { createStatusRenderer } from './status.ts';

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { type Code, ConnectError, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
-import type { Builder, BuildResult } from '../build/index.ts';
+import type { Builder, BuildResult } from '../builder/index.ts';
 import { StrataError, toStrataError } from '../errors/index.ts';
 import { hostPlatform } from '../oci/index.ts';
 import { type Asked, taskOf } from './attributes.ts';

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { coveragePage, type FlagRow, flagRows, page } from '../../scripts/coverage.ts';
-import { attestsOf, ignoredOptions } from './build/unhonoured.ts';
+import { attestsOf, ignoredOptions } from './builder/unhonoured.ts';
 import type { Command } from './command.ts';
 import { type Flags, warningsOf } from './flags/flag.ts';
 import { parseFlags } from './flags/parse.ts';

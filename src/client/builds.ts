@@ -1,4 +1,4 @@
-import type { BuildRequest, BuildResult } from '../build/index.ts';
+import type { BuildRequest, BuildResult } from '../builder/index.ts';
 import { type ErrorKind, errorKinds, type SourceLocation, StrataError } from '../errors/index.ts';
 import type { BuildEvent, Progress } from '../progress/index.ts';
 import type { Transport } from './transport.ts';

@@ -1,7 +1,7 @@
 /** The composition root: opens the store and wires the rooms. Nothing else makes a room. */
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Builder, buildMigrations, createBuilder } from '../build/index.ts';
+import { type Builder, buildMigrations, createBuilder } from '../builder/index.ts';
 import { containerMigrations, createContainers, createStepExecutor, probeRuntime } from '../container/index.ts';
 import { createContentStore } from '../content/index.ts';
 import { type Database, type Migration, openDatabase } from '../db/index.ts';

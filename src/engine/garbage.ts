@@ -1,4 +1,4 @@
-import type { Builder } from '../build/index.ts';
+import type { Builder } from '../builder/index.ts';
 import { messageOf } from '../errors/index.ts';
 import type { Images } from '../image/index.ts';
 import { formatBytes as size } from '../progress/index.ts';

@@ -1,4 +1,4 @@
-import type { Builder } from '../build/index.ts';
+import type { Builder } from '../builder/index.ts';
 import type { Containers } from '../container/index.ts';
 import type { ContentStore } from '../content/index.ts';
 import type { Images } from '../image/index.ts';

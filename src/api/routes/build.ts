@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { BuildRequest, BuildResult } from '../../build/index.ts';
+import type { BuildRequest, BuildResult } from '../../builder/index.ts';
 import { StrataError, toStrataError } from '../../errors/index.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../oci/index.ts';
 import { classicResult, createClassicRenderer } from '../../progress/index.ts';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { FastifyInstance } from 'fastify';
-import { type BuildRequest, FailedStep, type KeptRoot } from '../../build/index.ts';
+import { type BuildRequest, FailedStep, type KeptRoot } from '../../builder/index.ts';
 import { version } from '../../engine/index.ts';
 import { messageOf, StrataError, toStrataError } from '../../errors/index.ts';
 import { readJson } from '../body.ts';

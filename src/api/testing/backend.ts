@@ -3,7 +3,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import type { BuildRequest } from '../../build/index.ts';
+import type { BuildRequest } from '../../builder/index.ts';
 import type {
   Attachment,
   Container,

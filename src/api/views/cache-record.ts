@@ -1,4 +1,4 @@
-import type { CacheRecord } from '../../build/index.ts';
+import type { CacheRecord } from '../../builder/index.ts';
 import { before } from '../version.ts';
 
 export function cacheRecordView(record: CacheRecord, version: string): Record<string, unknown> {

@@ -2,21 +2,21 @@ import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { BuildRequest, BuildResult } from '../../../build/index.ts';
+import type { BuildRequest, BuildResult } from '../../../builder/index.ts';
 import type { Client } from '../../../client/index.ts';
 import { StrataError } from '../../../errors/index.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../../oci/index.ts';
 import type { BuildEvent } from '../../../progress/index.ts';
-import { parseCall } from '../../build/call.ts';
-import { readSources } from '../../build/context.ts';
-import { contextSize } from '../../build/context-size.ts';
-import { hasTerminal, shellInFailedStep } from '../../build/failed-step.ts';
-import { tellFailure } from '../../build/failure.ts';
-import { fault } from '../../build/fault.ts';
-import { buildFlags } from '../../build/flags.ts';
-import { type Output, readOutputs } from '../../build/outputs.ts';
-import { buildRequest } from '../../build/request.ts';
-import { type BuildView, chooseMode, createBuildView } from '../../build/view.ts';
+import { parseCall } from '../../builder/call.ts';
+import { readSources } from '../../builder/context.ts';
+import { contextSize } from '../../builder/context-size.ts';
+import { hasTerminal, shellInFailedStep } from '../../builder/failed-step.ts';
+import { tellFailure } from '../../builder/failure.ts';
+import { fault } from '../../builder/fault.ts';
+import { buildFlags } from '../../builder/flags.ts';
+import { type Output, readOutputs } from '../../builder/outputs.ts';
+import { buildRequest } from '../../builder/request.ts';
+import { type BuildView, chooseMode, createBuildView } from '../../builder/view.ts';
 import { type Call, defineCommand } from '../../command.ts';
 import { hasEngine } from '../../connect.ts';
 import { everyCredential } from '../../registry-auth.ts';
@@ -98,7 +98,7 @@ async function build({ flags, args, session, client }: BuildCall): Promise<numbe
 /** The checks of a Dockerfile that is here need no engine, and do not start one. */
 async function checkedAlone(request: BuildRequest, session: Session): Promise<BuildResult['report'] | undefined> {
   if (request.call !== 'check' || (await hasEngine(session))) return undefined;
-  const { checkAlone } = await import('../../../build/index.ts');
+  const { checkAlone } = await import('../../../builder/index.ts');
   return checkAlone(request);
 }
 

@@ -6,7 +6,7 @@ test('a named context is a folder, an address, an image or an image of an OCI la
   const digest = `sha256:${'0'.repeat(64)}`;
   const contexts = readNamedContexts(
     [
-      'folder=build',
+      'folder=builder',
       'web=https://example.com/x.tar',
       'git=git@example.com:a/b.git#v1',
       'image=docker-image://alpine:3',
@@ -22,7 +22,7 @@ test('a named context is a folder, an address, an image or an image of an OCI la
     git: { kind: 'url', url: 'git@example.com:a/b.git#v1' },
     image: { kind: 'image', name: 'alpine:3' },
     layout: { kind: 'oci-layout', dir: '/lay/out' },
-    tagged: { kind: 'oci-layout', dir: `${import.meta.dirname.replace(/\/build$/, '')}/out`, reference: 'v1' },
+    tagged: { kind: 'oci-layout', dir: `${import.meta.dirname.replace(/\/builder$/, '')}/out`, reference: 'v1' },
     exact: { kind: 'oci-layout', dir: '/lay/out', reference: digest },
   });
 });

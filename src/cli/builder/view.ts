@@ -1,4 +1,4 @@
-import type { BuildResult } from '../../build/index.ts';
+import type { BuildResult } from '../../builder/index.ts';
 import {
   type BuildEvent,
   classicResult,
