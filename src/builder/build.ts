@@ -11,18 +11,16 @@ import {
 } from '../dockerfile/index.ts';
 import { StrataError, toStrataError } from '../errors/index.ts';
 import { formatPlatform, hostPlatform, type Platform, parsePlatform } from '../oci/index.ts';
-import type { Plant } from './builder.ts';
+import type { BuiltStage } from './built.ts';
 import { digestOf } from './cache/keys.ts';
-import { checkCacheOptions } from './cache/options.ts';
-import { CacheSources } from './cache-sources.ts';
 import { checkContextPaths } from './contexts/check-paths.ts';
-import { layoutOf, openOciLayout } from './contexts/oci-layout.ts';
+import { contextVertex, findNamedContext, openNamedContext } from './contexts/named.ts';
 import { type OpenContext, openContext } from './contexts/open-context.ts';
 import { type ReadDockerfile, readDockerfile } from './contexts/read-dockerfile.ts';
 import { wantedPaths } from './contexts/wanted-paths.ts';
 import { refuseLongArguments, refuseManyInstructions } from './dockerfile-bounds.ts';
 import { exportAll } from './exporters/export.ts';
-import { exportCaches } from './exporters/export-cache.ts';
+import { finishConfig } from './exporters/image-config.ts';
 import { namingOf } from './exporters/names.ts';
 import { measuredLayers } from './exporters/store-image.ts';
 import { Compiler } from './frontend/compile.ts';
@@ -34,28 +32,24 @@ import { givenArguments, Scope } from './frontend/scope.ts';
 import type { FrontendSettings } from './frontend/settings.ts';
 import { findTarget, neededStages, readStages, type StageNode } from './frontend/stages.ts';
 import { verifiedStages } from './frontend/verify.ts';
-import { finishConfig } from './image-config.ts';
-import { contextVertex, findNamedContext, openNamedContext } from './named-contexts.ts';
 import type { ExecSecrets } from './ops/exec-spec.ts';
 import { FailedStep, type KeptRoot } from './ops/failed-step.ts';
 import { found } from './ops/root-step.ts';
+import type { Plant } from './plant.ts';
+import { exportCaches } from './remote-cache/export.ts';
+import { CacheSources } from './remote-cache/import.ts';
+import { checkCacheOptions } from './remote-cache/options.ts';
 import { type BaseConfigParts, type BaseConfigs, readBaseConfigs } from './reports/base-configs.ts';
 import { answerCall, checkOptions } from './reports/call.ts';
-import { resolveBase } from './resolve-base.ts';
 import { Session } from './session.ts';
 import { solve } from './solver/solve.ts';
 import { allowedBy, allowedContext, checkLocal } from './source-policy.ts';
+import { resolveBase } from './sources/base-image.ts';
+import { layoutOf, openOciLayout } from './sources/oci-layout.ts';
 import { StepImages, wantsStepImages } from './step-images.ts';
 import type { BuildOptions, BuildRequest, BuildResult, NamedContext } from './types.ts';
 import { unhonoured } from './unhonoured.ts';
-import { type RootValue, rootOf } from './value.ts';
-
-/** One platform of a build, ready to be exported. */
-export interface BuiltStage {
-  readonly stage: CompiledStage;
-  readonly root: RootValue;
-  readonly platform: Platform;
-}
+import { rootOf } from './value.ts';
 
 /** One build from its request to its result. Whatever happens, nothing of it is left running or mounted. */
 export async function runBuild(plant: Plant, request: BuildRequest, options: BuildOptions): Promise<BuildResult> {

@@ -1,63 +1,23 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import type { StepExecutor } from '../container/index.ts';
-import type { ContentStore } from '../content/index.ts';
-import type { Database } from '../db/index.ts';
-import type { Images } from '../image/index.ts';
-import type { Layers } from '../layer/index.ts';
-import type { Networks } from '../network/index.ts';
-import type { Registry, Transfers } from '../registry/index.ts';
-import type { Snapshots } from '../snapshot/index.ts';
 import { runBuild } from './build.ts';
 import { Bases } from './cache/bases.ts';
 import { CacheMounts } from './cache/cache-mounts.ts';
 import { Downloads } from './cache/downloads.ts';
 import { Held } from './cache/held.ts';
+import { createKeptFolders } from './cache/kept-folders.ts';
 import { listCache, pruneCache } from './cache/prune.ts';
 import { Records } from './cache/records.ts';
-import { createKeptFolders } from './contexts/kept-folders.ts';
-import { WithoutTrace } from './exporters/without-trace.ts';
+import { KeptResults } from './exporters/kept-results.ts';
 import { createFiles } from './files/pool.ts';
-import { KeptResults } from './kept-results.ts';
 import { endOldSteps } from './ops/old-steps.ts';
 import type { Workshop } from './ops/workshop.ts';
+import type { BuilderParts, Plant } from './plant.ts';
+import { WithoutTrace } from './remote-cache/without-trace.ts';
 import { Flights } from './solver/flights.ts';
 import { Slots } from './solver/slots.ts';
-import type { Outcome } from './solver/vertex.ts';
 import type { Builder } from './types.ts';
-import type { Value } from './value.ts';
-
-export interface BuilderParts {
-  readonly db: Database;
-  readonly content: ContentStore;
-  readonly layers: Layers;
-  readonly snapshots: Snapshots;
-  readonly images: Images;
-  readonly executor: StepExecutor;
-  readonly networks?: Networks;
-  /** Absent: only local images are built on, and nothing is pushed. */
-  readonly transfers?: Transfers;
-  /** With `transfers`. */
-  readonly registry?: Pick<Registry, 'resolve' | 'blob' | 'head'>;
-  /** Most RUN steps that run at the same time. */
-  readonly parallelism: number;
-  /** Folder for what lives as long as the process. */
-  readonly stateRoot: string;
-  /** Folder for what outlives it. */
-  readonly dataRoot: string;
-}
-
-/** What all builds of one builder share. */
-export interface Plant {
-  readonly parts: BuilderParts;
-  readonly shop: Workshop;
-  readonly slots: Slots;
-  readonly flights: Flights<Outcome<Value>>;
-  readonly held: Held;
-  readonly results: KeptResults;
-  readonly withoutTrace: WithoutTrace;
-}
 
 /** The builder. Its tables are those of `buildMigrations`. */
 export function createBuilder(parts: BuilderParts): Builder & { close(): Promise<void> } {

@@ -1,11 +1,11 @@
 import type { Dockerfile } from '../dockerfile/index.ts';
 import { type Digest, sha256 } from '../oci/index.ts';
 import type { BuildEvent, Progress } from '../progress/index.ts';
-import type { BuiltStage } from './build.ts';
-import type { Plant } from './builder.ts';
+import type { BuiltStage } from './built.ts';
+import { finishConfig } from './exporters/image-config.ts';
 import { measuredLayers } from './exporters/store-image.ts';
 import type { CompiledStage, StageStep } from './frontend/plan.ts';
-import { finishConfig } from './image-config.ts';
+import type { Plant } from './plant.ts';
 import type { BuildRequest } from './types.ts';
 import type { Value } from './value.ts';
 

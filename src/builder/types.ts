@@ -7,7 +7,7 @@ import type { StepLimits } from '../container/index.ts';
 import type { Descriptor, Digest } from '../oci/index.ts';
 import type { BuildEvent, Progress } from '../progress/index.ts';
 import type { Credentials } from '../registry/index.ts';
-import type { KeptFolders } from './contexts/kept-folders.ts';
+import type { KeptFolders } from './cache/kept-folders.ts';
 
 /** `subdir`: the folder of it that is the context; the Dockerfile is read from the whole. */
 export type ContextSource =

@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { dateText, readJson } from '../../db/index.ts';
 import type { SnapshotName } from '../../snapshot/index.ts';
 import { treeSize } from '../../sys/index.ts';
-import type { Plant } from '../builder.ts';
+import type { Plant } from '../plant.ts';
 import type { Builder, CacheRecord } from '../types.ts';
 import { keepBytes } from './keep-bytes.ts';
 import { type Holding, Ledger } from './ledger.ts';

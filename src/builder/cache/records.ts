@@ -4,7 +4,6 @@ import type { SnapshotName, Snapshots } from '../../snapshot/index.ts';
 import type { CacheRecord } from '../types.ts';
 import type { AbsentRoot, RootValue } from '../value.ts';
 import { stepKey } from './keys.ts';
-import type { PortableResult } from './portable.ts';
 
 export interface StepRow {
   readonly slot: string;
@@ -332,4 +331,15 @@ export class Records {
   forgetOrphan(snapshot: SnapshotName): void {
     this.#db.run('DELETE FROM build_orphans WHERE snapshot = ?', snapshot);
   }
+}
+
+/** A result as it travels with the layers of an image. */
+export interface PortableResult {
+  /** How many layers of the image its root has; 0: the image has them not, the result is known by name alone. */
+  readonly layers: number;
+  readonly id: string;
+  readonly type: 'regular' | 'source.local';
+  readonly created: number;
+  readonly keys: readonly string[];
+  readonly step?: { readonly definition: string; readonly base: string; readonly content: string };
 }

@@ -4,13 +4,13 @@ import { join, posix } from 'node:path';
 import { StrataError } from '../../errors/index.ts';
 import { isArchiveFile } from '../../layer/index.ts';
 import { realpathSync, statSync } from '../../sys/index.ts';
-import { isGitUrl } from '../frontend/copy-source.ts';
 import { folderInside } from '../ops/folder-inside.ts';
-import { checkout, type GitSecrets } from '../ops/git.ts';
-import { httpOp } from '../ops/http.ts';
-import { splitCredentials } from '../ops/url-credentials.ts';
 import type { Workshop } from '../ops/workshop.ts';
 import type { Work } from '../solver/vertex.ts';
+import { isGitUrl } from '../sources/classify.ts';
+import { checkout, type GitSecrets } from '../sources/git.ts';
+import { httpOp } from '../sources/http.ts';
+import { splitCredentials } from '../sources/url-credentials.ts';
 import type { ContextSource } from '../types.ts';
 
 /** A context as a folder on this machine. */

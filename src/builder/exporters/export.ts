@@ -1,28 +1,10 @@
 import { StrataError } from '../../errors/index.ts';
-import type { Digest } from '../../oci/index.ts';
-import type { BuiltStage } from '../build.ts';
-import type { Plant } from '../builder.ts';
-import type { Session } from '../session.ts';
-import type { BuildRequest, BuildResult, OutputSpec } from '../types.ts';
+import type { BuildResult, OutputSpec } from '../types.ts';
 import { exportDockerArchive } from './docker-archive.ts';
+import type { Exporting } from './exporting.ts';
 import { exportImage } from './image.ts';
 import { exportOci } from './oci.ts';
 import { exportLocal, exportTar } from './tree.ts';
-
-/** What every exporter is given. */
-export interface Exporting {
-  readonly plant: Plant;
-  readonly session: Session;
-  readonly request: BuildRequest;
-  readonly built: readonly BuiltStage[];
-  readonly output: OutputSpec;
-  /** Ids of all results of the build. */
-  readonly passed: ReadonlySet<string>;
-  /** SOURCE_DATE_EPOCH. */
-  readonly epoch: number | undefined;
-  /** The image of the step before the last one. */
-  readonly parent?: Digest;
-}
 
 /** Makes what the request wants of the built stages; an image where it says nothing. */
 export async function exportAll(exporting: Omit<Exporting, 'output'>): Promise<BuildResult> {
@@ -62,10 +44,4 @@ async function exportOne(exporting: Exporting): Promise<BuildResult> {
       throw new StrataError('invalid_argument', `unknown output type: ${String(type)}`);
     }
   }
-}
-
-/** Where an output goes; relative paths were made absolute by the client. */
-export function destinationOf({ type, dest }: OutputSpec): string {
-  if (dest !== undefined && dest !== '') return dest;
-  throw new StrataError('invalid_argument', `dest is required for ${type} exporter`);
 }

@@ -1,12 +1,12 @@
 import { StrataError } from '../../errors/index.ts';
 import { canonicalName, type Reference } from '../../oci/index.ts';
-import { authFor } from '../resolve-base.ts';
 import type { Work } from '../solver/vertex.ts';
+import { authFor } from '../sources/base-image.ts';
 import { tellTransfer } from '../tell-transfer.ts';
 import type { BuildResult } from '../types.ts';
 import { annotationsOf } from './annotations.ts';
 import { booleanOf } from './boolean-of.ts';
-import type { Exporting } from './export.ts';
+import type { Exporting } from './exporting.ts';
 import { makeManifests, type Published, wantsManifest } from './manifests.ts';
 import { namingOf } from './names.ts';
 import { type StoredImages, storeImages } from './store-image.ts';

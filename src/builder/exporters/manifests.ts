@@ -3,7 +3,7 @@ import type { Image } from '../../image/index.ts';
 import { type Compression, type Descriptor, type Manifest, mediaTypes, sha256 } from '../../oci/index.ts';
 import { type Annotations, annotationsOf } from './annotations.ts';
 import { booleanOf } from './boolean-of.ts';
-import type { Exporting } from './export.ts';
+import type { Exporting } from './exporting.ts';
 
 /** What an image is outside of the store: a manifest, or an index of one manifest for each platform. */
 export interface Published {

@@ -2,7 +2,7 @@ import { canonicalName, type Descriptor, parseReference } from '../../oci/index.
 import type { BuildResult } from '../types.ts';
 import { annotationsOf } from './annotations.ts';
 import { booleanOf } from './boolean-of.ts';
-import { destinationOf, type Exporting } from './export.ts';
+import { destinationOf, type Exporting } from './exporting.ts';
 import { imageResult } from './image.ts';
 import { sendLayout, writeLayoutArchive, writeLayoutFolder } from './layout.ts';
 import { makeManifests } from './manifests.ts';

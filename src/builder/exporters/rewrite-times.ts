@@ -1,5 +1,5 @@
 import type { SnapshotName } from '../../snapshot/index.ts';
-import type { BuilderParts } from '../builder.ts';
+import type { BuilderParts } from '../plant.ts';
 
 /**
  * The stack of `top` with the times of its uppermost `count` layers set back to `epoch` where they are later: the same

@@ -4,11 +4,11 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type NewTarEntry, readTar, writeTar } from '../../layer/index.ts';
 import { formatPlatform } from '../../oci/index.ts';
-import type { BuiltStage } from '../build.ts';
+import type { BuiltStage } from '../built.ts';
 import { withMount } from '../ops/root-step.ts';
 import type { BuildResult } from '../types.ts';
 import { booleanOf } from './boolean-of.ts';
-import { destinationOf, type Exporting } from './export.ts';
+import { destinationOf, type Exporting } from './exporting.ts';
 import { makeFolder } from './make-folder.ts';
 
 /** Copies the files of the last stage into a folder; several platforms go to folders of their own. */

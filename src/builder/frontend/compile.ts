@@ -9,7 +9,7 @@ import { StrataError } from '../../errors/index.ts';
 import type { Digest } from '../../oci/index.ts';
 import { digestOf } from '../cache/keys.ts';
 import { mkdirOp } from '../ops/mkdir.ts';
-import type { StepIdentity } from '../ops/root-step.ts';
+import type { Identity } from '../ops/root-step.ts';
 import type { Op } from '../solver/vertex.ts';
 import type { Value } from '../value.ts';
 import { applyMetadata } from './apply-metadata.ts';
@@ -371,8 +371,6 @@ interface Place {
   readonly range: TextRange;
   readonly isTrigger: boolean;
 }
-
-export type Identity = Omit<StepIdentity, 'definition' | 'type'>;
 
 /** Errors of a running step get the place of its instruction. */
 function locatedOp(op: Op<Value>, settings: FrontendSettings, range: TextRange): Op<Value> {

@@ -1,6 +1,7 @@
 import { digestOf } from '../cache/keys.ts';
 import { copyOp } from '../ops/copy.ts';
-import type { Compiler, Identity } from './compile.ts';
+import type { Identity } from '../ops/root-step.ts';
+import type { Compiler } from './compile.ts';
 import { emptyRoot } from './empty-root.ts';
 import { knownOp } from './passing.ts';
 import type { BuildVertex } from './plan.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { classifySource } from './copy-source.ts';
+import { classifySource } from '../sources/classify.ts';
 import { destinationPath, sourcePath, workingDirectory } from './paths.ts';
 
 test('a destination is relative to the working directory, and what says that it is a folder is kept', () => {

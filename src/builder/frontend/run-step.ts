@@ -8,9 +8,10 @@ import {
 import { StrataError } from '../../errors/index.ts';
 import { execOp } from '../ops/exec.ts';
 import type { ExecMount, ExecSpec, SecretOwner } from '../ops/exec-spec.ts';
+import type { Identity } from '../ops/root-step.ts';
 import type { Op } from '../solver/vertex.ts';
 import type { Value } from '../value.ts';
-import type { Compiler, Identity } from './compile.ts';
+import type { Compiler } from './compile.ts';
 import { contextRoot, placed } from './context-root.ts';
 import { parseExtraHosts } from './extra-hosts.ts';
 import { joinPath, sourcePath } from './paths.ts';

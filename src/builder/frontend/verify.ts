@@ -1,5 +1,5 @@
 import type { Dockerfile } from '../../dockerfile/index.ts';
-import { findNamedContext } from '../named-contexts.ts';
+import { findNamedContext } from '../contexts/named.ts';
 import type { BuildRequest } from '../types.ts';
 import { baseReference } from './externals.ts';
 import { at } from './locate.ts';

@@ -133,3 +133,5 @@ export async function withMount<T>(
     await mount.unmount();
   }
 }
+
+export type Identity = Omit<StepIdentity, 'definition' | 'type'>;

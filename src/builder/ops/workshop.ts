@@ -4,8 +4,8 @@ import type { SnapshotName, Snapshots } from '../../snapshot/index.ts';
 import type { Bases } from '../cache/bases.ts';
 import type { CacheMounts } from '../cache/cache-mounts.ts';
 import type { Downloads } from '../cache/downloads.ts';
+import type { KeptFolders } from '../cache/kept-folders.ts';
 import type { Records } from '../cache/records.ts';
-import type { KeptFolders } from '../contexts/kept-folders.ts';
 import type { Files } from '../files/pool.ts';
 
 /** What operations work with; one for all builds. */

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { StrataError } from '../errors/index.ts';
-import { formatPlatform, type Platform, platformMatches } from '../oci/index.ts';
-import type { BuiltStage } from './build.ts';
-import type { Held } from './cache/held.ts';
+import { StrataError } from '../../errors/index.ts';
+import { formatPlatform, type Platform, platformMatches } from '../../oci/index.ts';
+import type { BuiltStage } from '../built.ts';
+import type { Held } from '../cache/held.ts';
 
 /** What a build made, of which no image has to be. */
 export interface KeptResult {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DiffID, HistoryEntry } from '../oci/index.ts';
-import { emptyDraft } from './frontend/image-draft.ts';
+import type { DiffID, HistoryEntry } from '../../oci/index.ts';
+import { emptyDraft } from '../frontend/image-draft.ts';
 import { finishConfig } from './image-config.ts';
 
 const layer = (number: number) => ({

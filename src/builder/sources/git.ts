@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { StrataError } from '../../errors/index.ts';
 import { isErrno } from '../../sys/index.ts';
 import { digestOf } from '../cache/keys.ts';
+import { folderInside } from '../ops/folder-inside.ts';
+import type { Workshop } from '../ops/workshop.ts';
 import type { Op, Outcome, Work } from '../solver/vertex.ts';
 import type { TreeValue, Value } from '../value.ts';
-import { folderInside } from './folder-inside.ts';
 import { parseGitUrl } from './git-url.ts';
 import { basic, splitCredentials } from './url-credentials.ts';
-import type { Workshop } from './workshop.ts';
 
 export interface GitSpec {
   /** With `#ref:subdir`, a query (`?branch=…&subdir=…`), or neither. */

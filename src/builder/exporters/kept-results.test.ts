@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hostPlatform } from '../oci/index.ts';
-import { Held } from './cache/held.ts';
+import { hostPlatform } from '../../oci/index.ts';
+import { Held } from '../cache/held.ts';
 import { KeptResults } from './kept-results.ts';
 
 test('a result is kept until its end, and not beyond it', () => {

@@ -1,20 +1,9 @@
 import { StrataError } from '../../errors/index.ts';
 import type { SnapshotName, Snapshots } from '../../snapshot/index.ts';
-import type { Records } from './records.ts';
+import type { PortableResult, Records } from '../cache/records.ts';
 
 /** Field of an image configuration that holds what the image's layers are results of. */
 export const cacheField = 'strata.cache.v0';
-
-/** A result as it travels with the layers of an image. */
-export interface PortableResult {
-  /** How many layers of the image its root has; 0: the image has them not, the result is known by name alone. */
-  readonly layers: number;
-  readonly id: string;
-  readonly type: 'regular' | 'source.local';
-  readonly created: number;
-  readonly keys: readonly string[];
-  readonly step?: { readonly definition: string; readonly base: string; readonly content: string };
-}
 
 /** Most results that one image is believed to bring, and most keys of one. */
 const limit = 10_000;
@@ -91,3 +80,6 @@ function isStep(value: unknown): boolean {
   const { definition, base, content } = value as Record<string, unknown>;
   return [definition, base, content].every((field) => typeof field === 'string' && field.length <= mostBase);
 }
+
+/** `artifactType` of an index whose images are a cache. */
+export const cacheType = 'application/vnd.strata.cache.v0';

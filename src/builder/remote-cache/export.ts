@@ -10,20 +10,17 @@ import {
   sha256,
   withDefaultTag,
 } from '../../oci/index.ts';
-import type { Plant } from '../builder.ts';
-import type { CacheOptions } from '../cache/options.ts';
-import { cacheField, exportResults } from '../cache/portable.ts';
+import { pushOptions } from '../exporters/image.ts';
+import { sendLayout, writeLayoutFolder } from '../exporters/layout.ts';
+import type { Plant } from '../plant.ts';
 import type { Session } from '../session.ts';
 import type { Work } from '../solver/vertex.ts';
 import type { BuildRequest, BuildResult } from '../types.ts';
 import type { RootValue } from '../value.ts';
-import { pushOptions } from './image.ts';
-import { sendLayout, writeLayoutFolder } from './layout.ts';
+import type { CacheOptions } from './options.ts';
+import { cacheField, cacheType, exportResults } from './portable.ts';
 
 const none: ReadonlySet<string> = new Set();
-
-/** `artifactType` of an index whose images are a cache. */
-export const cacheType = 'application/vnd.strata.cache.v0';
 
 /**
  * Writes the cache where `--cache-to` says: the layers of the targets, or with mode=max those of every stage, and the

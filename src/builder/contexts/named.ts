@@ -1,12 +1,12 @@
-import { openContext } from './contexts/open-context.ts';
-import { readIgnore } from './contexts/read-dockerfile.ts';
-import { contextNames } from './frontend/externals.ts';
-import { knownOp } from './frontend/passing.ts';
-import type { BuildVertex, External } from './frontend/plan.ts';
-import type { Workshop } from './ops/workshop.ts';
-import type { Session } from './session.ts';
-import { allowedContext } from './source-policy.ts';
-import type { BuildRequest, ContextSource, NamedContext } from './types.ts';
+import { contextNames } from '../frontend/externals.ts';
+import { knownOp } from '../frontend/passing.ts';
+import type { BuildVertex, External } from '../frontend/plan.ts';
+import type { Workshop } from '../ops/workshop.ts';
+import type { Session } from '../session.ts';
+import { allowedContext } from '../source-policy.ts';
+import type { BuildRequest, ContextSource, NamedContext } from '../types.ts';
+import { openContext } from './open-context.ts';
+import { readIgnore } from './read-dockerfile.ts';
 
 /** The named context that stands for `name`, if one does. */
 export function findNamedContext(request: BuildRequest, name: string): NamedContext | undefined {

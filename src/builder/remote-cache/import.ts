@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { messageOf } from '../errors/index.ts';
+import { messageOf } from '../../errors/index.ts';
 import {
   canonicalName,
   type Digest,
@@ -7,20 +7,20 @@ import {
   parseReference,
   type Reference,
   withDefaultTag,
-} from '../oci/index.ts';
-import { chooseManifest, inspectRemote, parseDocument } from '../registry/index.ts';
-import type { SnapshotName } from '../snapshot/index.ts';
-import type { Plant } from './builder.ts';
-import type { CacheOptions } from './cache/options.ts';
-import { adoptResults, type PortableResult, resultsIn } from './cache/portable.ts';
-import { layoutOf, readWholeLayout } from './contexts/oci-layout.ts';
-import { cacheType } from './exporters/export-cache.ts';
-import { authFor } from './resolve-base.ts';
-import type { Session } from './session.ts';
-import type { Work } from './solver/vertex.ts';
-import { tellTransfer } from './tell-transfer.ts';
-import type { BuildRequest } from './types.ts';
-import type { RootValue } from './value.ts';
+} from '../../oci/index.ts';
+import { chooseManifest, inspectRemote, parseDocument } from '../../registry/index.ts';
+import type { SnapshotName } from '../../snapshot/index.ts';
+import type { PortableResult } from '../cache/records.ts';
+import type { Plant } from '../plant.ts';
+import type { Session } from '../session.ts';
+import type { Work } from '../solver/vertex.ts';
+import { authFor } from '../sources/base-image.ts';
+import { layoutOf, readWholeLayout } from '../sources/oci-layout.ts';
+import { tellTransfer } from '../tell-transfer.ts';
+import type { BuildRequest } from '../types.ts';
+import type { RootValue } from '../value.ts';
+import type { CacheOptions } from './options.ts';
+import { adoptResults, cacheType, resultsIn } from './portable.ts';
 
 /** Results whose names are taken over in one go. */
 const slice = 200;

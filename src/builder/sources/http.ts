@@ -9,10 +9,10 @@ import { StrataError } from '../../errors/index.ts';
 import { networkError } from '../../registry/index.ts';
 import type { DownloadRow as Download } from '../cache/downloads.ts';
 import { digestOf } from '../cache/keys.ts';
+import type { Workshop } from '../ops/workshop.ts';
 import type { Op, Outcome, Work } from '../solver/vertex.ts';
 import type { TreeValue, Value } from '../value.ts';
 import { splitCredentials } from './url-credentials.ts';
-import type { Workshop } from './workshop.ts';
 
 export interface HttpSpec {
   readonly url: string;

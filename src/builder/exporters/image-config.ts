@@ -1,5 +1,5 @@
-import type { DiffID, HistoryEntry, ImageConfig, RuntimeConfig } from '../oci/index.ts';
-import type { ImageDraft } from './frontend/image-draft.ts';
+import type { DiffID, HistoryEntry, ImageConfig, RuntimeConfig } from '../../oci/index.ts';
+import type { ImageDraft } from '../frontend/image-draft.ts';
 
 export interface LayerFact {
   readonly diffID: DiffID;
