@@ -25,22 +25,20 @@ import type { BuildVertex, CompiledStage, External, StageStep } from './plan.ts'
 import { runStep } from './run-step.ts';
 import { Scope } from './scope.ts';
 import type { FrontendSettings } from './settings.ts';
+import type { StageSources } from './stage-sources.ts';
 import { emptyBase, StageState } from './stage-state.ts';
 import { findByName, findCopySource, findTarget, mountSources, type StageNode, scratch, withStages } from './stages.ts';
 
 /** Reads stages into vertices, each once and only those that are needed. */
-export class Compiler {
+export class Compiler implements StageSources {
   readonly settings: FrontendSettings;
   readonly nodes: readonly StageNode[];
   readonly #compiled = new Map<StageNode, Promise<CompiledStage>>();
   readonly #externals = new Map<string, Promise<External>>();
   readonly #roots = new Map<string, BuildVertex>();
-  /** Parts of contexts that mounts need as roots. */
   readonly contextRoots = new Map<string, BuildVertex>();
-  /** What instructions read of the context: paths, which may hold wildcards. */
   readonly contextReads: string[] = [];
-  /** Paths of the context that instructions name. */
-  readonly contextPaths: { readonly path: string; readonly range: TextRange }[] = [];
+  readonly contextPaths: StageSources['contextPaths'] = [];
 
   constructor(settings: FrontendSettings, nodes: readonly StageNode[]) {
     this.settings = settings;
@@ -64,14 +62,12 @@ export class Compiler {
     return stages.sort((a, b) => a.node!.index - b.node!.index);
   }
 
-  /** What `COPY --from` names. */
   async source(from: string): Promise<BuildVertex> {
     const node = findCopySource(this.nodes, from);
     if (node) return (await this.stage(node)).vertex;
     return this.#outside(from);
   }
 
-  /** What the `from` of a mount names: stages go by name only. */
   async mountSource(from: string): Promise<BuildVertex> {
     const node = findByName(this.nodes, from);
     if (node) return (await this.stage(node)).vertex;

@@ -1,10 +1,10 @@
 import { digestOf } from '../cache/keys.ts';
 import { copyOp } from '../ops/copy.ts';
 import type { Identity } from '../ops/root-step.ts';
-import type { Compiler } from './compile.ts';
 import { emptyRoot } from './empty-root.ts';
 import { knownOp } from './passing.ts';
 import type { BuildVertex } from './plan.ts';
+import type { StageSources } from './stage-sources.ts';
 
 /** Where the files of a context stand in the root that is made for a mount of them. */
 export const placed = '/context';
@@ -13,9 +13,9 @@ export const placed = '/context';
  * Files of a context as a root of their own, for mounts and for a FROM: a step sees them with their owners reset and
  * without what is ignored, and the folder of the user is out of its reach.
  */
-export function contextRoot(compiler: Compiler, tree: BuildVertex, path: string, dest: string): BuildVertex {
-  const { shop, vertexID, project } = compiler.settings;
-  const known = compiler.contextRoots.get(`${tree.event.id} ${path} ${dest}`);
+export function contextRoot(around: StageSources, tree: BuildVertex, path: string, dest: string): BuildVertex {
+  const { shop, vertexID, project } = around.settings;
+  const known = around.contextRoots.get(`${tree.event.id} ${path} ${dest}`);
   if (known) return known;
   const selection = { path, wildcards: false, follow: true };
   const spec = { actions: [{ input: 1, selection, contentsOnly: true, unpack: false }], dest };
@@ -37,6 +37,6 @@ export function contextRoot(compiler: Compiler, tree: BuildVertex, path: string,
     inputs: [empty, tree],
     op: copyOp(shop, spec, identity),
   };
-  compiler.contextRoots.set(`${tree.event.id} ${path} ${dest}`, vertex);
+  around.contextRoots.set(`${tree.event.id} ${path} ${dest}`, vertex);
   return vertex;
 }

@@ -11,21 +11,21 @@ import { parseGitUrl } from '../sources/git-url.ts';
 import { httpOp } from '../sources/http.ts';
 import { splitCredentials } from '../sources/url-credentials.ts';
 import type { Value } from '../value.ts';
-import type { Compiler } from './compile.ts';
 import { destinationPath, sourcePath } from './paths.ts';
 import type { BuildVertex } from './plan.ts';
+import type { StageSources } from './stage-sources.ts';
 import type { StageState } from './stage-state.ts';
 
 type Copying = CopyInstruction | AddInstruction;
 
 /** COPY and ADD as an operation and what it works on. */
 export async function copyStep(
-  compiler: Compiler,
+  around: StageSources,
   state: StageState,
   instruction: Copying,
   identity: Identity,
 ): Promise<{ op: Op<Value>; inputs: BuildVertex[] }> {
-  const { shop } = compiler.settings;
+  const { shop } = around.settings;
   const inputs: BuildVertex[] = [state.vertex];
   const input = (vertex: BuildVertex): number => {
     const known = inputs.indexOf(vertex, 1);
@@ -33,7 +33,7 @@ export async function copyStep(
   };
   checkChecksum(instruction);
   const actions: CopyAction[] = [];
-  for (const source of instruction.sources) actions.push(await sourceAction(compiler, instruction, source, input));
+  for (const source of instruction.sources) actions.push(await sourceAction(around, instruction, source, input));
   for (const { name, data } of instruction.files) {
     const selection = { path: `/${name}`, wildcards: false, follow: false };
     actions.push({ inline: { name, data }, selection, contentsOnly: false, unpack: false });
@@ -87,12 +87,12 @@ function checkDigest(checksum: string): void {
 }
 
 async function sourceAction(
-  compiler: Compiler,
+  around: StageSources,
   instruction: Copying,
   source: string,
   input: (vertex: BuildVertex) => number,
 ): Promise<CopyAction> {
-  const { shop, vertexID, secrets, allowed } = compiler.settings;
+  const { shop, vertexID, secrets, allowed } = around.settings;
   const remote = classifySource(source);
   const isAdd = instruction.kind === 'add';
   const excludes = instruction.excludes.length > 0 ? { exclude: instruction.excludes } : {};
@@ -120,12 +120,12 @@ async function sourceAction(
     return { input: input(vertex), selection, contentsOnly: false, unpack: instruction.unpack ?? false };
   }
   const from = instruction.kind === 'copy' ? instruction.from : undefined;
-  const vertex = from === undefined ? compiler.settings.context() : await compiler.source(from);
+  const vertex = from === undefined ? around.settings.context() : await around.source(from);
   const parents = instruction.kind === 'copy' && instruction.parents;
   const { path, include } = parents ? pivot(source) : { path: source, include: undefined };
-  if (from === undefined) compiler.contextReads.push(sourcePath(source));
+  if (from === undefined) around.contextReads.push(sourcePath(source));
   if (from === undefined && splitWildcards(sourcePath(path)).pattern === '') {
-    compiler.contextPaths.push({ path: sourcePath(path), range: instruction.location });
+    around.contextPaths.push({ path: sourcePath(path), range: instruction.location });
   }
   return {
     input: input(vertex),

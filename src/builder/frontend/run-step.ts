@@ -11,27 +11,27 @@ import type { ExecMount, ExecSpec, SecretOwner } from '../ops/exec-spec.ts';
 import type { Identity } from '../ops/root-step.ts';
 import type { Op } from '../solver/vertex.ts';
 import type { Value } from '../value.ts';
-import type { Compiler } from './compile.ts';
 import { contextRoot, placed } from './context-root.ts';
 import { parseExtraHosts } from './extra-hosts.ts';
 import { joinPath, sourcePath } from './paths.ts';
 import type { BuildVertex } from './plan.ts';
+import type { StageSources } from './stage-sources.ts';
 import type { StageState } from './stage-state.ts';
 
 /** RUN as an operation and the roots that it works on. */
 export async function runStep(
-  compiler: Compiler,
+  around: StageSources,
   state: StageState,
   instruction: RunInstruction,
   identity: Identity,
 ): Promise<{ op: Op<Value>; inputs: BuildVertex[] }> {
-  const { shop, request, secrets, given, keep, renewed } = compiler.settings;
+  const { shop, request, secrets, given, keep, renewed } = around.settings;
   const inputs: BuildVertex[] = [state.vertex];
   const mounts: ExecMount[] = [];
   const script = runCommand(instruction).file;
   if (script) mounts.push({ type: 'script', target: inlineScriptDirectory, ...script });
   for (const [index, mount] of (instruction.mounts ?? []).entries()) {
-    mounts.push(await execMount(compiler, state, instruction, mount, index, inputs));
+    mounts.push(await execMount(around, state, instruction, mount, index, inputs));
   }
   // As with Docker, what begins anew finds nothing that it left behind.
   if (identity.noCache) for (const mount of mounts) if (mount.type === 'cache') renewed.add(mount.id);
@@ -105,7 +105,7 @@ function securityOf({ security, location }: RunInstruction, allow: readonly stri
 }
 
 async function execMount(
-  compiler: Compiler,
+  around: StageSources,
   state: StageState,
   instruction: RunInstruction,
   mount: RunMount,
@@ -114,9 +114,9 @@ async function execMount(
 ): Promise<ExecMount> {
   switch (mount.type) {
     case 'bind':
-      return bindMount(compiler, state, instruction, mount, inputs);
+      return bindMount(around, state, instruction, mount, inputs);
     case 'cache':
-      return cacheMount(compiler, state, mount, inputs);
+      return cacheMount(around, state, mount, inputs);
     case 'tmpfs':
       return { type: 'tmpfs', target: targetOf(state, mount), ...(mount.sizeLimit && { size: mount.sizeLimit }) };
     case 'secret':
@@ -160,7 +160,7 @@ function targetOf(state: StageState, mount: RunMount): string {
 }
 
 async function bindMount(
-  compiler: Compiler,
+  around: StageSources,
   state: StageState,
   instruction: RunInstruction,
   mount: RunMount,
@@ -168,29 +168,29 @@ async function bindMount(
 ): Promise<ExecMount> {
   const target = targetOf(state, mount);
   const source = sourcePath(mount.source ?? '/');
-  const from = mount.from === undefined ? compiler.settings.context() : await compiler.mountSource(mount.from);
+  const from = mount.from === undefined ? around.settings.context() : await around.mountSource(mount.from);
   if (mount.from === undefined) {
-    compiler.contextReads.push(source);
-    compiler.contextPaths.push({ path: source, range: instruction.location });
+    around.contextReads.push(source);
+    around.contextPaths.push({ path: source, range: instruction.location });
   }
   const isTree = mount.from === undefined || from.event.kind === 'internal';
-  const vertex = isTree ? contextRoot(compiler, from, source, placed) : from;
+  const vertex = isTree ? contextRoot(around, from, source, placed) : from;
   const input = inputs.push(vertex) - 1;
   return { type: 'bind', input, source: isTree ? placed : source, target, readonly: mount.readOnly };
 }
 
 async function cacheMount(
-  compiler: Compiler,
+  around: StageSources,
   state: StageState,
   mount: RunMount,
   inputs: BuildVertex[],
 ): Promise<ExecMount> {
   const target = targetOf(state, mount);
-  const namespace = compiler.settings.given['BUILDKIT_CACHE_MOUNT_NS'] ?? '';
-  const from = mount.from === undefined ? undefined : await compiler.mountSource(mount.from);
+  const namespace = around.settings.given['BUILDKIT_CACHE_MOUNT_NS'] ?? '';
+  const from = mount.from === undefined ? undefined : await around.mountSource(mount.from);
   const source = sourcePath(mount.source ?? '/');
   const isTree = from?.event.kind === 'internal';
-  const input = from && inputs.push(isTree ? contextRoot(compiler, from, source, placed) : from) - 1;
+  const input = from && inputs.push(isTree ? contextRoot(around, from, source, placed) : from) - 1;
   const owned = mount.uid !== undefined || mount.gid !== undefined;
   return {
     type: 'cache',
