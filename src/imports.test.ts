@@ -146,6 +146,34 @@ test('inside a room files import each other, never their own door', () => {
   );
 });
 
+/** What a file imports when it is loaded; what it imports later, by a call, is no part of a circle. */
+function importsAtLoad(file: string): string[] {
+  const text = readFileSync(file, 'utf8');
+  return [...text.matchAll(/^(?:import|export)\b[^;]*?\bfrom '(\.[^']+)'|^import '(\.[^']+)'/gm)].map((match) =>
+    resolve(dirname(file), match[1] ?? match[2]!),
+  );
+}
+
+test('no files import each other in a circle', () => {
+  const state = new Map<string, 'open' | 'done'>();
+  const path: string[] = [];
+  const circles: string[] = [];
+  const visit = (file: string) => {
+    if (state.get(file) === 'done') return;
+    if (state.get(file) === 'open') {
+      circles.push([...path.slice(path.indexOf(file)), file].map((each) => relative(src, each)).join(' -> '));
+      return;
+    }
+    state.set(file, 'open');
+    path.push(file);
+    for (const target of importsAtLoad(file)) if (target.endsWith('.ts')) visit(target);
+    path.pop();
+    state.set(file, 'done');
+  };
+  for (const file of sources(src)) visit(file);
+  assert.deepEqual(circles, []);
+});
+
 /** Folders that only the engine, the kernel or the machine's administrator fills, and the codec, which reads names as byte strings. */
 const ownFolders: readonly string[] = [
   'builder/cache/kept-folders.ts',

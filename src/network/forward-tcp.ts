@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import type { Descriptors } from './descriptors.ts';
-import type { HeldPort, Published, Target } from './held-port.ts';
+import type { HeldPort, Published, Target } from './types.ts';
 
 /** Connections through one port. */
 const mostConnections = 4096;

@@ -2,7 +2,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import type { Descriptors } from './descriptors.ts';
-import type { HeldPort, Published, Target } from './held-port.ts';
+import type { HeldPort, Published, Target } from './types.ts';
 
 /** As long as Docker's proxy remembers who a datagram came from. */
 const rememberedMs = 90_000;

@@ -5,7 +5,8 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { createDescriptors } from './descriptors.ts';
-import { type HeldPort, hasIPv6, holdPort } from './held-port.ts';
+import { hasIPv6, holdPort } from './held-port.ts';
+import type { HeldPort } from './types.ts';
 
 const noIPv6 = (await hasIPv6()) ? false : 'this host has no IPv6';
 

@@ -3,25 +3,7 @@ import { createServer, isIPv6 } from 'node:net';
 import type { Descriptors } from './descriptors.ts';
 import { forwardTcp } from './forward-tcp.ts';
 import { forwardUdp } from './forward-udp.ts';
-
-/** A port of one container on one address of the host. */
-export interface Published {
-  readonly containerPort: number;
-  /** `tcp`, `udp` or `sctp`. */
-  readonly protocol: string;
-  /** An address; `0.0.0.0` and `::` for all of a family. */
-  readonly hostIp: string;
-  readonly hostPort: number;
-}
-
-/** A socket on a published port of the host. */
-export interface HeldPort {
-  /** Frees the port and ends what goes through it. */
-  close(): Promise<void>;
-}
-
-/** The container's IPv4 address now; undefined while it has none that leads out. */
-export type Target = () => string | undefined;
+import type { HeldPort, Published, Target } from './types.ts';
 
 /**
  * Listens where a port is published, for as long as the container runs. No program of the host can take the port

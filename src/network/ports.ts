@@ -1,8 +1,8 @@
 import { isIPv4 } from 'node:net';
 import type { Database } from '../db/index.ts';
 import { StrataError } from '../errors/index.ts';
-import { type HeldPort, isIPv6Address, type Published } from './held-port.ts';
-import type { PortBinding } from './types.ts';
+import { isIPv6Address } from './held-port.ts';
+import type { HeldPort, PortBinding, Published } from './types.ts';
 
 export interface ChosenPorts {
   readonly published: readonly Published[];

@@ -8,7 +8,7 @@ import { bridgeOptions, nameServerOf } from './bridge-options.ts';
 import { createBridgeRules, type OpenPort } from './bridge-rules.ts';
 import { createDescriptors, relayShare } from './descriptors.ts';
 import { hardwareAddress } from './hardware-address.ts';
-import { type HeldPort, hasIPv6, holdPort, type Published } from './held-port.ts';
+import { hasIPv6, holdPort } from './held-port.ts';
 import { checkLinkLocal, settleInterface, wantedInterfaceName } from './interface-settings.ts';
 import { createNetavark, type NetavarkAnswer, type NetavarkRequest } from './netavark.ts';
 import { takeBridgeAddress } from './pin-bridge.ts';
@@ -16,7 +16,7 @@ import { choosePorts, release } from './ports.ts';
 import { gatewayOf, inOrder, needsRoute, routeOut, type Way } from './route-out.ts';
 import { type NetworkStore, newID } from './store.ts';
 import { parseSubnet } from './subnet.ts';
-import type { EndpointSettings, Network, PortBinding } from './types.ts';
+import type { EndpointSettings, HeldPort, Network, PortBinding, Published } from './types.ts';
 
 export interface Membership {
   readonly network: Network;

@@ -166,3 +166,22 @@ export interface Networks {
   }>;
   close(): Promise<void>;
 }
+
+/** A port of one container on one address of the host. */
+export interface Published {
+  readonly containerPort: number;
+  /** `tcp`, `udp` or `sctp`. */
+  readonly protocol: string;
+  /** An address; `0.0.0.0` and `::` for all of a family. */
+  readonly hostIp: string;
+  readonly hostPort: number;
+}
+
+/** A socket on a published port of the host. */
+export interface HeldPort {
+  /** Frees the port and ends what goes through it. */
+  close(): Promise<void>;
+}
+
+/** The container's IPv4 address now; undefined while it has none that leads out. */
+export type Target = () => string | undefined;

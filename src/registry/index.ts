@@ -34,5 +34,5 @@ export type {
   SearchResult,
   TransferParts,
   Transfers,
+  UploadSource,
 } from './types.ts';
-export type { UploadSource } from './upload.ts';

@@ -12,7 +12,6 @@ import type { Layers, UnpackLimits } from '../layer/index.ts';
 import type { Descriptor, Digest, Platform, Reference } from '../oci/index.ts';
 import type { Progress, TransferEvent } from '../progress/index.ts';
 import type { Snapshots } from '../snapshot/index.ts';
-import type { UploadSource } from './upload.ts';
 
 export interface Credentials {
   readonly username?: string;
@@ -157,4 +156,12 @@ export interface TransferParts {
   readonly parallel?: number;
   /** What a pulled layer may expand to; the defaults of `Layers.unpack` where absent. */
   readonly limits?: UnpackLimits;
+}
+
+export interface UploadSource {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  /** The bytes from `offset` on. */
+  open(offset: number): Promise<ByteStream>;
 }

@@ -1,18 +1,10 @@
-import type { ByteStream } from '../content/index.ts';
 import { isKind, StrataError } from '../errors/index.ts';
 import type { Digest } from '../oci/index.ts';
 import { type Access, checkHop, type Exchange } from './exchange.ts';
 import type { InsecureHosts } from './insecure-hosts.ts';
 import { isBroken } from './network-error.ts';
 import { isPutOff, pause, pauseBefore, type Reply, type RetryPolicy } from './transport.ts';
-
-export interface UploadSource {
-  readonly digest: Digest;
-  /** Bytes. */
-  readonly size: number;
-  /** The bytes from `offset` on. */
-  open(offset: number): Promise<ByteStream>;
-}
+import type { UploadSource } from './types.ts';
 
 export interface UploadParts {
   readonly exchange: Exchange;

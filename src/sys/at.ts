@@ -1,6 +1,7 @@
 /** The `*at` family: one entry of an open folder at a time, never through a link at `name`. */
 import { check, failure, systemError } from './errno.ts';
-import { cPath, lastErrno, native, type SysPath } from './libc.ts';
+import type { SysPath } from './file-name.ts';
+import { cPath, lastErrno, native } from './libc.ts';
 import { makeDevice } from './node.ts';
 
 const noFollow = 0x100;

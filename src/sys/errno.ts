@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
-import { nameOf } from './file-name.ts';
-import { lastErrno, type SysPath } from './libc.ts';
+import { nameOf, type SysPath } from './file-name.ts';
+import { lastErrno } from './libc.ts';
 
 /** Numbers of the errors that callers here tell apart. */
 export const errno = constants.errno;

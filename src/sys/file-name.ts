@@ -8,7 +8,6 @@
  * - A *byte string*, which the codec of archives uses: one character (0-255) for each byte. Its order is the order of
  *   the bytes.
  */
-import type { SysPath } from './libc.ts';
 
 export type ByteString = string;
 
@@ -114,3 +113,6 @@ export function textOf(bytes: ByteString): string {
 export function pathOf(bytes: ByteString): SysPath {
   return beyondAscii.test(bytes) ? Buffer.from(bytes, 'latin1') : bytes;
 }
+
+/** A path for the kernel: a name (see file-name.ts), or its exact bytes. */
+export type SysPath = string | Uint8Array;

@@ -2,7 +2,8 @@ import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, re
 import { open } from 'node:fs/promises';
 import { currentFolder, utimensat } from './at.ts';
 import { check, errno } from './errno.ts';
-import { lastErrno, native, type SysPath } from './libc.ts';
+import type { SysPath } from './file-name.ts';
+import { lastErrno, native } from './libc.ts';
 import { linkSync } from './named-files.ts';
 
 const ioctlCall = native('ioctl', 'int', ['int', 'uint64', 'int']);

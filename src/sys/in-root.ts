@@ -2,8 +2,8 @@ import { closeSync, constants, fchmodSync, fstatSync, readSync, type Stats } fro
 import { dirname, join } from 'node:path/posix';
 import { fchownat, mkdirat, openat, readlinkat } from './at.ts';
 import { errno, isErrno, systemError } from './errno.ts';
-import { type ByteString, bytesOf, nameOf, pathOf, textOf } from './file-name.ts';
-import { cPath, lastErrno, nativeSyscall, type SysPath } from './libc.ts';
+import { type ByteString, bytesOf, nameOf, pathOf, type SysPath, textOf } from './file-name.ts';
+import { cPath, lastErrno, nativeSyscall } from './libc.ts';
 import { readlinkSync } from './named-files.ts';
 
 const { O_DIRECTORY, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;

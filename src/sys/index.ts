@@ -14,7 +14,7 @@ export {
 export { isErrno, systemError } from './errno.ts';
 export { errnoText } from './errno-text.ts';
 export { allocate, copyData, fsyncDir, link, setTimes, syncFolders, syncfs } from './file.ts';
-export type { ByteString } from './file-name.ts';
+export type { ByteString, SysPath } from './file-name.ts';
 export {
   bytesOf,
   bytesOfName,
@@ -39,7 +39,6 @@ export {
   resolveInRoot,
   statInRoot,
 } from './in-root.ts';
-export type { SysPath } from './libc.ts';
 export { makeFolders } from './make-folders.ts';
 export { clean, lend, release, releaseBuffer, returnFreedMemory, settle, sweep } from './memory.ts';
 export type { MountFlag } from './mount.ts';
@@ -81,12 +80,4 @@ export type { FileStat } from './stat.ts';
 export { statAt } from './stat.ts';
 export { startThread } from './thread.ts';
 export { treeSize } from './tree-size.ts';
-export {
-  getOpenXattr,
-  getXattr,
-  listOpenXattrs,
-  listXattrs,
-  removeXattr,
-  setOpenXattr,
-  setXattr,
-} from './xattr.ts';
+export { getOpenXattr, getXattr, listOpenXattrs, listXattrs, removeXattr, setOpenXattr, setXattr } from './xattr.ts';

@@ -3,10 +3,8 @@
  * loads the native module.
  */
 import koffi from 'koffi';
+import type { SysPath } from './file-name.ts';
 import { kernelPath } from './file-name.ts';
-
-/** A path for the kernel: a name (see file-name.ts), or its exact bytes. */
-export type SysPath = string | Uint8Array;
 
 type Argument = number | bigint | string | Uint8Array | null;
 type Signature = 'int' | 'uint' | 'long' | 'int64' | 'uint64' | 'size_t' | 'pointer' | 'path';

@@ -1,5 +1,6 @@
 import { failure } from './errno.ts';
-import { cPath, native, type SysPath } from './libc.ts';
+import type { SysPath } from './file-name.ts';
+import { cPath, native } from './libc.ts';
 
 /** What statx(2) says, without the objects that `fs.lstat` makes: walking a tree is mostly this. */
 export interface FileStat {

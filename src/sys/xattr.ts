@@ -1,6 +1,6 @@
 import { check, errno, isErrno, systemError } from './errno.ts';
-import { nameOf } from './file-name.ts';
-import { cPath, lastErrno, native, type SysPath } from './libc.ts';
+import { nameOf, type SysPath } from './file-name.ts';
+import { cPath, lastErrno, native } from './libc.ts';
 
 const listCall = native('llistxattr', 'long', ['path', 'pointer', 'size_t']);
 const getCall = native('lgetxattr', 'long', ['path', 'path', 'pointer', 'size_t']);
