@@ -33,9 +33,9 @@ export interface FrontendSettings {
   readonly isContext: (name: string) => boolean;
   /** Finds or pulls an image, or opens a named context. */
   readonly external: (name: string, platform: Platform) => Promise<External>;
-  /** A new id for a vertex. */
   /** Takes the ids of cache mounts that are to be empty. */
   readonly renewed: Set<string>;
+  /** A new id for a vertex. */
   readonly vertexID: () => string;
   /** Takes what a failed RUN leaves. */
   readonly keep?: (kept: KeptRoot) => void;
