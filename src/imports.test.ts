@@ -38,6 +38,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'container',
     'registry',
   ],
+  'docker-config': ['errors', 'registry'],
   buildkit: ['errors', 'sys', 'stream', 'oci', 'progress', 'dockerfile', 'layer', 'builder'],
   engine: [
     'errors',
@@ -76,7 +77,20 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'engine',
   ],
   daemon: ['errors', 'sys', 'registry', 'engine', 'api'],
-  cli: ['errors', 'sys', 'stream', 'oci', 'progress', 'dockerfile', 'layer', 'registry', 'builder', 'client', 'daemon'],
+  cli: [
+    'errors',
+    'sys',
+    'stream',
+    'oci',
+    'progress',
+    'dockerfile',
+    'layer',
+    'registry',
+    'builder',
+    'docker-config',
+    'client',
+    'daemon',
+  ],
 };
 
 /** The program itself is above all rooms. */
@@ -195,7 +209,7 @@ const ownFolders: readonly string[] = [
   'layer/remove-tree.ts',
   'layer/tar-blocks.ts',
   'network/bridge-rules.ts',
-  'registry/docker-config/docker-config.ts',
+  'docker-config/docker-config.ts',
   'registry/host-certs.ts',
   'snapshot/layer-folders.ts',
   'snapshot/mounts.ts',

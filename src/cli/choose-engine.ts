@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Endpoint, parseEndpoint, type TlsFiles } from '../client/index.ts';
+import { loadDockerConfig } from '../docker-config/index.ts';
 import { StrataError } from '../errors/index.ts';
-import { loadDockerConfig } from '../registry/index.ts';
 import type { Session } from './session.ts';
 
 export interface TlsFlags {

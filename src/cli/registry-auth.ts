@@ -13,7 +13,7 @@ export async function credentialsOf(session: Session, host: string): Promise<Reg
   const path = join(session.configDir, 'config.json');
   // Most people have no such file, and the rest of this is not needed then.
   if (!existsSync(path)) return undefined;
-  const { loadDockerConfig, resolveCredentials } = await import('../registry/index.ts');
+  const { loadDockerConfig, resolveCredentials } = await import('../docker-config/index.ts');
   const found = await resolveCredentials(loadDockerConfig(path), host, session.env);
   return found && { ...found, serveraddress: host };
 }
@@ -24,7 +24,7 @@ export async function everyCredential(
 ): Promise<Readonly<Record<string, RegistryCredentials>> | undefined> {
   const path = join(session.configDir, 'config.json');
   if (!existsSync(path)) return undefined;
-  const { allCredentials, loadDockerConfig } = await import('../registry/index.ts');
+  const { allCredentials, loadDockerConfig } = await import('../docker-config/index.ts');
   const found = await allCredentials(loadDockerConfig(path), session.env);
   return Object.keys(found).length > 0 ? found : undefined;
 }

@@ -1,15 +1,6 @@
 export { chooseManifest } from './choose-manifest.ts';
 export type { RegistryClientOptions } from './client.ts';
 export { createRegistryClient } from './client.ts';
-export {
-  allCredentials,
-  eraseCredentials,
-  resolveCredentials,
-  storeCredentials,
-  unencryptedWarning,
-} from './docker-config/credential-store.ts';
-export type { DockerConfig } from './docker-config/docker-config.ts';
-export { loadDockerConfig, saveDockerConfig } from './docker-config/docker-config.ts';
 export type { Document } from './document.ts';
 export { parseDocument } from './document.ts';
 export { registryErrorCodes } from './error-table.ts';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { bareHost, hostKeys } from '../docker-config/host-key.ts';
 import { errorKinds } from '../errors/index.ts';
 import { parseReference } from '../oci/index.ts';
 import { parseChallenges } from './challenge.ts';
-import { bareHost, hostKeys } from './docker-config/host-key.ts';
 import { registryErrorCodes } from './error-table.ts';
 import { checkHop } from './exchange.ts';
 import { insecureHosts } from './insecure-hosts.ts';

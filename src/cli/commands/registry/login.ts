@@ -35,7 +35,7 @@ export const command = defineCommand({
     const { system } = await client();
     const { Status, IdentityToken } = await system.login({ ...auth, serveraddress: server });
     const kept = IdentityToken ? { username: auth.username ?? '', identitytoken: IdentityToken } : auth;
-    const { loadDockerConfig, storeCredentials } = await import('../../../registry/index.ts');
+    const { loadDockerConfig, storeCredentials } = await import('../../../docker-config/index.ts');
     const { warning } = await storeCredentials(loadDockerConfig(join(session.configDir, 'config.json')), host, kept);
     if (warning) session.stderr.write(`${warning.trimEnd()}\n\n`);
     if (Status) session.stdout.write(`${Status}\n`);

@@ -10,7 +10,7 @@ export const command = defineCommand({
   async run({ args, session }) {
     const host = hostOf(args[0]);
     const shown = host === 'docker.io' ? 'https://index.docker.io/v1/' : host;
-    const { eraseCredentials, loadDockerConfig } = await import('../../../registry/index.ts');
+    const { eraseCredentials, loadDockerConfig } = await import('../../../docker-config/index.ts');
     // Said as it is begun, whether there is anything to remove or not: docker's scripts look for it.
     session.stdout.write(`Removing login credentials for ${shown}\n`);
     await eraseCredentials(loadDockerConfig(join(session.configDir, 'config.json')), host);

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { StrataError } from '../../errors/index.ts';
-import type { Credentials } from '../types.ts';
+import { StrataError } from '../errors/index.ts';
+import type { Credentials } from '../registry/index.ts';
 
 /** What is asked of a `docker-credential-<name>` program: https://github.com/docker/docker-credential-helpers "Development". */
 type Verb = 'get' | 'store' | 'erase' | 'list';

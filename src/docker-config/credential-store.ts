@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Credentials } from '../types.ts';
+import type { Credentials } from '../registry/index.ts';
 import { helperErase, helperGet, helperList, helperStore } from './credential-helper.ts';
 import { type DockerConfig, loadDockerConfig, saveDockerConfig, section } from './docker-config.ts';
 import { bareHost, hostKeys } from './host-key.ts';

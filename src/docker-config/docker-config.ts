@@ -12,7 +12,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { StrataError } from '../../errors/index.ts';
+import { StrataError } from '../errors/index.ts';
 
 /** Docker's `config.json`: shared with every other client, so what is not understood here stays as it is. */
 export interface DockerConfig {
