@@ -8,14 +8,14 @@ import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import { type BuildRequest, buildMigrations, createBuilder, type NamedContext } from '../src/builder/index.ts';
-import { probeRuntime } from '../src/container/runtime.ts';
-import { createStepExecutor } from '../src/container/step.ts';
 import { createContentStore } from '../src/content/index.ts';
 import { openDatabase } from '../src/db/index.ts';
 import { formatError, toStrataError } from '../src/errors/index.ts';
 import { createImages, imageMigrations } from '../src/image/index.ts';
 import { createLayers } from '../src/layer/index.ts';
 import { createNetworks, networkMigrations } from '../src/network/index.ts';
+import { probeRuntime } from '../src/runtime/runtime.ts';
+import { createStepExecutor } from '../src/runtime/step.ts';
 import { createSnapshots, snapshotMigrations } from '../src/snapshot/index.ts';
 
 const socket = process.env['DEV_BUILD_SOCKET'] ?? '/tmp/w/dev-build.sock';

@@ -1,10 +1,10 @@
-import type { StepExecutor } from '../container/index.ts';
 import type { ContentStore } from '../content/index.ts';
 import type { Database } from '../db/index.ts';
 import type { Images } from '../image/index.ts';
 import type { Layers } from '../layer/index.ts';
 import type { Networks } from '../network/index.ts';
 import type { Registry, Transfers } from '../registry/index.ts';
+import type { StepExecutor } from '../runtime/index.ts';
 import type { Snapshots } from '../snapshot/index.ts';
 import type { Held } from './cache/held.ts';
 import type { KeptResults } from './exporters/kept-results.ts';

@@ -3,10 +3,10 @@
  * images, archives or folders (exporters).
  */
 
-import type { StepLimits } from '../container/index.ts';
 import type { Descriptor, Digest } from '../oci/index.ts';
 import type { BuildEvent, Progress } from '../progress/index.ts';
 import type { Credentials } from '../registry/index.ts';
+import type { StepLimits } from '../runtime/index.ts';
 import type { KeptFolders } from './cache/kept-folders.ts';
 
 /** `subdir`: the folder of it that is the context; the Dockerfile is read from the whole. */

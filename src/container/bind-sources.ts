@@ -1,6 +1,7 @@
 import { StrataError } from '../errors/index.ts';
+import { cleanPath } from '../runtime/index.ts';
 import { errnoText, isErrno, makeFolders } from '../sys/index.ts';
-import { cleanPath, parseBind } from './bind-text.ts';
+import { parseBind } from './bind-text.ts';
 import type { HostConfig } from './types.ts';
 
 /** Makes the folders of the host that are to be mounted and are not there: for `-v`, and for `--mount` where it asks for that. */

@@ -1,6 +1,7 @@
 /** The text of a `-v`: `[source:]target[:mode]`, in Docker's words where it is none. */
-import { isAbsolute, posix } from 'node:path';
+import { isAbsolute } from 'node:path';
 import { StrataError } from '../errors/index.ts';
+import { cleanPath } from '../runtime/index.ts';
 import { propagations, targetProblem } from './mount-checks.ts';
 
 export interface Bind {
@@ -64,11 +65,6 @@ function isMode(text: string): boolean {
     words.every((word) => modes.some((kind) => kind.includes(word))) &&
     modes.every((kind) => words.filter((word) => kind.includes(word)).length <= 1)
   );
-}
-
-/** Without `.`, `..` and what ends it in a slash. */
-export function cleanPath(path: string): string {
-  return posix.normalize(path).replace(/(.)\/$/, '$1');
 }
 
 function invalid(text: string, why = ''): StrataError {

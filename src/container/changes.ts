@@ -1,8 +1,8 @@
 import type { Stats } from 'node:fs';
 import { join } from 'node:path';
+import type { StubRecord } from '../runtime/index.ts';
 import type { ActiveKey, Snapshots } from '../snapshot/index.ts';
 import { compareNames, lstatSync, majorMinor, readdirSync } from '../sys/index.ts';
-import type { StubRecord } from './stubs.ts';
 
 export interface ChangedPath {
   readonly path: string;

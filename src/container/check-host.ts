@@ -1,9 +1,8 @@
 /** Checks of what a HostConfig asks for, in Docker's words and order. */
 import { StrataError } from '../errors/index.ts';
-import { checkCapabilities } from './capabilities.ts';
+import { checkCapabilities, type LimitFacts, resourceProblem } from '../runtime/index.ts';
 import { extraHostProblem } from './extra-hosts.ts';
 import { checkTmpfsTargets, mountProblem } from './mount-checks.ts';
-import { type LimitFacts, resourceProblem } from './resource-checks.ts';
 import { securityOf } from './security-options.ts';
 import type { HostConfig } from './types.ts';
 

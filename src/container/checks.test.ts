@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import { test } from 'node:test';
+import type { CgroupFeature } from '../runtime/cgroups.ts';
+import type { LimitFacts } from '../runtime/resource-checks.ts';
 import { parseBind, parseVolumesFrom } from './bind-text.ts';
-import type { CgroupFeature } from './cgroups.ts';
 import { checkConfig } from './check-config.ts';
 import { checkHostConfig, checkStorage, checkUpdate } from './check-host.ts';
 import { checkLogConfig, logSizeLimit } from './log-options.ts';
 import { checkPathLength } from './path-length.ts';
-import type { LimitFacts } from './resource-checks.ts';
 import { tmpfsMountOptions, tmpfsText } from './tmpfs-options.ts';
 import type { ContainerConfig, HostConfig } from './types.ts';
 

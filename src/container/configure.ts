@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { StrataError } from '../errors/index.ts';
 import type { PortBinding } from '../network/index.ts';
 import type { RuntimeConfig } from '../oci/index.ts';
-import { cleanPath } from './bind-text.ts';
+import { cleanPath } from '../runtime/index.ts';
 import type { ContainerConfig, HostConfig } from './types.ts';
 
 const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';

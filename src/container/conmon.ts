@@ -1,8 +1,8 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { StrataError } from '../errors/index.ts';
+import { type RuntimeFacts, spawnMonitor } from '../runtime/index.ts';
 import { isErrno } from '../sys/index.ts';
-import { type RuntimeFacts, spawnMonitor } from './runtime.ts';
 
 export interface ConmonOptions {
   /** Id of the container. */

@@ -7,6 +7,15 @@ import { type Database, documentText } from '../db/index.ts';
 import { isKind, messageOf, StrataError } from '../errors/index.ts';
 import type { Networks } from '../network/index.ts';
 import { isSignal, parseSignal } from '../oci/index.ts';
+import {
+  endRemains,
+  type RuntimeFacts,
+  removeStubs,
+  resourcesOf,
+  resourceWarnings,
+  runRuntime,
+  sharesProblem,
+} from '../runtime/index.ts';
 import type { Mount, SnapshotName, Snapshots } from '../snapshot/index.ts';
 import { isErrno, syncFolders, treeSize, unmount } from '../sys/index.ts';
 import type { Volumes } from '../volume/index.ts';
@@ -19,7 +28,6 @@ import { resizeTerminal } from './conmon.ts';
 import { createExecs } from './execs.ts';
 import { readExitCode, watchExits } from './exit-watch.ts';
 import { createHealth } from './health.ts';
-
 import { endpointWarnings, joinNetwork, renameOnNetworks, requestedNetworks } from './join-network.ts';
 import { launch } from './launch.ts';
 import { liftLimits } from './lift-limits.ts';
@@ -36,17 +44,12 @@ import { checkPathLength } from './path-length.ts';
 import { startTicks } from './process-start.ts';
 import { type ContainerRecord, freshState, hasProcess, isRunning, never, timestamp } from './record.ts';
 import { recoverContainers } from './recover.ts';
-import { endRemains } from './remains.ts';
-import { sharesProblem } from './resource-checks.ts';
-import { hostConfigWarnings, resourceWarnings } from './resource-warnings.ts';
-import { resourcesOf } from './resources.ts';
+import { hostConfigWarnings } from './resource-warnings.ts';
 import { createBackoff, shouldRestart } from './restart-policy.ts';
 import { withContainerRoot, withWholeRoot } from './root-view.ts';
-import { type RuntimeFacts, runRuntime } from './runtime.ts';
 import { settleHost } from './settle-host.ts';
 import { readStats } from './stats.ts';
 import { createContainerStore } from './store.ts';
-import { removeStubs } from './stubs.ts';
 import { listProcesses } from './top.ts';
 import { createTurns } from './turns.ts';
 import type {

@@ -1,11 +1,9 @@
 import { existsSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RuntimeFacts } from '../runtime/index.ts';
+import { createFirstWords, killQuietly, type PipedProcess, spawnPiped, startFailure } from '../runtime/index.ts';
 import { drained } from '../stream/index.ts';
-import { createFirstWords } from './first-words.ts';
-import { type PipedProcess, spawnPiped } from './piped-process.ts';
 import { type ContainerRecord, timestamp } from './record.ts';
-import type { RuntimeFacts } from './runtime.ts';
-import { startFailure } from './start-failure.ts';
 import type { Attachment, LogChunk } from './types.ts';
 
 export interface ExecSetting {
@@ -151,12 +149,4 @@ function attachmentOf({ stdin }: PipedProcess, output: Output): Attachment {
       stdin?.end();
     },
   };
-}
-
-export function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It ended meanwhile.
-  }
 }

@@ -1,13 +1,11 @@
 import { isAbsolute } from 'node:path';
 import { resolveUser } from '../account/index.ts';
-import { capabilitySet } from './capabilities.ts';
+import type { RuntimeFacts } from '../runtime/index.ts';
+import { boundedLimit, capabilitySet, consoleSizeOf, relativeFolder } from '../runtime/index.ts';
 import { processEnvironment } from './configure.ts';
 import type { ExecSetting } from './exec-process.ts';
 import type { ContainerRecord } from './record.ts';
-import type { RuntimeFacts } from './runtime.ts';
 import { securityOf } from './security-options.ts';
-import { boundedLimit, consoleSizeOf } from './spec.ts';
-import { relativeFolder } from './start-failure.ts';
 import type { ExecConfig } from './types.ts';
 
 /** Throws `invalid_argument` for a user whom the container does not know. */

@@ -3,11 +3,11 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { documentText } from '../db/index.ts';
 import { messageOf, StrataError } from '../errors/index.ts';
+import type { RuntimeFacts } from '../runtime/index.ts';
 import { resizeTerminal } from './conmon.ts';
 import { type ExecProcess, type ExecSetting, startExec } from './exec-process.ts';
 import { checkUser, runtimeExecSpec } from './exec-spec.ts';
 import { type ContainerRecord, hasProcess } from './record.ts';
-import type { RuntimeFacts } from './runtime.ts';
 import { startTerminalExec } from './terminal-exec.ts';
 import type { Attachment, ContainerEvent, Containers, ExecConfig, ExecState } from './types.ts';
 

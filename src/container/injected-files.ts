@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Networks, nameServerOf } from '../network/index.ts';
+import type { SpecMount } from '../runtime/index.ts';
 import { linkLines } from './links.ts';
 import type { ContainerRecord } from './record.ts';
-import type { SpecMount } from './spec.ts';
 import type { ContainerStore } from './store.ts';
 import type { HostConfig } from './types.ts';
 

@@ -9,10 +9,10 @@ import {
   type Networks,
   unknownDriverOptions,
 } from '../network/index.ts';
+import type { SpecInput } from '../runtime/index.ts';
 import { portsToPublish } from './configure.ts';
 import { sharedNetwork } from './network-mode.ts';
 import { type ContainerRecord, hasProcess } from './record.ts';
-import type { SpecInput } from './spec.ts';
 import type { ContainerStore } from './store.ts';
 import type { Container, HostConfig } from './types.ts';
 

@@ -4,12 +4,31 @@ import { join } from 'node:path';
 import { resolveUser } from '../account/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { Networks } from '../network/index.ts';
+import {
+  cleanPath,
+  deviceNodes,
+  deviceRules,
+  foreignSetting,
+  limitFailure,
+  makeSpec,
+  makeStubs,
+  mountFailure,
+  type RuntimeFacts,
+  refuseDeviceRequests,
+  resourcesOf,
+  runRuntime,
+  type SpecInput,
+  type SpecMount,
+  type StubRecord,
+  type StubTarget,
+  sharesProblem,
+  startFailure,
+  which,
+} from '../runtime/index.ts';
 import { errnoText, isErrno, mkdirInRoot, mount } from '../sys/index.ts';
 import { makeBindSources } from './bind-sources.ts';
-import { cleanPath } from './bind-text.ts';
 import { processEnvironment } from './configure.ts';
 import { startConmon } from './conmon.ts';
-import { deviceNodes, deviceRules, refuseDeviceRequests } from './devices.ts';
 import { containerFiles } from './injected-files.ts';
 import type { JoinedNetwork } from './join-network.ts';
 import { logSizeLimit } from './log-options.ts';
@@ -18,14 +37,8 @@ import { ownerOfNames } from './network-mode.ts';
 import { procMountProblem } from './proc-mounts.ts';
 import { checkPropagation } from './propagation.ts';
 import { type ContainerRecord, hasProcess } from './record.ts';
-import { sharesProblem } from './resource-checks.ts';
-import { resourcesOf } from './resources.ts';
-import { type RuntimeFacts, runRuntime, which } from './runtime.ts';
 import { securityOf } from './security-options.ts';
-import { makeSpec, type SpecInput, type SpecMount } from './spec.ts';
-import { foreignSetting, limitFailure, mountFailure, startFailure } from './start-failure.ts';
 import type { ContainerStore } from './store.ts';
-import { makeStubs, type StubRecord, type StubTarget } from './stubs.ts';
 import type { HostConfig } from './types.ts';
 
 export interface LaunchParts {

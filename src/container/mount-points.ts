@@ -2,9 +2,10 @@
 import { statSync } from 'node:fs';
 import { release } from 'node:os';
 import { StrataError } from '../errors/index.ts';
+import type { SpecMount } from '../runtime/index.ts';
+import { cleanPath } from '../runtime/index.ts';
 import type { Volumes } from '../volume/index.ts';
-import { type Bind, cleanPath, parseBind } from './bind-text.ts';
-import type { SpecMount } from './spec.ts';
+import { type Bind, parseBind } from './bind-text.ts';
 import { tmpfsMountOptions, tmpfsText } from './tmpfs-options.ts';
 import type { Container, ContainerConfig, HostConfig, MountSpec } from './types.ts';
 

@@ -1,4 +1,4 @@
-import type { StubRecord } from './stubs.ts';
+import type { StubRecord } from '../runtime/index.ts';
 import type { Container, ContainerState } from './types.ts';
 
 /** Go's zero time: how Docker says that something has not happened. */

@@ -1,9 +1,9 @@
 import { closeSync, constants } from 'node:fs';
 import { StrataError } from '../errors/index.ts';
+import { makeStubs, removeStubs } from '../runtime/index.ts';
 import type { Snapshots } from '../snapshot/index.ts';
 import { isErrno, mount, openSync, resolveInRoot, statSync, unmount } from '../sys/index.ts';
 import { type ContainerRecord, hasProcess } from './record.ts';
-import { makeStubs, removeStubs } from './stubs.ts';
 
 const folderOnly = constants.O_RDONLY | constants.O_DIRECTORY;
 

@@ -1,7 +1,6 @@
 import { StrataError } from '../errors/index.ts';
 import { parseBool } from '../oci/index.ts';
-import { parseProfile, type SeccompProfile } from './seccomp.ts';
-import { defaultProfile } from './seccomp-profile.ts';
+import { defaultProfile, parseProfile, type SeccompProfile } from '../runtime/index.ts';
 import type { HostConfig } from './types.ts';
 
 type SecurityHost = Pick<HostConfig, 'SecurityOpt' | 'Privileged'>;

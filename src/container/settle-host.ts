@@ -1,4 +1,4 @@
-import type { RuntimeFacts } from './runtime.ts';
+import type { RuntimeFacts } from '../runtime/index.ts';
 import type { HostConfig } from './types.ts';
 
 /** What Docker makes of the host configuration of a request before it keeps it: defaults that depend on others. */

@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../errors/index.ts';
+import { killQuietly, startFailure } from '../runtime/index.ts';
 import { createAttachment } from './attach.ts';
 import { startConmon } from './conmon.ts';
-import { type ExecProcess, type ExecSetting, killQuietly } from './exec-process.ts';
+import type { ExecProcess, ExecSetting } from './exec-process.ts';
 import { readExitCode } from './exit-watch.ts';
 import { startTicks } from './process-start.ts';
-import { startFailure } from './start-failure.ts';
 import type { Attachment, LogChunk } from './types.ts';
 
 /** An exec with a terminal: conmon holds the other end of it. */

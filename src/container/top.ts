@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { StrataError } from '../errors/index.ts';
-import { runProgram } from './runtime.ts';
+import { runProgram } from '../runtime/index.ts';
 
 /** Processes of the container whose first process is `pid`, as the host's `ps` shows them: those of its pid namespace. */
 export async function listProcesses(

@@ -1,3 +1,7 @@
+import type { EndpointSettings, PortBinding } from '../network/index.ts';
+import type { Digest, RuntimeConfig } from '../oci/index.ts';
+import type { ResourceLimits } from '../runtime/index.ts';
+
 /**
  * Containers: life cycle, runtime spec, stdio, logs, exec, stats, health; and the executor of build steps.
  *
@@ -6,9 +10,6 @@
  * common language, stored as JSON. A build step has no conmon: it is a child of the daemon and dies with its build.
  */
 
-import type { ResolvedUser } from '../account/index.ts';
-import type { EndpointSettings, PortBinding } from '../network/index.ts';
-import type { Digest, RuntimeConfig } from '../oci/index.ts';
 import type { ActiveKey, SnapshotName } from '../snapshot/index.ts';
 
 export interface MountSpec {
@@ -38,13 +39,8 @@ export interface MountSpec {
   };
 }
 
-export interface DeviceRate {
-  readonly Path?: string;
-  readonly Rate?: number;
-}
-
 /** Docker's HostConfig, the part that Strata honours. */
-export interface HostConfig {
+export interface HostConfig extends ResourceLimits {
   readonly Binds?: readonly string[];
   readonly Mounts?: readonly MountSpec[];
   readonly Tmpfs?: Readonly<Record<string, string>>;
@@ -67,33 +63,6 @@ export interface HostConfig {
   /** Other containers by names of this one's own: `container:alias`. */
   readonly Links?: readonly string[];
   readonly RestartPolicy?: { readonly Name: string; readonly MaximumRetryCount?: number };
-  readonly Memory?: number;
-  readonly MemorySwap?: number;
-  readonly MemorySwappiness?: number;
-  readonly MemoryReservation?: number;
-  readonly OomKillDisable?: boolean;
-  readonly NanoCpus?: number;
-  readonly CpuShares?: number;
-  readonly CpuQuota?: number;
-  readonly CpuPeriod?: number;
-  readonly CpuRealtimePeriod?: number;
-  readonly CpuRealtimeRuntime?: number;
-  /** Of other systems, as are the IOMaximum fields: told so. */
-  readonly CpuPercent?: number;
-  /** Of older kernels: told so. */
-  readonly KernelMemory?: number;
-  readonly KernelMemoryTCP?: number;
-  readonly IOMaximumIOps?: number;
-  readonly IOMaximumBandwidth?: number;
-  readonly CpusetCpus?: string;
-  readonly CpusetMems?: string;
-  readonly BlkioWeight?: number;
-  readonly BlkioWeightDevice?: readonly { readonly Path?: string; readonly Weight?: number }[];
-  readonly BlkioDeviceReadBps?: readonly DeviceRate[];
-  readonly BlkioDeviceWriteBps?: readonly DeviceRate[];
-  readonly BlkioDeviceReadIOps?: readonly DeviceRate[];
-  readonly BlkioDeviceWriteIOps?: readonly DeviceRate[];
-  readonly PidsLimit?: number | null;
   readonly ShmSize?: number;
   readonly Ulimits?: readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[];
   readonly Init?: boolean | null;
@@ -375,54 +344,3 @@ export interface Containers {
 }
 
 // ---------------------------------------------------------------- build steps
-
-export interface StepMount {
-  readonly target: string;
-  readonly readonly: boolean;
-  readonly source:
-    | { readonly kind: 'bind'; readonly path: string }
-    | { readonly kind: 'tmpfs'; readonly size?: number };
-}
-
-export interface Step {
-  /** Mounted root of the step; what it writes there is the layer. */
-  readonly root: string;
-  readonly args: readonly string[];
-  readonly env: readonly string[];
-  readonly cwd: string;
-  readonly user: ResolvedUser;
-  readonly mounts: readonly StepMount[];
-  readonly network: 'bridge' | 'none' | 'host';
-  readonly insecure: boolean;
-  readonly hostname?: string;
-  readonly extraHosts?: readonly { readonly host: string; readonly ip: string }[];
-  /** Bytes of /dev/shm; default 64 MiB. */
-  readonly shmSize?: number;
-  readonly ulimits?: readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[];
-  readonly cgroupParent?: string;
-  readonly limits?: StepLimits;
-}
-
-export type StepLimits = Pick<
-  HostConfig,
-  'Memory' | 'MemorySwap' | 'CpuShares' | 'CpuPeriod' | 'CpuQuota' | 'CpusetCpus' | 'CpusetMems'
->;
-
-export interface StepExecutor {
-  /** Throws for limits that cannot be; answers with what the user is to know of those that this host does not have. */
-  checkLimits(limits: StepLimits): readonly string[];
-  /** Ends the steps that a daemon left running when it was killed. */
-  endOld(): Promise<void>;
-  /**
-   * Runs one step to its end and resolves with its exit code. /etc/hosts, /etc/resolv.conf and mount stubs that the
-   * step needed are gone from the root afterwards. An abort kills every process of the step, then rejects.
-   */
-  run(
-    step: Step,
-    io: {
-      readonly stdout: (chunk: Uint8Array) => void;
-      readonly stderr: (chunk: Uint8Array) => void;
-      readonly signal: AbortSignal;
-    },
-  ): Promise<{ readonly exitCode: number; readonly containerID: string; readonly oomKilled?: boolean }>;
-}

@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Builder, buildMigrations, createBuilder } from '../builder/index.ts';
-import { containerMigrations, createContainers, createStepExecutor, probeRuntime } from '../container/index.ts';
+import { containerMigrations, createContainers } from '../container/index.ts';
 import { createContentStore } from '../content/index.ts';
 import { type Database, type Migration, openDatabase } from '../db/index.ts';
 import { createImages, imageMigrations } from '../image/index.ts';
@@ -16,6 +16,7 @@ import {
   registryMigrations,
   type Transfers,
 } from '../registry/index.ts';
+import { createStepExecutor, probeRuntime } from '../runtime/index.ts';
 import { createSnapshots, type SnapshotName, snapshotMigrations } from '../snapshot/index.ts';
 import { createVolumes, volumeMigrations } from '../volume/index.ts';
 import { createEvents } from './events.ts';

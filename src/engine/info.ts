@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { arch, availableParallelism, hostname, release, totalmem } from 'node:os';
-import type { Containers, RuntimeFacts } from '../container/index.ts';
+import type { Containers } from '../container/index.ts';
 import type { Images } from '../image/index.ts';
 import { firewallDriver } from '../network/index.ts';
 import type { Proxies } from '../registry/index.ts';
+import type { RuntimeFacts } from '../runtime/index.ts';
 import { mountTable, readdirSync } from '../sys/index.ts';
 import type { EngineConfig } from './types.ts';
 import { version } from './version.ts';

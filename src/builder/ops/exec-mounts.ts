@@ -1,8 +1,8 @@
 import { chmodSync, chownSync, closeSync, fstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StepMount } from '../../container/index.ts';
 import { StrataError } from '../../errors/index.ts';
+import type { StepMount } from '../../runtime/index.ts';
 import { fdPath, isErrno, mount, O_PATH, openInRoot, unmount } from '../../sys/index.ts';
 import type { Work } from '../solver/vertex.ts';
 import { rootOf, type Value } from '../value.ts';

@@ -1,4 +1,4 @@
-import type { Step } from '../../container/index.ts';
+import type { Step } from '../../runtime/index.ts';
 import type { BuildOptions } from '../types.ts';
 
 export interface SecretOwner {

@@ -1,8 +1,8 @@
 import { StringDecoder } from 'node:string_decoder';
 import { type ResolvedUser, resolveUser } from '../../account/index.ts';
-import type { StepLimits } from '../../container/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { formatPlatform, hostPlatform, type Platform, platformMatches } from '../../oci/index.ts';
+import type { StepLimits } from '../../runtime/index.ts';
 import type { ActiveSnapshot } from '../../snapshot/index.ts';
 import { digestOf, stepKey } from '../cache/keys.ts';
 import type { BoundedWork, Op, Outcome, Work } from '../solver/vertex.ts';

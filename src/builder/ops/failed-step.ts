@@ -1,4 +1,4 @@
-import type { Step, StepMount } from '../../container/index.ts';
+import type { Step, StepMount } from '../../runtime/index.ts';
 import type { SnapshotName } from '../../snapshot/index.ts';
 
 /** What a step that failed stood in, kept so that a shell can be opened there. Whoever gets it releases it. */

@@ -1,5 +1,5 @@
-import type { StepExecutor } from '../../container/index.ts';
 import type { Layers } from '../../layer/index.ts';
+import type { StepExecutor } from '../../runtime/index.ts';
 import type { SnapshotName, Snapshots } from '../../snapshot/index.ts';
 import type { Bases } from '../cache/bases.ts';
 import type { CacheMounts } from '../cache/cache-mounts.ts';

@@ -9,13 +9,13 @@ import { openDatabase } from '../../db/index.ts';
 import { createLayers } from '../../layer/index.ts';
 import { type AddressPool, createNetworks, networkMigrations } from '../../network/index.ts';
 import type { Digest, RuntimeConfig } from '../../oci/index.ts';
+import { probeRuntime } from '../../runtime/runtime.ts';
+import { createStepExecutor } from '../../runtime/step.ts';
 import { createSnapshots, type SnapshotName, type Snapshots, snapshotMigrations } from '../../snapshot/index.ts';
 import { mount, mountsBelow, unmount } from '../../sys/index.ts';
 import { createVolumes, volumeMigrations } from '../../volume/index.ts';
 import { createContainers } from '../containers.ts';
 import { containerMigrations } from '../migrations.ts';
-import { probeRuntime } from '../runtime.ts';
-import { createStepExecutor } from '../step.ts';
 import type { ContainerConfig, ContainerEvent, Containers, HostConfig, LogChunk } from '../types.ts';
 
 export type TestHost = Awaited<ReturnType<typeof startTestHost>>;

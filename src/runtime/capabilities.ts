@@ -1,5 +1,4 @@
 import { StrataError } from '../errors/index.ts';
-import type { HostConfig } from './types.ts';
 
 /** Docker's default set. */
 const defaults = [
@@ -82,7 +81,10 @@ export function capabilitySet(options: {
 }
 
 /** Throws `invalid_argument`, in Docker's words, for a capability that the kernel does not have. */
-export function checkCapabilities(host: Pick<HostConfig, 'CapAdd' | 'CapDrop'>): void {
+export function checkCapabilities(host: {
+  readonly CapAdd?: readonly string[];
+  readonly CapDrop?: readonly string[];
+}): void {
   for (const field of ['CapAdd', 'CapDrop'] as const) {
     const unknown = host[field]?.map(normalise).find((name) => name !== 'ALL' && !known.includes(name));
     if (unknown === undefined) continue;

@@ -1,11 +1,11 @@
 import { statSync } from 'node:fs';
 import { StrataError } from '../errors/index.ts';
 import { majorMinor } from '../sys/index.ts';
+import type { ResourceLimits } from './limits.ts';
 import type { RuntimeFacts } from './runtime.ts';
-import type { HostConfig } from './types.ts';
 
 /** cgroup limits in the runtime spec's words (config-linux.md "Control groups"), as far as this host has them. */
-export function resourcesOf(host: HostConfig, facts: RuntimeFacts): object {
+export function resourcesOf(host: ResourceLimits, facts: RuntimeFacts): object {
   const has = (controller: string) => facts.controllers.has(controller);
   return {
     ...(has('memory') && { memory: memoryOf(host, facts) }),
@@ -15,7 +15,7 @@ export function resourcesOf(host: HostConfig, facts: RuntimeFacts): object {
   };
 }
 
-function memoryOf(host: HostConfig, { swapLimit, features }: RuntimeFacts): object {
+function memoryOf(host: ResourceLimits, { swapLimit, features }: RuntimeFacts): object {
   const swap = host.MemorySwap || (host.Memory ?? 0) * 2;
   const swappiness = host.MemorySwappiness ?? -1;
   return {
@@ -26,7 +26,7 @@ function memoryOf(host: HostConfig, { swapLimit, features }: RuntimeFacts): obje
   };
 }
 
-function processorOf(host: HostConfig, { features }: RuntimeFacts): object {
+function processorOf(host: ResourceLimits, { features }: RuntimeFacts): object {
   const { CpuQuota = 0, CpuPeriod, CpuShares: shares, CpuRealtimePeriod, CpuRealtimeRuntime } = host;
   const period = CpuPeriod || 100_000;
   const quota = host.NanoCpus ? Math.round((host.NanoCpus / 1e9) * 100_000) : CpuQuota;
@@ -42,12 +42,12 @@ function processorOf(host: HostConfig, { features }: RuntimeFacts): object {
   };
 }
 
-function cpusetsOf({ CpusetCpus: cpus, CpusetMems: mems }: HostConfig): object {
+function cpusetsOf({ CpusetCpus: cpus, CpusetMems: mems }: ResourceLimits): object {
   return { ...(cpus && { cpus }), ...(mems && { mems }) };
 }
 
-function blockOf(host: HostConfig, { features }: RuntimeFacts): object {
-  const rates = (list: HostConfig['BlkioDeviceReadBps']) =>
+function blockOf(host: ResourceLimits, { features }: RuntimeFacts): object {
+  const rates = (list: ResourceLimits['BlkioDeviceReadBps']) =>
     list?.map(({ Path, Rate }) => ({ ...deviceNumbers(Path), rate: Rate }));
   const weights = host.BlkioWeightDevice?.map(({ Path, Weight }) => ({ ...deviceNumbers(Path), weight: Weight }));
   const limits = {

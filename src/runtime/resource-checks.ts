@@ -2,21 +2,20 @@
 import { availableParallelism } from 'node:os';
 import type { CgroupFacts, CgroupMode } from './cgroups.ts';
 import { cpusetProblem } from './cpu-set.ts';
-
-import type { HostConfig } from './types.ts';
+import type { ResourceLimits } from './limits.ts';
 
 export type LimitFacts = Pick<CgroupFacts, 'cpus' | 'memoryNodes' | 'features'>;
 
 const leastMemory = 6 * 1024 * 1024;
 
 /** The first limit that cannot be. `update`: limits of a container that is there, which has others already. */
-export function resourceProblem(host: HostConfig, facts: LimitFacts, update: boolean): string | undefined {
+export function resourceProblem(host: ResourceLimits, facts: LimitFacts, update: boolean): string | undefined {
   return (
     memoryProblem(host, update) ?? processorProblem(host) ?? cpusetsProblem(host, facts) ?? blockProblem(host, facts)
   );
 }
 
-function memoryProblem(host: HostConfig, update: boolean): string | undefined {
+function memoryProblem(host: ResourceLimits, update: boolean): string | undefined {
   const { Memory: memory = 0, MemorySwap: swap = 0, MemoryReservation: reserved = 0 } = host;
   const swappiness = host.MemorySwappiness ?? -1;
   if (memory !== 0 && memory < leastMemory) return 'Minimum memory limit allowed is 6MB';
@@ -33,7 +32,7 @@ function memoryProblem(host: HostConfig, update: boolean): string | undefined {
   return undefined;
 }
 
-function processorProblem(host: HostConfig): string | undefined {
+function processorProblem(host: ResourceLimits): string | undefined {
   const { NanoCpus: nano = 0, CpuPeriod: period = 0, CpuQuota: quota = 0, CpuShares: shares = 0 } = host;
   const processors = availableParallelism();
   if (nano > 0 && period > 0) return 'Conflicting options: Nano CPUs and CPU Period cannot both be set';
@@ -48,19 +47,22 @@ function processorProblem(host: HostConfig): string | undefined {
 }
 
 /** What runc says of CPU shares that version 1 of cgroups does not have. */
-export function sharesProblem({ CpuShares: shares = 0 }: Partial<HostConfig>, mode: CgroupMode): string | undefined {
+export function sharesProblem(
+  { CpuShares: shares = 0 }: Partial<ResourceLimits>,
+  mode: CgroupMode,
+): string | undefined {
   if (mode === 'v2' || shares === 0) return undefined;
   if (shares < 2) return 'the minimum allowed cpu-shares is 2';
   return shares > 262_144 ? 'the maximum allowed cpu-shares is 262144' : undefined;
 }
 
-function cpusetsProblem(host: HostConfig, { cpus, memoryNodes }: LimitFacts): string | undefined {
+function cpusetsProblem(host: ResourceLimits, { cpus, memoryNodes }: LimitFacts): string | undefined {
   return (
     cpusetProblem(host.CpusetCpus ?? '', cpus, 'cpus') ?? cpusetProblem(host.CpusetMems ?? '', memoryNodes, 'mems')
   );
 }
 
-function blockProblem({ BlkioWeight: weight = 0 }: HostConfig, { features }: LimitFacts): string | undefined {
+function blockProblem({ BlkioWeight: weight = 0 }: ResourceLimits, { features }: LimitFacts): string | undefined {
   if (features.has('block weight') && weight > 0 && (weight < 10 || weight > 1000))
     return 'Range of blkio weight is from 10 to 1000';
   return undefined;

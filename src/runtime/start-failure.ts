@@ -1,5 +1,4 @@
 import { StrataError } from '../errors/index.ts';
-import type { Container } from './types.ts';
 
 /** Why a process did not start, in runc's words, and the exit code that a shell would give. */
 export interface FailureReason {
@@ -76,7 +75,11 @@ export function foreignSetting(why: string): StrataError {
 
 /** The error of a container whose mount has no place in its root, in the runtime's words. */
 export function mountFailure(
-  { Type, Source, Destination: target }: Container['mounts'][number],
+  {
+    Type,
+    Source,
+    Destination: target,
+  }: { readonly Type: string; readonly Source: string; readonly Destination: string },
   why: string,
   cause?: unknown,
 ): StrataError {

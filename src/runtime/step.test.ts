@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeBusyboxRoot } from '../../e2e/fixtures/busybox-root.ts';
-import { startTestHost, type TestHost } from './testing/host.ts';
+import { startTestHost, type TestHost } from '../container/testing/host.ts';
 import type { Step } from './types.ts';
 
 let host: TestHost;

@@ -2,7 +2,22 @@ import { readdirSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { StrataError } from '../errors/index.ts';
 import { majorMinor } from '../sys/index.ts';
-import type { HostConfig } from './types.ts';
+
+/** The devices that are wished for, in the Engine API's words. */
+export interface DeviceWishes {
+  readonly Privileged?: boolean;
+  readonly Devices?: readonly {
+    readonly PathOnHost?: string;
+    readonly PathInContainer?: string;
+    readonly CgroupPermissions?: string;
+  }[];
+  readonly DeviceCgroupRules?: readonly string[];
+  readonly DeviceRequests?: readonly {
+    readonly Driver?: string;
+    readonly DeviceIDs?: readonly string[];
+    readonly Capabilities?: readonly (readonly string[])[];
+  }[];
+}
 
 /** A device node of a container, in the runtime spec's words (config-linux.md "Devices"), and what may be done with it. */
 export interface DeviceNode {
@@ -17,14 +32,14 @@ export interface DeviceNode {
 }
 
 /** `--device`: single nodes, or every node of a folder; with `--privileged` all that the host has in /dev. */
-export function deviceNodes(host: HostConfig): readonly DeviceNode[] {
+export function deviceNodes(host: DeviceWishes): readonly DeviceNode[] {
   if (!host.Privileged) return namedNodes(host.Devices ?? []);
   // It has those of the host by their own names already.
   const renamed = host.Devices?.filter(({ PathOnHost: there, PathInContainer: here }) => here && here !== there) ?? [];
   return [...nodesBelow('/dev', '/dev', 'rwm'), ...namedNodes(renamed)];
 }
 
-function namedNodes(devices: NonNullable<HostConfig['Devices']>): readonly DeviceNode[] {
+function namedNodes(devices: NonNullable<DeviceWishes['Devices']>): readonly DeviceNode[] {
   return devices.flatMap(({ PathOnHost = '', PathInContainer, CgroupPermissions }) => {
     const inside = PathInContainer || PathOnHost;
     const access = CgroupPermissions || 'rwm';
@@ -40,7 +55,7 @@ function namedNodes(devices: NonNullable<HostConfig['Devices']>): readonly Devic
 }
 
 /** Throws for devices that a driver would have to choose (`--gpus`): there is none. */
-export function refuseDeviceRequests({ DeviceRequests: requests = [] }: HostConfig): void {
+export function refuseDeviceRequests({ DeviceRequests: requests = [] }: DeviceWishes): void {
   const [request] = requests;
   if (!request) return;
   const { Driver: driver = '', DeviceIDs: ids, Capabilities: capabilities } = request;
@@ -53,7 +68,7 @@ export function refuseDeviceRequests({ DeviceRequests: requests = [] }: HostConf
 }
 
 /** `type major:minor access` of a `--device-cgroup-rule` in the runtime spec's words. */
-export function deviceRules({ DeviceCgroupRules: rules = [] }: HostConfig): readonly object[] {
+export function deviceRules({ DeviceCgroupRules: rules = [] }: DeviceWishes): readonly object[] {
   return rules.map((rule) => {
     const [, type, major, minor, access] = /^([acb]) (\d+|\*):(\d+|\*) ([rwm]{1,3})$/.exec(rule) ?? [];
     if (type === undefined)
