@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { parseReference } from '../../src/oci/index.ts';
 import type { TransferEvent } from '../../src/progress/index.ts';
-import { createTransfers } from '../../src/registry/index.ts';
+import { createTransfers } from '../../src/transfer/index.ts';
 import { startRegistry, type TestRegistry } from './fixtures/docker-registry.ts';
 import { startFaultProxy } from './fixtures/fault-proxy.ts';
 import { noise, openStore, type TestStore } from './fixtures/test-store.ts';

@@ -1,7 +1,8 @@
 import type { InjectOptions, LightMyRequestResponse } from 'fastify';
 import type { Engine } from '../engine/index.ts';
 import type { Layers } from '../layer/index.ts';
-import type { RegistryClient, Transfers } from '../registry/index.ts';
+import type { RegistryClient } from '../registry/index.ts';
+import type { Transfers } from '../transfer/index.ts';
 
 /** All that the routes need. Each router asks for the part that it uses. */
 export interface ApiBackend extends Engine {

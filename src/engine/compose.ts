@@ -8,16 +8,10 @@ import { type Database, type Migration, openDatabase } from '../db/index.ts';
 import { createImages, imageMigrations } from '../image/index.ts';
 import { createLayers, type Layers } from '../layer/index.ts';
 import { createNetworks, networkMigrations } from '../network/index.ts';
-import {
-  createRegistryClient,
-  createTransfers,
-  type Proxies,
-  type RegistryClient,
-  registryMigrations,
-  type Transfers,
-} from '../registry/index.ts';
+import { createRegistryClient, type Proxies, type RegistryClient } from '../registry/index.ts';
 import { createStepExecutor, probeRuntime } from '../runtime/index.ts';
 import { createSnapshots, type SnapshotName, snapshotMigrations } from '../snapshot/index.ts';
+import { createTransfers, type Transfers, transferMigrations } from '../transfer/index.ts';
 import { createVolumes, volumeMigrations } from '../volume/index.ts';
 import { createEvents } from './events.ts';
 import { createGarbageCollection } from './garbage.ts';
@@ -36,7 +30,7 @@ const engineMigrations: readonly Migration[] = [
 const migrations: readonly Migration[] = [
   ...snapshotMigrations,
   ...imageMigrations,
-  ...registryMigrations,
+  ...transferMigrations,
   ...networkMigrations,
   ...volumeMigrations,
   ...containerMigrations,

@@ -5,13 +5,14 @@ import { StrataError } from '../errors/index.ts';
 import type { LayerSource, Unpacked, UnpackOptions } from '../layer/index.ts';
 import { type ChainID, type Descriptor, type DiffID, layerCompression, type Reference } from '../oci/index.ts';
 import type { TransferEvent } from '../progress/index.ts';
+import type { Credentials } from '../registry/index.ts';
+import { pause } from '../registry/index.ts';
 import type { ActiveSnapshot, SnapshotName } from '../snapshot/index.ts';
 import { release } from '../sys/index.ts';
 import { createFlights } from './flights.ts';
 import { layerError, mayBeDamage } from './layer-words.ts';
 import { createSlots } from './slots.ts';
-import { pause } from './transport.ts';
-import type { Credentials, TransferParts } from './types.ts';
+import type { TransferParts } from './types.ts';
 
 /** One layer of an image that is being pulled, with those below it. */
 export interface WantedLayer {

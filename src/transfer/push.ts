@@ -15,11 +15,12 @@ import {
   withDefaultTag,
 } from '../oci/index.ts';
 import type { TransferEvent } from '../progress/index.ts';
+import type { RequestOptions } from '../registry/index.ts';
 import type { BlobSources } from './blob-sources.ts';
 import { pushError } from './pull-words.ts';
 import type { RecentPushes } from './recent-pushes.ts';
 import type { Slots } from './slots.ts';
-import type { RequestOptions, TransferParts, Transfers } from './types.ts';
+import type { TransferParts, Transfers } from './types.ts';
 
 type PushOptions = Parameters<Transfers['push']>[1];
 

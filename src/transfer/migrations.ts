@@ -1,7 +1,8 @@
 import type { Migration } from '../db/index.ts';
 
-export const registryMigrations: readonly Migration[] = [
+export const transferMigrations: readonly Migration[] = [
   {
+    // The name under which databases know it.
     room: 'registry',
     version: 1,
     sql: `

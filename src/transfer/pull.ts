@@ -17,16 +17,19 @@ import {
   repositoryName,
   withDefaultTag,
 } from '../oci/index.ts';
+import {
+  checkImageManifest,
+  chooseManifest,
+  limits,
+  parseDocument,
+  parseImageConfig,
+  readBody,
+} from '../registry/index.ts';
 import type { SnapshotName } from '../snapshot/index.ts';
 import type { BlobSources } from './blob-sources.ts';
-import { chooseManifest } from './choose-manifest.ts';
-import { parseDocument } from './document.ts';
-import { checkImageManifest, parseImageConfig } from './image-manifest.ts';
 import type { LayerPuller, PulledLayer, WantedLayer } from './layer-puller.ts';
 import { diskFull } from './layer-words.ts';
-import { limits } from './limits.ts';
 import { pullError } from './pull-words.ts';
-import { readBody } from './read-body.ts';
 import type { TransferParts, Transfers } from './types.ts';
 
 type PullOptions = Parameters<Transfers['pull']>[1];
