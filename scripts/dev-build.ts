@@ -7,7 +7,7 @@ import { connect, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
-import { type BuildRequest, buildMigrations, createBuilder, type NamedContext } from '../src/builder/index.ts';
+import { buildMigrations, createBuilder } from '../src/builder/index.ts';
 import { createContentStore } from '../src/content/index.ts';
 import { openDatabase } from '../src/db/index.ts';
 import { formatError, toStrataError } from '../src/errors/index.ts';
@@ -17,6 +17,7 @@ import { createNetworks, networkMigrations } from '../src/network/index.ts';
 import { probeRuntime } from '../src/runtime/runtime.ts';
 import { createStepExecutor } from '../src/runtime/step.ts';
 import { createSnapshots, snapshotMigrations } from '../src/snapshot/index.ts';
+import type { BuildRequest, NamedContext } from '../src/wire/index.ts';
 
 const socket = process.env['DEV_BUILD_SOCKET'] ?? '/tmp/w/dev-build.sock';
 const root = process.env['DEV_BUILD_ROOT'] ?? '/tmp/w/dev-store';

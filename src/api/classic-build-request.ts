@@ -1,8 +1,8 @@
-import type { BuildRequest, ContextSource } from '../builder/index.ts';
 import type { DirectBuild } from '../buildkit/index.ts';
 import { StrataError } from '../errors/index.ts';
 import { parsePlatform, parseReference } from '../oci/index.ts';
 import type { Credentials } from '../registry/index.ts';
+import type { BuildRequest, ContextSource } from '../wire/index.ts';
 import { platformText } from './platform-text.ts';
 import type { Query } from './query.ts';
 import { buildOutputs, classicBuildArgs, classicCacheFrom, classicLabels, classicUlimits } from './shapes/build.ts';

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { BuildRequest } from '../builder/index.ts';
 import type { DirectBuild } from '../buildkit/index.ts';
 import { toStrataError } from '../errors/index.ts';
+import type { BuildRequest } from '../wire/index.ts';
 import { BuildUploads } from './build-uploads.ts';
 import { buildOutput, remoteContext } from './classic-build-request.ts';
 import type { LazyBuildKit } from './lazy-buildkit.ts';

@@ -4,9 +4,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Attachment } from '../container/index.ts';
 import { messageOf } from '../errors/index.ts';
 import { createKeyWatch, drained, parseDetachKeys } from '../stream/index.ts';
+import { framer } from '../wire/index.ts';
 import { bodyStream } from './body.ts';
-import { framer, streamType } from './multiplex.ts';
 import { versionOf } from './server.ts';
+import { streamType } from './stream-type.ts';
 import { upgradeOf } from './upgrade.ts';
 
 /** Both directions of a taken-over connection. */

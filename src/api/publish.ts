@@ -1,8 +1,8 @@
-import type { BuildResult } from '../builder/index.ts';
 import { type Engine, networkEvent } from '../engine/index.ts';
 import type { Image } from '../image/index.ts';
 import type { Network } from '../network/index.ts';
 import { familiarName, parseReference } from '../oci/index.ts';
+import type { BuildResult } from '../wire/index.ts';
 import type { ApiBackend } from './types.ts';
 
 type Events = Pick<Engine['events'], 'publish'>;

@@ -1,5 +1,6 @@
 import { StrataError, toStrataError } from '../errors/index.ts';
 import { hostPlatform, parsePlatform } from '../oci/index.ts';
+import type { BuildRequest, BuildResult } from '../wire/index.ts';
 import type { Building } from './building.ts';
 import type { BuiltStage } from './built.ts';
 import { type OpenContext, openContext } from './contexts/open-context.ts';
@@ -23,7 +24,7 @@ import { Session } from './session.ts';
 import { solve } from './solver/solve.ts';
 import { allowedBy, allowedContext, checkLocal } from './source-policy.ts';
 import { StepImages, wantsStepImages } from './step-images.ts';
-import type { BuildOptions, BuildRequest, BuildResult } from './types.ts';
+import type { BuildOptions } from './types.ts';
 import { unhonoured } from './unhonoured.ts';
 import { rootOf } from './value.ts';
 

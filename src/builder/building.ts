@@ -1,8 +1,8 @@
+import type { BuildRequest } from '../wire/index.ts';
 import type { KeptRoot } from './ops/failed-step.ts';
 import type { Plant } from './plant.ts';
 import type { Session } from './session.ts';
 import type { StepImages } from './step-images.ts';
-import type { BuildRequest } from './types.ts';
 
 /** What the parts of one build have in common. */
 export interface Building {

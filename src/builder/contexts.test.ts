@@ -6,9 +6,9 @@ import { type AddressInfo, createServer as createPort } from 'node:net';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { BuildRequest, BuildResult, ContextSource } from '../wire/build.ts';
 import { startGitHost } from './testing/git-host.ts';
 import { type BuildHost, startBuildHost } from './testing/host.ts';
-import type { BuildRequest, BuildResult, ContextSource } from './types.ts';
 
 let host: BuildHost;
 before(async () => {

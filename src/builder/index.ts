@@ -4,14 +4,4 @@ export type { KeptRoot } from './ops/failed-step.ts';
 export { FailedStep } from './ops/failed-step.ts';
 export type { BuilderParts } from './plant.ts';
 export { checkAlone } from './reports/check-alone.ts';
-export type {
-  Builder,
-  BuildOptions,
-  BuildRequest,
-  BuildResult,
-  CacheRecord,
-  ClientBlobs,
-  ContextSource,
-  NamedContext,
-  OutputSpec,
-} from './types.ts';
+export type { Builder, BuildOptions, CacheRecord, ClientBlobs } from './types.ts';

@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync,
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Descriptor, Index, Manifest } from '../oci/index.ts';
+import type { BuildRequest } from '../wire/build.ts';
 import { type BuildHost, startBuildHost } from './testing/host.ts';
-import type { BuildRequest } from './types.ts';
 
 let host: BuildHost;
 before(async () => {

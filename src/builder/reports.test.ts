@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { StrataError } from '../errors/index.ts';
+import type { BuildRequest, BuildResult } from '../wire/build.ts';
 import { type BuildHost, startBuildHost } from './testing/host.ts';
-import type { BuildRequest, BuildResult } from './types.ts';
 
 /** The answers below are those of buildx 0.29 with Docker 28.5. */
 const dockerfile = `# check=skip=FromAsCasing;error=true

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { messageOf, StrataError } from '../errors/index.ts';
 import type { BuildEvent, Progress } from '../progress/index.ts';
+import type { NamedContext } from '../wire/index.ts';
 import type { VertexEvent, Work, WorkEvent } from './solver/vertex.ts';
 import type { Allowed } from './source-policy.ts';
-import type { BuildOptions, NamedContext } from './types.ts';
+import type { BuildOptions } from './types.ts';
 
 /** What one build says while it runs, and what ends with it. */
 export class Session {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { SourceRule } from '../wire/build.ts';
 import { allowedBy, allowedImage, allowedRepository, allowedUrl, gitSource } from './source-policy.ts';
-import type { SourceRule } from './types.ts';
 
 const rule = (
   action: SourceRule['action'],

@@ -1,8 +1,8 @@
 /** Source policies: which images, downloads and repositories a build may use, and what takes their place (BuildKit's sourcepolicy). */
 import { messageOf, StrataError } from '../errors/index.ts';
 import { canonicalName, parseReference, withDefaultTag } from '../oci/index.ts';
+import type { SourcePolicy, SourceRule } from '../wire/index.ts';
 import { isGitUrl } from './sources/classify.ts';
-import type { SourcePolicy, SourceRule } from './types.ts';
 
 /** Says what a source really is: itself, or what a rule makes of it. Throws `permission_denied` for one that is denied. */
 export type Allowed = (identifier: string) => string;

@@ -1,12 +1,12 @@
 import type { Dockerfile } from '../dockerfile/index.ts';
 import { type Digest, sha256 } from '../oci/index.ts';
 import type { BuildEvent, Progress } from '../progress/index.ts';
+import type { BuildRequest } from '../wire/index.ts';
 import type { BuiltStage } from './built.ts';
 import { finishConfig } from './exporters/image-config.ts';
 import { measuredLayers } from './exporters/store-image.ts';
 import type { CompiledStage, StageStep } from './frontend/plan.ts';
 import type { Plant } from './plant.ts';
-import type { BuildRequest } from './types.ts';
 import type { Value } from './value.ts';
 
 /** An image for every step goes with a build that makes one image and no other thing. */

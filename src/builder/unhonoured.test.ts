@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { BuildRequest, OutputSpec } from './types.ts';
+import type { BuildRequest, OutputSpec } from '../wire/build.ts';
 import { unhonoured } from './unhonoured.ts';
 
 const told = (request: Partial<BuildRequest>) => unhonoured({ context: { kind: 'empty' }, ...request });

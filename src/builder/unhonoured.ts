@@ -1,7 +1,7 @@
 /** What a request asks for that this builder does not do: refused where the result would be another thing, else warned of. */
 import { StrataError } from '../errors/index.ts';
+import type { BuildRequest, OutputSpec } from '../wire/index.ts';
 import { compressionOf } from './exporters/manifests.ts';
-import type { BuildRequest, OutputSpec } from './types.ts';
 
 /** Sentences for the user. Throws for what cannot be done at all. */
 export function unhonoured(request: BuildRequest): readonly string[] {

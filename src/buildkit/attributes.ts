@@ -1,5 +1,5 @@
-import type { BuildRequest, ContextSource, OutputSpec } from '../builder/index.ts';
 import { StrataError } from '../errors/index.ts';
+import type { BuildRequest, ContextSource, OutputSpec } from '../wire/index.ts';
 import type { Policy } from './wire/policy_pb.ts';
 
 /** What buildx asks of the Dockerfile frontend, and of the exporters. */

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join, posix } from 'node:path';
 import { create } from '@bufbuild/protobuf';
-import type { BuildRequest } from '../builder/index.ts';
+import type { BuildRequest } from '../wire/index.ts';
 import { callOnce, openCall } from './rpc-client.ts';
 import type { ClientSession } from './session.ts';
 import { BytesMessageSchema, CheckAgentRequestSchema, SSH } from './wire/ssh_pb.ts';

@@ -1,7 +1,7 @@
 import { toBinary } from '@bufbuild/protobuf';
-import type { BuildRequest, BuildResult, ContextSource } from '../builder/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { BuildEvent } from '../progress/index.ts';
+import type { BuildRequest, BuildResult, ContextSource } from '../wire/index.ts';
 import { destinationsOf } from './attributes.ts';
 import { type JobParts, runJob } from './job.ts';
 import type { ClientSession, Sessions } from './session.ts';

@@ -2,7 +2,7 @@ import { createServer, type Http2ServerRequest, type Http2ServerResponse } from 
 import type { Duplex } from 'node:stream';
 import { Code } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
-import type { BuildResult } from '../builder/index.ts';
+import type { BuildResult } from '../wire/index.ts';
 import { type DirectBuild, runDirectBuild } from './direct-build.ts';
 import type { Jobs } from './jobs.ts';
 import { addServices, type ServiceParts } from './services.ts';

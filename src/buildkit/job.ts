@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Builder, BuildRequest, BuildResult } from '../builder/index.ts';
+import type { Builder } from '../builder/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { Layers } from '../layer/index.ts';
 import { parseBool } from '../oci/index.ts';
 import type { BuildEvent } from '../progress/index.ts';
+import type { BuildRequest, BuildResult } from '../wire/index.ts';
 import type { Task } from './attributes.ts';
 import { borrow } from './borrowed.ts';
 import { clientBlobs } from './client-blobs.ts';

@@ -1,6 +1,6 @@
-import type { BuildResult } from '../builder/index.ts';
 import { StrataError } from '../errors/index.ts';
 import type { BuildEvent } from '../progress/index.ts';
+import type { BuildResult } from '../wire/index.ts';
 import { createStatusRenderer } from './status.ts';
 import type { SolveRequest, StatusResponse } from './wire/control_pb.ts';
 

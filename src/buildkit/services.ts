@@ -1,9 +1,10 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { type Code, ConnectError, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
-import type { Builder, BuildResult } from '../builder/index.ts';
+import type { Builder } from '../builder/index.ts';
 import { StrataError, toStrataError } from '../errors/index.ts';
 import { hostPlatform } from '../oci/index.ts';
+import type { BuildResult } from '../wire/index.ts';
 import { type Asked, taskOf } from './attributes.ts';
 import { rpcError } from './errors.ts';
 import { type JobParts, runJob } from './job.ts';

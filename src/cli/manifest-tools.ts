@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { RegistryCredentials } from '../client/index.ts';
 import type { ManifestLists, Registry } from '../registry/index.ts';
+import type { RegistryCredentials } from '../wire/index.ts';
 import type { Session } from './session.ts';
 
 /** What the `manifest` commands work with; they speak to registries themselves. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Filters } from '../client/index.ts';
+import type { Filters } from '../wire/index.ts';
 import type { Session } from './session.ts';
 
 /** The conditions of a prune with the ones that the user keeps in `config.json` (`pruneFilters`) for every prune. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RegistryCredentials } from '../client/index.ts';
 import { parseReference } from '../oci/index.ts';
+import type { RegistryCredentials } from '../wire/index.ts';
 import type { Session } from './session.ts';
 
 /** What this user is known by to the registry of an image; undefined where nothing is kept. */

@@ -1,8 +1,7 @@
-import type { BuildRequest, BuildResult } from '../builder/index.ts';
 import { type ErrorKind, errorKinds, type SourceLocation, StrataError } from '../errors/index.ts';
 import type { BuildEvent, Progress } from '../progress/index.ts';
+import type { BuildRequest, BuildResult, DaemonStatus } from '../wire/index.ts';
 import type { Transport } from './transport.ts';
-import type { DaemonStatus } from './types.ts';
 
 export interface StrataCalls {
   /** Builds; the daemon stops the build when `signal` is aborted. Rejects with the builder's own error. */

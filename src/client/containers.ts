@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream';
-import type { Transport } from './transport.ts';
 import type {
   Change,
   ContainerInspect,
@@ -9,7 +8,8 @@ import type {
   Filters,
   PathStat,
   Waited,
-} from './types.ts';
+} from '../wire/index.ts';
+import type { Transport } from './transport.ts';
 import { filterText, versioned } from './wire.ts';
 
 type Bytes = AsyncIterable<Uint8Array>;

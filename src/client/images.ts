@@ -1,4 +1,3 @@
-import type { CallOptions, Transport } from './transport.ts';
 import type {
   DeletedImage,
   Filters,
@@ -7,7 +6,8 @@ import type {
   ProgressMessage,
   RegistryCredentials,
   SearchHit,
-} from './types.ts';
+} from '../wire/index.ts';
+import type { CallOptions, Transport } from './transport.ts';
 import { filterText, imagePath, registryAuthHeader, versioned } from './wire.ts';
 
 type Bytes = AsyncIterable<Uint8Array>;

@@ -1,5 +1,5 @@
+import type { Filters, NetworkSummary } from '../wire/index.ts';
 import type { Transport } from './transport.ts';
-import type { Filters, NetworkSummary } from './types.ts';
 import { filterText, versioned } from './wire.ts';
 
 export interface NetworkCalls {

@@ -1,7 +1,7 @@
+import type { DiskUsage, EventMessage, Filters, RegistryCredentials, ServerVersion } from '../wire/index.ts';
 import { parseExactJson } from './exact-json.ts';
 import { readLines } from './lines.ts';
 import type { Transport } from './transport.ts';
-import type { DiskUsage, EventMessage, Filters, RegistryCredentials, ServerVersion } from './types.ts';
 import { filterText, registryAuthHeader, versioned } from './wire.ts';
 
 export interface SystemCalls {

@@ -1,5 +1,5 @@
+import type { Filters, VolumeSummary } from '../wire/index.ts';
 import type { Transport } from './transport.ts';
-import type { Filters, VolumeSummary } from './types.ts';
 import { filterText, versioned } from './wire.ts';
 
 export interface VolumeCalls {

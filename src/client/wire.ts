@@ -1,5 +1,5 @@
+import type { Filters, RegistryCredentials } from '../wire/index.ts';
 import type { CallOptions, Transport } from './transport.ts';
-import type { Filters, RegistryCredentials } from './types.ts';
 
 /** The version of the Engine API that this client speaks. */
 export const apiVersion = '1.51';

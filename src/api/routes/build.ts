@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { BuildRequest, BuildResult } from '../../builder/index.ts';
 import { StrataError, toStrataError } from '../../errors/index.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../oci/index.ts';
 import { classicResult, createClassicRenderer } from '../../progress/index.ts';
+import type { BuildRequest, BuildResult } from '../../wire/index.ts';
 import { classicBuildRequest, isByBuildKit, remoteContext } from '../classic-build-request.ts';
 import { directBuilds } from '../direct-builds.ts';
 import { excerptText } from '../excerpt.ts';

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import type { FastifyInstance } from 'fastify';
-import { type BuildRequest, FailedStep, type KeptRoot } from '../../builder/index.ts';
+import { FailedStep, type KeptRoot } from '../../builder/index.ts';
 import { version } from '../../engine/index.ts';
 import { messageOf, StrataError, toStrataError } from '../../errors/index.ts';
+import type { BuildRequest } from '../../wire/index.ts';
 import { readJson } from '../body.ts';
 import { openFailedStep } from '../failed-step-shell.ts';
 import { jsonText } from '../json-text.ts';

@@ -3,7 +3,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import type { BuildRequest } from '../../builder/index.ts';
 import type {
   Attachment,
   Container,
@@ -19,6 +18,7 @@ import type { Image } from '../../image/index.ts';
 import { type ImageConfig, sha256 } from '../../oci/index.ts';
 import type { BuildEvent } from '../../progress/index.ts';
 import type { Volume } from '../../volume/index.ts';
+import type { BuildRequest } from '../../wire/index.ts';
 import type { ApiBackend } from '../types.ts';
 
 export interface TestBackend extends ApiBackend {

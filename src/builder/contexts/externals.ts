@@ -1,4 +1,5 @@
 import type { Platform } from '../../oci/index.ts';
+import type { NamedContext } from '../../wire/index.ts';
 import type { Building } from '../building.ts';
 import { finishConfig } from '../exporters/image-config.ts';
 import { measuredLayers } from '../exporters/store-image.ts';
@@ -7,7 +8,6 @@ import { imageRoot } from '../frontend/externals.ts';
 import type { External } from '../frontend/plan.ts';
 import { resolveBase } from '../sources/base-image.ts';
 import { layoutOf, openOciLayout } from '../sources/oci-layout.ts';
-import type { NamedContext } from '../types.ts';
 import { findNamedContext, openNamedContext } from './named.ts';
 
 /** What a FROM, a COPY --from or a mount names beside the stages: an image, or a named context. */

@@ -1,10 +1,10 @@
+import type { BuildRequest, ContextSource, NamedContext } from '../../wire/index.ts';
 import { contextNames } from '../frontend/externals.ts';
 import { knownOp } from '../frontend/passing.ts';
 import type { BuildVertex, External } from '../frontend/plan.ts';
 import type { Workshop } from '../ops/workshop.ts';
 import type { Session } from '../session.ts';
 import { allowedContext } from '../source-policy.ts';
-import type { BuildRequest, ContextSource, NamedContext } from '../types.ts';
 import { openContext } from './open-context.ts';
 import { readIgnore } from './read-dockerfile.ts';
 

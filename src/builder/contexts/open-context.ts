@@ -4,6 +4,7 @@ import { join, posix } from 'node:path';
 import { StrataError } from '../../errors/index.ts';
 import { isArchiveFile } from '../../layer/index.ts';
 import { realpathSync, statSync } from '../../sys/index.ts';
+import type { ContextSource } from '../../wire/index.ts';
 import { folderInside } from '../ops/folder-inside.ts';
 import type { Workshop } from '../ops/workshop.ts';
 import type { Work } from '../solver/vertex.ts';
@@ -11,7 +12,6 @@ import { isGitUrl } from '../sources/classify.ts';
 import { checkout, type GitSecrets } from '../sources/git.ts';
 import { httpOp } from '../sources/http.ts';
 import { splitCredentials } from '../sources/url-credentials.ts';
-import type { ContextSource } from '../types.ts';
 
 /** A context as a folder on this machine. */
 export interface OpenContext {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, isAbsolute } from 'node:path';
 import { messageOf, StrataError } from '../../errors/index.ts';
 import { isErrno, nameOf, readFileInRoot } from '../../sys/index.ts';
-import type { BuildRequest } from '../types.ts';
+import type { BuildRequest } from '../../wire/index.ts';
 import { readableText } from './foreign-bytes.ts';
 import type { OpenContext } from './open-context.ts';
 

@@ -1,6 +1,6 @@
 import { StrataError } from '../../errors/index.ts';
 import { formatPlatform, type Platform, parsePlatform } from '../../oci/index.ts';
-import type { BuildRequest, OutputSpec } from '../types.ts';
+import type { BuildRequest, OutputSpec } from '../../wire/index.ts';
 
 type Texts = Readonly<Record<string, string>>;
 type Place = 'manifest' | 'index' | 'manifest-descriptor' | 'index-descriptor';

@@ -1,5 +1,5 @@
 import { StrataError } from '../../errors/index.ts';
-import type { BuildResult, OutputSpec } from '../types.ts';
+import type { BuildResult, OutputSpec } from '../../wire/index.ts';
 import { exportDockerArchive } from './docker-archive.ts';
 import type { Exporting } from './exporting.ts';
 import { exportImage } from './image.ts';

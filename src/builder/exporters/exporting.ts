@@ -1,9 +1,9 @@
 import { StrataError } from '../../errors/index.ts';
 import type { Digest } from '../../oci/index.ts';
+import type { BuildRequest, OutputSpec } from '../../wire/index.ts';
 import type { BuiltStage } from '../built.ts';
 import type { Plant } from '../plant.ts';
 import type { Session } from '../session.ts';
-import type { BuildRequest, OutputSpec } from '../types.ts';
 
 /** What every exporter is given. */
 export interface Exporting {

@@ -1,9 +1,9 @@
 import { StrataError } from '../../errors/index.ts';
 import { canonicalName, type Reference } from '../../oci/index.ts';
+import type { BuildResult } from '../../wire/index.ts';
 import type { Work } from '../solver/vertex.ts';
 import { authFor } from '../sources/base-image.ts';
 import { tellTransfer } from '../tell-transfer.ts';
-import type { BuildResult } from '../types.ts';
 import { annotationsOf } from './annotations.ts';
 import { booleanOf } from './boolean-of.ts';
 import type { Exporting } from './exporting.ts';

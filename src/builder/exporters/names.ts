@@ -1,6 +1,6 @@
 import { messageOf, StrataError } from '../../errors/index.ts';
 import { canonicalName, parseReference, type Reference, withDefaultTag } from '../../oci/index.ts';
-import type { BuildRequest, OutputSpec } from '../types.ts';
+import type { BuildRequest, OutputSpec } from '../../wire/index.ts';
 import { booleanOf } from './boolean-of.ts';
 
 /** How what an output makes is called. */

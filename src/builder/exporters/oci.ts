@@ -1,5 +1,5 @@
 import { canonicalName, type Descriptor, parseReference } from '../../oci/index.ts';
-import type { BuildResult } from '../types.ts';
+import type { BuildResult } from '../../wire/index.ts';
 import { annotationsOf } from './annotations.ts';
 import { booleanOf } from './boolean-of.ts';
 import { destinationOf, type Exporting } from './exporting.ts';

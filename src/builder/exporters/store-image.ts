@@ -1,10 +1,10 @@
 import type { Image } from '../../image/index.ts';
 import { hostPlatform, platformMatches, type Reference } from '../../oci/index.ts';
 import type { SnapshotName } from '../../snapshot/index.ts';
+import type { BuildRequest } from '../../wire/index.ts';
 import type { BuiltStage } from '../built.ts';
 import type { Plant } from '../plant.ts';
 import { cacheField, exportResults } from '../remote-cache/portable.ts';
-import type { BuildRequest } from '../types.ts';
 import { booleanOf } from './boolean-of.ts';
 import type { Exporting } from './exporting.ts';
 import { finishConfig, type LayerFact } from './image-config.ts';

@@ -1,10 +1,10 @@
 import type { Dockerfile } from '../../dockerfile/index.ts';
 import type { Platform } from '../../oci/index.ts';
+import type { BuildRequest } from '../../wire/index.ts';
 import type { ExecSecrets } from '../ops/exec-spec.ts';
 import type { KeptRoot } from '../ops/failed-step.ts';
 import type { Workshop } from '../ops/workshop.ts';
 import type { Allowed } from '../source-policy.ts';
-import type { BuildRequest } from '../types.ts';
 import type { BuildVertex, External } from './plan.ts';
 import type { Scope } from './scope.ts';
 

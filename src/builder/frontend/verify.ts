@@ -1,6 +1,6 @@
 import type { Dockerfile } from '../../dockerfile/index.ts';
+import type { BuildRequest } from '../../wire/index.ts';
 import { findNamedContext } from '../contexts/named.ts';
-import type { BuildRequest } from '../types.ts';
 import { baseReference } from './externals.ts';
 import { at } from './locate.ts';
 import type { Scope } from './scope.ts';

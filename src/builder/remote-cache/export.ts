@@ -10,12 +10,12 @@ import {
   sha256,
   withDefaultTag,
 } from '../../oci/index.ts';
+import type { BuildRequest, BuildResult } from '../../wire/index.ts';
 import { pushOptions } from '../exporters/image.ts';
 import { sendLayout, writeLayoutFolder } from '../exporters/layout.ts';
 import type { Plant } from '../plant.ts';
 import type { Session } from '../session.ts';
 import type { Work } from '../solver/vertex.ts';
-import type { BuildRequest, BuildResult } from '../types.ts';
 import type { RootValue } from '../value.ts';
 import type { CacheOptions } from './options.ts';
 import { cacheField, cacheType, exportResults } from './portable.ts';

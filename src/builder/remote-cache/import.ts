@@ -10,6 +10,7 @@ import {
 } from '../../oci/index.ts';
 import { chooseManifest, inspectRemote, parseDocument } from '../../registry/index.ts';
 import type { SnapshotName } from '../../snapshot/index.ts';
+import type { BuildRequest } from '../../wire/index.ts';
 import type { PortableResult } from '../cache/records.ts';
 import type { Plant } from '../plant.ts';
 import type { Session } from '../session.ts';
@@ -17,7 +18,6 @@ import type { Work } from '../solver/vertex.ts';
 import { authFor } from '../sources/base-image.ts';
 import { layoutOf, readWholeLayout } from '../sources/oci-layout.ts';
 import { tellTransfer } from '../tell-transfer.ts';
-import type { BuildRequest } from '../types.ts';
 import type { RootValue } from '../value.ts';
 import type { CacheOptions } from './options.ts';
 import { adoptResults, cacheType, resultsIn } from './portable.ts';

@@ -1,5 +1,5 @@
 import { StrataError } from '../../errors/index.ts';
-import type { BuildRequest } from '../types.ts';
+import type { BuildRequest } from '../../wire/index.ts';
 
 export type CacheOptions = Readonly<Record<string, string>>;
 

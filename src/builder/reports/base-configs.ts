@@ -3,6 +3,7 @@ import { StrataError } from '../../errors/index.ts';
 import type { Images } from '../../image/index.ts';
 import { canonicalName, formatPlatform, type Platform, parsePlatform, type Reference } from '../../oci/index.ts';
 import { chooseManifest, inspectRemote, type RegistryClient } from '../../registry/index.ts';
+import type { BuildRequest } from '../../wire/index.ts';
 import type { Bases } from '../cache/bases.ts';
 import { findNamedContext } from '../contexts/named.ts';
 import { baseReference, serves, unresolved } from '../frontend/externals.ts';
@@ -10,7 +11,6 @@ import { located } from '../frontend/locate.ts';
 import { findCopySource, mountSources, type StageNode, scratch } from '../frontend/stages.ts';
 import type { Session } from '../session.ts';
 import { authFor } from '../sources/base-image.ts';
-import type { BuildRequest } from '../types.ts';
 
 /** What is known of the images that a file names. */
 export interface BaseConfigs {

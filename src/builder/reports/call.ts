@@ -9,11 +9,11 @@ import {
 } from '../../dockerfile/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { hostPlatform, type Platform } from '../../oci/index.ts';
+import type { BuildRequest, BuildResult } from '../../wire/index.ts';
 import type { ReadDockerfile } from '../contexts/read-dockerfile.ts';
 import { verifyCopy } from '../frontend/copy-step.ts';
 import { Scope } from '../frontend/scope.ts';
 import { verifiedStages } from '../frontend/verify.ts';
-import type { BuildRequest, BuildResult } from '../types.ts';
 import type { BaseConfigs } from './base-configs.ts';
 import { checkAnswer } from './check.ts';
 import { outlineAnswer } from './outline.ts';

@@ -2,10 +2,10 @@ import { readFile, realpath, stat } from 'node:fs/promises';
 import { isArchiveFile } from '../../layer/index.ts';
 import { hostPlatform } from '../../oci/index.ts';
 import { nameOf } from '../../sys/index.ts';
+import type { BuildRequest, BuildResult } from '../../wire/index.ts';
 import { readableText } from '../contexts/foreign-bytes.ts';
 import { type ReadDockerfile, readDockerfile } from '../contexts/read-dockerfile.ts';
 import { givenArguments } from '../frontend/scope.ts';
-import type { BuildRequest, BuildResult } from '../types.ts';
 import type { BaseConfigs } from './base-configs.ts';
 import { answerCall } from './call.ts';
 

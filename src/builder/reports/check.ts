@@ -1,7 +1,7 @@
 import { type CheckReport, type TextRange, type Warning, withExcerpt } from '../../dockerfile/index.ts';
 import type { StrataError } from '../../errors/index.ts';
 import { placeText } from '../../progress/index.ts';
-import type { BuildResult } from '../types.ts';
+import type { BuildResult } from '../../wire/index.ts';
 
 type Report = NonNullable<BuildResult['report']>;
 

@@ -10,7 +10,7 @@ import {
   stageDependencies,
   type TextRange,
 } from '../../dockerfile/index.ts';
-import type { BuildResult } from '../types.ts';
+import type { BuildResult } from '../../wire/index.ts';
 import type { BaseConfigs } from './base-configs.ts';
 import { rangesOf } from './check.ts';
 import { commentFor } from './comment.ts';

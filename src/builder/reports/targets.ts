@@ -1,5 +1,5 @@
 import type { Dockerfile, Stage } from '../../dockerfile/index.ts';
-import type { BuildResult } from '../types.ts';
+import type { BuildResult } from '../../wire/index.ts';
 import { rangesOf } from './check.ts';
 import { commentFor } from './comment.ts';
 import { table } from './table.ts';

@@ -2,6 +2,7 @@ import { isKind, messageOf, StrataError } from '../../errors/index.ts';
 import type { Image } from '../../image/index.ts';
 import { canonicalName, type Platform, type Reference } from '../../oci/index.ts';
 import type { Credentials } from '../../registry/index.ts';
+import type { BuildRequest } from '../../wire/index.ts';
 import { baseReference, imageRoot, serves, unresolved } from '../frontend/externals.ts';
 import type { External } from '../frontend/plan.ts';
 import type { Plant } from '../plant.ts';
@@ -9,7 +10,6 @@ import type { Session } from '../session.ts';
 import type { Work } from '../solver/vertex.ts';
 import { allowedImage } from '../source-policy.ts';
 import { tellTransfer } from '../tell-transfer.ts';
-import type { BuildRequest } from '../types.ts';
 
 /** What a build stands on. */
 type Base = Pick<Image, 'config' | 'snapshot'> & Partial<Pick<Image, 'id'>>;

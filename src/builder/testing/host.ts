@@ -14,9 +14,10 @@ import type { BuildEvent, MissReason } from '../../progress/index.ts';
 import { createStepExecutor, probeRuntime } from '../../runtime/index.ts';
 import { createSnapshots, type Snapshots, snapshotMigrations } from '../../snapshot/index.ts';
 import { mount, unmount } from '../../sys/index.ts';
+import type { BuildRequest, BuildResult } from '../../wire/build.ts';
 import { createBuilder } from '../builder.ts';
 import { buildMigrations } from '../cache/migrations.ts';
-import type { Builder, BuildRequest, BuildResult } from '../types.ts';
+import type { Builder } from '../types.ts';
 
 /** What one build of a test did. */
 export interface Built {

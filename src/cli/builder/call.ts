@@ -1,4 +1,4 @@
-import type { BuildRequest } from '../../builder/index.ts';
+import type { BuildRequest } from '../../wire/index.ts';
 import { fault } from './fault.ts';
 
 export interface CallSpec {

@@ -2,8 +2,8 @@ import { createWriteStream, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { BuildRequest, ContextSource } from '../../builder/index.ts';
 import { nameOf, statSync } from '../../sys/index.ts';
+import type { BuildRequest, ContextSource } from '../../wire/index.ts';
 import type { Session } from '../session.ts';
 import { fault } from './fault.ts';
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { NamedContext } from '../../builder/index.ts';
+import type { NamedContext } from '../../wire/index.ts';
 import { isAddress, sourceOf } from './context.ts';
 import { fault } from './fault.ts';
 

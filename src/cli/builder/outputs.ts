@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { OutputSpec } from '../../builder/index.ts';
+import type { OutputSpec } from '../../wire/index.ts';
 import { csvFields } from '../flags/csv.ts';
 import { fault } from './fault.ts';
 

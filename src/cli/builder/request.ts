@@ -1,4 +1,4 @@
-import type { BuildRequest } from '../../builder/index.ts';
+import type { BuildRequest } from '../../wire/index.ts';
 import { parseUlimits } from '../create/limits.ts';
 import type { FlagValues } from '../flags/flag.ts';
 import { commaSeparated, keyValueMap } from '../flags/lists.ts';

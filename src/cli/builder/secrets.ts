@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { BuildRequest } from '../../builder/index.ts';
+import type { BuildRequest } from '../../wire/index.ts';
 import { csvFields } from '../flags/csv.ts';
 import type { Session } from '../session.ts';
 import { fault } from './fault.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { BuildRequest } from '../../builder/index.ts';
 import { messageOf } from '../../errors/index.ts';
+import type { BuildRequest } from '../../wire/index.ts';
 import type { Session } from '../session.ts';
 import { fault } from './fault.ts';
 

@@ -1,4 +1,3 @@
-import type { BuildResult } from '../../builder/index.ts';
 import {
   type BuildEvent,
   classicResult,
@@ -8,6 +7,7 @@ import {
   createRawJsonRenderer,
   createTtyRenderer,
 } from '../../progress/index.ts';
+import type { BuildResult } from '../../wire/index.ts';
 import { humanSize } from '../format/human-size.ts';
 import type { Session } from '../session.ts';
 import { fault } from './fault.ts';

@@ -1,8 +1,9 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Client, CreatedContainer } from '../../client/index.ts';
+import type { Client } from '../../client/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../oci/index.ts';
+import type { CreatedContainer } from '../../wire/index.ts';
 import { pullImage } from '../transfers/pull-image.ts';
 import { type Attached, type CreateInput, createRequest } from './config.ts';
 import { invalid } from './invalid.ts';

@@ -1,4 +1,4 @@
-import type { ContainerSummary } from '../../client/index.ts';
+import type { ContainerSummary } from '../../wire/index.ts';
 import { humanSize } from '../format/human-size.ts';
 import { goTime, humanAgo } from '../format/human-time.ts';
 import type { ListingKind } from '../format/listing.ts';

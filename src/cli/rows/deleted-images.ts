@@ -1,4 +1,4 @@
-import type { DeletedImage } from '../../client/index.ts';
+import type { DeletedImage } from '../../wire/index.ts';
 
 /** What a prune removed, with a heading; nothing where it removed nothing. */
 export function deletedImagesText(deleted: readonly DeletedImage[] | null): string {

@@ -1,4 +1,4 @@
-import type { CacheRecordSummary, ContainerSummary, DiskUsage } from '../../client/index.ts';
+import type { CacheRecordSummary, ContainerSummary, DiskUsage } from '../../wire/index.ts';
 import { humanSize } from '../format/human-size.ts';
 import { goStamp, humanAgo } from '../format/human-time.ts';
 import type { ListingKind } from '../format/listing.ts';

@@ -1,4 +1,4 @@
-import type { HistoryItem } from '../../client/index.ts';
+import type { HistoryItem } from '../../wire/index.ts';
 import { humanSize } from '../format/human-size.ts';
 import { goZeroTime, humanAgo, localRfc3339 } from '../format/human-time.ts';
 import type { ListingKind } from '../format/listing.ts';

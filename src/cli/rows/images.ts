@@ -1,5 +1,5 @@
-import type { ImageSummary } from '../../client/index.ts';
 import { familiarRepository, parseReference } from '../../oci/index.ts';
+import type { ImageSummary } from '../../wire/index.ts';
 import { humanSize } from '../format/human-size.ts';
 import { goTime, goZeroTime, humanAgo } from '../format/human-time.ts';
 import type { ListingKind } from '../format/listing.ts';

@@ -1,4 +1,4 @@
-import type { NetworkSummary } from '../../client/index.ts';
+import type { NetworkSummary } from '../../wire/index.ts';
 import { goStamp } from '../format/human-time.ts';
 import type { ListingKind } from '../format/listing.ts';
 import { labelOf, labelText, shortID } from '../format/shorten.ts';

@@ -1,4 +1,4 @@
-import type { PortSummary } from '../../client/index.ts';
+import type { PortSummary } from '../../wire/index.ts';
 
 /** The ports of a container in one line; runs of ports that are published under their own numbers become ranges. */
 export function portText(ports: readonly PortSummary[] | null): string {

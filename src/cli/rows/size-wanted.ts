@@ -1,5 +1,5 @@
-import type { ContainerSummary } from '../../client/index.ts';
 import { StrataError } from '../../errors/index.ts';
+import type { ContainerSummary } from '../../wire/index.ts';
 import { TemplateError } from '../format/template/ast.ts';
 import { compileTemplate } from '../format/template/template.ts';
 import { goType } from '../format/template/values.ts';

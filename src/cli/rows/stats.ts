@@ -1,4 +1,4 @@
-import type { ContainerStats } from '../../client/index.ts';
+import type { ContainerStats } from '../../wire/index.ts';
 import { binarySize, humanSize } from '../format/human-size.ts';
 import type { ListingKind } from '../format/listing.ts';
 import { shortID } from '../format/shorten.ts';

@@ -1,4 +1,4 @@
-import type { VolumeSummary } from '../../client/index.ts';
+import type { VolumeSummary } from '../../wire/index.ts';
 import { humanSize } from '../format/human-size.ts';
 import type { ListingKind } from '../format/listing.ts';
 import { labelOf, labelText } from '../format/shorten.ts';

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
-import { demultiplex } from '../../client/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { createKeyWatch, parseDetachKeys } from '../../stream/index.ts';
+import { demultiplex } from '../../wire/index.ts';
 import type { Session } from '../session.ts';
 
 export interface JoinOptions {

@@ -1,4 +1,4 @@
-import type { ProgressMessage } from '../../client/index.ts';
+import type { ProgressMessage } from '../../wire/index.ts';
 import { humanSize } from '../format/human-size.ts';
 
 /** `[====>   ]  1.2MB/3.4MB`, the bar only where the terminal is wide enough; empty where nothing is known yet. */

@@ -1,5 +1,5 @@
-import type { ProgressMessage } from '../../client/index.ts';
 import { StrataError } from '../../errors/index.ts';
+import type { ProgressMessage } from '../../wire/index.ts';
 import type { Output } from '../session.ts';
 import { progressText } from './progress-text.ts';
 

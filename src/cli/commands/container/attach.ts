@@ -1,5 +1,5 @@
-import type { ContainerInspect } from '../../../client/index.ts';
 import { StrataError } from '../../../errors/index.ts';
+import type { ContainerInspect } from '../../../wire/index.ts';
 import { defineCommand } from '../../command.ts';
 import { bool, text } from '../../flags/flag.ts';
 import { savedFormat } from '../../saved-format.ts';

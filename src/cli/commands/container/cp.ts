@@ -1,7 +1,8 @@
 import { posix, resolve } from 'node:path';
-import type { Client, PathStat } from '../../../client/index.ts';
+import type { Client } from '../../../client/index.ts';
 import { StrataError } from '../../../errors/index.ts';
 import { lstatSync, readlinkSync, realpathSync, statSync } from '../../../sys/index.ts';
+import type { PathStat } from '../../../wire/index.ts';
 import { defineCommand } from '../../command.ts';
 import { assertsFolder, keepEnd, parsePlace, splitEntry } from '../../copy/paths.ts';
 import { type CopySource, type CopyTarget, planCopy } from '../../copy/plan.ts';

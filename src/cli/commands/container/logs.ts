@@ -1,4 +1,4 @@
-import { demultiplex } from '../../../client/index.ts';
+import { demultiplex } from '../../../wire/index.ts';
 import { defineCommand } from '../../command.ts';
 import { bool, text } from '../../flags/flag.ts';
 import { momentText } from '../../moment.ts';

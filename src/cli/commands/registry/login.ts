@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { RegistryCredentials } from '../../../client/index.ts';
 import { StrataError } from '../../../errors/index.ts';
+import type { RegistryCredentials } from '../../../wire/index.ts';
 import { defineCommand } from '../../command.ts';
 import { readLine } from '../../confirm.ts';
 import { bool, text } from '../../flags/flag.ts';

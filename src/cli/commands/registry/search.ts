@@ -1,4 +1,4 @@
-import type { SearchHit } from '../../../client/index.ts';
+import type { SearchHit } from '../../../wire/index.ts';
 import { defineCommand } from '../../command.ts';
 import { bool, filter, integer, text } from '../../flags/flag.ts';
 import { type ListingKind, renderListing } from '../../format/listing.ts';

@@ -1,4 +1,4 @@
-import type { DiskUsage } from '../../../client/index.ts';
+import type { DiskUsage } from '../../../wire/index.ts';
 import { defineCommand } from '../../command.ts';
 import { bool } from '../../flags/flag.ts';
 import { listFormat } from '../../flags/format-flag.ts';

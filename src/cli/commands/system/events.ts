@@ -1,5 +1,5 @@
-import type { EventMessage } from '../../../client/index.ts';
 import { StrataError } from '../../../errors/index.ts';
+import type { EventMessage } from '../../../wire/index.ts';
 import { defineCommand } from '../../command.ts';
 import { filter, text } from '../../flags/flag.ts';
 import { plainFormat } from '../../flags/format-flag.ts';

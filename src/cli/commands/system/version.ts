@@ -1,4 +1,5 @@
-import type { Client, ServerVersion } from '../../../client/index.ts';
+import type { Client } from '../../../client/index.ts';
+import type { ServerVersion } from '../../../wire/index.ts';
 import { defineCommand } from '../../command.ts';
 import { plainFormat } from '../../flags/format-flag.ts';
 import { alignColumns } from '../../format/columns.ts';

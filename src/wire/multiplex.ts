@@ -1,16 +1,6 @@
-import { before } from './version.ts';
-
-/** Docker's multiplexed stream (Engine API, "Stream format"): an eight-byte header, then the bytes of one stream. */
-const rawStream = 'application/vnd.docker.raw-stream';
-const multiplexedStream = 'application/vnd.docker.multiplexed-stream';
-
-/** The media type of the output of a process, in the words of the client's version. */
-export function streamType(tty: boolean, version: string): string {
-  return tty || before(version, 'multiplexedType') ? rawStream : multiplexedStream;
-}
-
 const streamNumber = { stdin: 0, stdout: 1, stderr: 2 } as const;
 
+/** Docker's multiplexed stream (Engine API, "Stream format"): an eight-byte header, then the bytes of one stream. */
 export function frame(stream: keyof typeof streamNumber, data: Uint8Array): Buffer {
   const out = Buffer.allocUnsafe(8 + data.length);
   out.fill(0, 0, 4);
