@@ -48,11 +48,13 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   engine: [
     'errors',
     'sys',
+    'oci',
     'progress',
     'db',
     'content',
     'network',
     'volume',
+    'wire',
     'layer',
     'runtime',
     'registry',

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { readTar } from '../layer/index.ts';
+import { archiveTree } from '../layer/tree-archive.ts';
 import { goMode, statPlace } from './container-path.ts';
-import { archiveTree } from './tree-archive.ts';
 
 const top = mkdtempSync(join(tmpdir(), 'strata-cp-'));
 const root = join(top, 'root');

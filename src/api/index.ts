@@ -1,4 +1,3 @@
 export { createApi } from './api.ts';
-export { sweepFailedSteps } from './failed-step-shell.ts';
 export type { Api, ApiBackend, ListenOptions } from './types.ts';
 export { before } from './version.ts';

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { BuildKit } from '../buildkit/index.ts';
-import { version } from '../engine/index.ts';
-import { publishBuilt } from './publish.ts';
+import { publishBuilt, version } from '../engine/index.ts';
 import type { ApiBackend } from './types.ts';
 
 /** BuildKit's protocol, made when the first client asks: its libraries cost a start that nobody else needs. */

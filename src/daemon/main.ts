@@ -2,8 +2,15 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { EnvHttpProxyAgent, setGlobalDispatcher } from 'undici';
-import { createApi, sweepFailedSteps } from '../api/index.ts';
-import { createEngine, defaultConfigFile, type EngineConfig, loadConfig, mergeConfig } from '../engine/index.ts';
+import { createApi } from '../api/index.ts';
+import {
+  createEngine,
+  defaultConfigFile,
+  type EngineConfig,
+  loadConfig,
+  mergeConfig,
+  sweepFailedSteps,
+} from '../engine/index.ts';
 import { formatError, StrataError, toStrataError } from '../errors/index.ts';
 import { type Proxies, proxiesOf } from '../registry/index.ts';
 import { returnFreedMemory } from '../sys/index.ts';

@@ -18,7 +18,7 @@ import { createGarbageCollection } from './garbage.ts';
 import { systemInfo } from './info.ts';
 import { createLayoutPacking } from './layout-packing.ts';
 import { lockDataRoot } from './lock.ts';
-import { publishContainerEvents, volumeEvent } from './publish.ts';
+import { publishContainerEvents, volumeEvent } from './publish-events.ts';
 import { createReserve, type Reserve } from './reserve.ts';
 import { claimStore, refuseWithoutDatabase, type StoreMark } from './store-mark.ts';
 import type { Engine, EngineConfig } from './types.ts';

@@ -8,6 +8,7 @@ export { readTar } from './tar-read.ts';
 export type { NewTarEntry } from './tar-write.ts';
 export { tarEnd, tarHeader, tarPadding, writeTar } from './tar-write.ts';
 export { transformed } from './transformed.ts';
+export { archiveTree } from './tree-archive.ts';
 export type {
   ExtractOptions,
   LayerFile,

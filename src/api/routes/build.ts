@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { publishBuilt } from '../../engine/index.ts';
 import { StrataError, toStrataError } from '../../errors/index.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../oci/index.ts';
 import { classicResult, createClassicRenderer } from '../../progress/index.ts';
@@ -8,7 +9,6 @@ import { directBuilds } from '../direct-builds.ts';
 import { excerptText } from '../excerpt.ts';
 import { readFilters } from '../filters.ts';
 import type { LazyBuildKit } from '../lazy-buildkit.ts';
-import { publishBuilt } from '../publish.ts';
 import type { Query } from '../query.ts';
 import { registryConfig } from '../registry-auth.ts';
 import { sendEmpty, sendJson } from '../reply.ts';

@@ -1,12 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { ContainerConfig } from '../../container/index.ts';
-import { containerEvent } from '../../engine/index.ts';
+import { commitContainer, containerEvent, publishImage } from '../../engine/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { familiarName, parseReference, type RuntimeConfig, withDefaultTag } from '../../oci/index.ts';
 import { readJson } from '../body.ts';
 import { applyChanges } from '../changes.ts';
-import { commitContainer } from '../commit-container.ts';
-import { publishImage } from '../publish.ts';
 import { sendJson } from '../reply.ts';
 import { queryOf } from '../server.ts';
 import { containerConfig } from '../shapes/container.ts';

@@ -4,6 +4,7 @@ import { resolveUser } from '../../account/index.ts';
 import type { Container } from '../../container/index.ts';
 import { containerEvent, mountEvents } from '../../engine/index.ts';
 import { StrataError } from '../../errors/index.ts';
+import { archiveTree } from '../../layer/index.ts';
 import { bodyStream } from '../body.ts';
 import {
   assertFolder,
@@ -17,7 +18,6 @@ import {
 import { sendEmpty } from '../reply.ts';
 import { queryOf } from '../server.ts';
 import { openStream, pipeOut } from '../stream-reply.ts';
-import { archiveTree } from '../tree-archive.ts';
 import type { ApiBackend } from '../types.ts';
 
 type Backend = Pick<ApiBackend, 'containers' | 'events' | 'layers'>;

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
+import { countUses, volumeUsers } from '../../engine/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { rootSize, shownImage } from '../container-facts.ts';
-import { countUses } from '../image-uses.ts';
 import { sendJson } from '../reply.ts';
 import { queryOf, versionOf } from '../server.ts';
 import type { ApiBackend } from '../types.ts';
@@ -9,7 +9,6 @@ import { cacheRecordView } from '../views/cache-record.ts';
 import { summarizeContainer } from '../views/container-summary.ts';
 import { summarizeImage } from '../views/image.ts';
 import { volumeView } from '../views/volume.ts';
-import { volumeUsers } from '../volume-uses.ts';
 
 type Backend = Pick<ApiBackend, 'images' | 'containers' | 'volumes' | 'builder' | 'networks'>;
 

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { publishImage } from '../../engine/index.ts';
 import { isKind, StrataError } from '../../errors/index.ts';
 import type { Image } from '../../image/index.ts';
 import { familiarName, parsePlatform, parseReference, platformMatches } from '../../oci/index.ts';
@@ -6,7 +7,6 @@ import { lend } from '../../sys/index.ts';
 import { bodyStream } from '../body.ts';
 import type { ImageVerbs } from '../image-verbs.ts';
 import { platformText } from '../platform-text.ts';
-import { publishImage } from '../publish.ts';
 import { queryOf } from '../server.ts';
 import { openMessages, openStream, pipeOut } from '../stream-reply.ts';
 import type { ApiBackend } from '../types.ts';

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { publishImage } from '../../engine/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import {
   familiarName,
@@ -14,7 +15,6 @@ import { checkPlatform } from '../check-platform.ts';
 import type { ImageVerbs } from '../image-verbs.ts';
 import { importImage } from '../import-image.ts';
 import { platformText } from '../platform-text.ts';
-import { publishImage } from '../publish.ts';
 import { registryAuth } from '../registry-auth.ts';
 import { queryOf } from '../server.ts';
 import { openMessages } from '../stream-reply.ts';

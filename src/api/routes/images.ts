@@ -1,14 +1,13 @@
 import type { FastifyInstance } from 'fastify';
+import { countUses, publishImage, usesOf } from '../../engine/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import type { ImageFilter, Images } from '../../image/index.ts';
 import { familiarName, parsePlatform, parseReference, withDefaultTag } from '../../oci/index.ts';
 import { checkPlatform } from '../check-platform.ts';
 import { type Filters, readFilters } from '../filters.ts';
 import { graphData } from '../graph-data.ts';
-import { countUses, usesOf } from '../image-uses.ts';
 import type { ImageVerbs } from '../image-verbs.ts';
 import { platformText } from '../platform-text.ts';
-import { publishImage } from '../publish.ts';
 import type { Query } from '../query.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
 import { queryOf, versionOf } from '../server.ts';

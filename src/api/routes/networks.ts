@@ -1,11 +1,11 @@
 import type { FastifyInstance, RouteHandlerMethod } from 'fastify';
+import { publishNetwork } from '../../engine/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import type { EndpointSettings, Network } from '../../network/index.ts';
 import { noBool, parseBool } from '../../oci/index.ts';
 import { readJson } from '../body.ts';
 import { type Filters, readFilters } from '../filters.ts';
 import { checkAddressDriver, checkFamilies, checkScope, networkWarnings } from '../network-request.ts';
-import { publishNetwork } from '../publish.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
 import { queryOf, versionOf } from '../server.ts';
 import { networkConnectRequest, networkCreateRequest, networkDisconnectRequest } from '../shapes/network.ts';

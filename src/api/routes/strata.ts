@@ -1,13 +1,11 @@
 import { once } from 'node:events';
 import type { FastifyInstance } from 'fastify';
 import { FailedStep, type KeptRoot } from '../../builder/index.ts';
-import { version } from '../../engine/index.ts';
+import { openFailedStep, publishBuilt, version } from '../../engine/index.ts';
 import { messageOf, StrataError, toStrataError } from '../../errors/index.ts';
 import type { BuildRequest } from '../../wire/index.ts';
 import { readJson } from '../body.ts';
-import { openFailedStep } from '../failed-step-shell.ts';
 import { jsonText } from '../json-text.ts';
-import { publishBuilt } from '../publish.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
 import { queryOf } from '../server.ts';
 import { buildRequest } from '../shapes/build.ts';

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { volumeUsers } from '../../engine/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import type { Volume } from '../../volume/index.ts';
 import { readJson } from '../body.ts';
@@ -10,7 +11,6 @@ import { anything, map, object, text } from '../shape.ts';
 import type { ApiBackend } from '../types.ts';
 import { before } from '../version.ts';
 import { volumeView } from '../views/volume.ts';
-import { volumeUsers } from '../volume-uses.ts';
 
 type Backend = Pick<ApiBackend, 'volumes' | 'containers' | 'events'>;
 type ByName = { Params: { name: string } };

@@ -1,7 +1,6 @@
 import { type BigIntStats, closeSync, constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { StrataError } from '../errors/index.ts';
-import { type NewTarEntry, type NewTarHeader, writeTar } from '../layer/index.ts';
 import {
   compareNames,
   fdPath,
@@ -14,6 +13,8 @@ import {
   readlink,
   statInRoot,
 } from '../sys/index.ts';
+import type { NewTarHeader } from './tar-header.ts';
+import { type NewTarEntry, writeTar } from './tar-write.ts';
 
 export interface TreeOptions {
   /** Path in the archive of what is at `path`: `etc`, `.` or `/`; empty for what is in the folder without itself. */

@@ -1,12 +1,13 @@
 import type { Container } from '../container/index.ts';
 import { isKind, StrataError } from '../errors/index.ts';
 import type { Image } from '../image/index.ts';
+import type { Layers } from '../layer/index.ts';
 import { hostPlatform, type ImageConfig, type Reference, type RuntimeConfig } from '../oci/index.ts';
 import type { SnapshotName } from '../snapshot/index.ts';
 import { keepChanges } from './keep-changes.ts';
-import type { ApiBackend } from './types.ts';
+import type { Engine } from './types.ts';
 
-type Backend = Pick<ApiBackend, 'containers' | 'images' | 'snapshots' | 'layers'>;
+type Backend = Pick<Engine, 'containers' | 'images' | 'snapshots'> & { readonly layers: Layers };
 
 export interface CommitOptions {
   readonly name?: Reference;
@@ -41,7 +42,7 @@ function imageOf(
   base: Image | undefined,
   layer: Awaited<ReturnType<typeof copyChanges>>,
   options: CommitOptions,
-): Parameters<ApiBackend['images']['create']>[0] {
+): Parameters<Engine['images']['create']>[0] {
   const created = new Date().toISOString();
   const entry = {
     created,

@@ -2,9 +2,9 @@ import type { FailedStep, KeptRoot } from '../builder/index.ts';
 import type { ContainerImage, CreateContainer, MountSpec } from '../container/index.ts';
 import { isKind } from '../errors/index.ts';
 import { hostPlatform } from '../oci/index.ts';
-import type { ApiBackend } from './types.ts';
+import type { Engine } from './types.ts';
 
-type Backend = Pick<ApiBackend, 'containers' | 'images' | 'snapshots'>;
+type Backend = Pick<Engine, 'containers' | 'images' | 'snapshots'>;
 
 /** Where the shell finds the variables that nothing may store. */
 const secretsFile = '/.strata-secrets';
