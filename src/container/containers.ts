@@ -19,35 +19,36 @@ import {
 import type { Mount, SnapshotName, Snapshots } from '../snapshot/index.ts';
 import { isErrno, syncFolders, treeSize, unmount } from '../sys/index.ts';
 import type { Volumes } from '../volume/index.ts';
-import { createAttachment } from './attach.ts';
 import { changedPaths } from './changes.ts';
-import { checkConfig } from './check-config.ts';
-import { checkHostConfig, checkStorage, checkUpdate } from './check-host.ts';
-import { commandOf, mergeConfig, portsToPublish } from './configure.ts';
 import { resizeTerminal } from './conmon.ts';
-import { createExecs } from './execs.ts';
+import { createExecs } from './exec/execs.ts';
 import { readExitCode, watchExits } from './exit-watch.ts';
 import { createHealth } from './health.ts';
-import { endpointWarnings, joinNetwork, renameOnNetworks, requestedNetworks } from './join-network.ts';
 import { launch } from './launch.ts';
-import { liftLimits } from './lift-limits.ts';
-import { checkLinks, linkVariables } from './links.ts';
-import { logSize } from './log-file.ts';
-import { checkLogConfig } from './log-options.ts';
-import { queryLogs } from './log-query.ts';
-import { collectMountPoints } from './mount-points.ts';
-import { checkName, randomName } from './names.ts';
-import { createMembership } from './network-membership.ts';
-import { checkNetworkMode, settleNetworkMode, withHostnameOf } from './network-mode.ts';
-import { checkJoined, inheritedAnonymous, inheritedMounts } from './other-containers.ts';
-import { checkPathLength } from './path-length.ts';
+import { withContainerRoot, withWholeRoot } from './mounts/root-view.ts';
+import { endpointWarnings, joinNetwork, renameOnNetworks, requestedNetworks } from './networks/join-network.ts';
+import { createMembership } from './networks/network-membership.ts';
+import { checkNetworkMode, settleNetworkMode, withHostnameOf } from './networks/network-mode.ts';
+import { createAttachment } from './output/attach.ts';
+import { logSize } from './output/log-file.ts';
+import { queryLogs } from './output/log-query.ts';
 import { startTicks } from './process-start.ts';
 import { type ContainerRecord, freshState, hasProcess, isRunning, never, timestamp } from './record.ts';
 import { recoverContainers } from './recover.ts';
-import { hostConfigWarnings } from './resource-warnings.ts';
+import { checkConfig } from './request/check-config.ts';
+import { checkHostConfig, checkStorage, checkUpdate } from './request/check-host.ts';
+import { commandOf, mergeConfig, portsToPublish } from './request/configure.ts';
+import { liftLimits } from './request/lift-limits.ts';
+import { checkLinks, linkVariables } from './request/links.ts';
+import { checkLogConfig } from './request/log-options.ts';
+import { collectMountPoints } from './request/mount-points.ts';
+import { checkName, randomName } from './request/names.ts';
+import { checkJoined, inheritedAnonymous, inheritedMounts } from './request/other-containers.ts';
+import { checkPathLength } from './request/path-length.ts';
+import { hostConfigWarnings } from './request/resource-warnings.ts';
+import { settleHost } from './request/settle-host.ts';
+import { changesOf, checkAgainst, runningLimits } from './request/update-checks.ts';
 import { createBackoff, shouldRestart } from './restart-policy.ts';
-import { withContainerRoot, withWholeRoot } from './root-view.ts';
-import { settleHost } from './settle-host.ts';
 import { readStats } from './stats.ts';
 import { createContainerStore } from './store.ts';
 import { listProcesses } from './top.ts';
@@ -61,7 +62,6 @@ import type {
   HostConfig,
   LogChunk,
 } from './types.ts';
-import { changesOf, checkAgainst, runningLimits } from './update-checks.ts';
 
 export interface ContainerOptions {
   readonly db: Database;

@@ -26,18 +26,18 @@ import {
   which,
 } from '../runtime/index.ts';
 import { errnoText, isErrno, mkdirInRoot, mount } from '../sys/index.ts';
-import { makeBindSources } from './bind-sources.ts';
-import { processEnvironment } from './configure.ts';
 import { startConmon } from './conmon.ts';
-import { containerFiles } from './injected-files.ts';
-import type { JoinedNetwork } from './join-network.ts';
-import { logSizeLimit } from './log-options.ts';
-import { type MountPoint, specMounts } from './mount-points.ts';
-import { ownerOfNames } from './network-mode.ts';
-import { procMountProblem } from './proc-mounts.ts';
-import { checkPropagation } from './propagation.ts';
+import { makeBindSources } from './mounts/bind-sources.ts';
+import { procMountProblem } from './mounts/proc-mounts.ts';
+import { containerFiles } from './networks/injected-files.ts';
+import type { JoinedNetwork } from './networks/join-network.ts';
+import { ownerOfNames } from './networks/network-mode.ts';
 import { type ContainerRecord, hasProcess } from './record.ts';
-import { securityOf } from './security-options.ts';
+import { processEnvironment } from './request/configure.ts';
+import { logSizeLimit } from './request/log-options.ts';
+import { type MountPoint, specMounts } from './request/mount-points.ts';
+import { checkPropagation } from './request/propagation.ts';
+import { securityOf } from './request/security-options.ts';
 import type { ContainerStore } from './store.ts';
 import type { HostConfig } from './types.ts';
 

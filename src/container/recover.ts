@@ -2,8 +2,8 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Networks } from '../network/index.ts';
 import { isAlive, readExitCode } from './exit-watch.ts';
-import { inOrderOfNeed } from './links.ts';
 import { type ContainerRecord, hasProcess } from './record.ts';
+import { inOrderOfNeed } from './request/links.ts';
 import type { ContainerStore } from './store.ts';
 
 export interface RecoverParts {
