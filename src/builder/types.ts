@@ -1,5 +1,3 @@
-import type { BuildRequest, BuildResult } from '../wire/index.ts';
-
 /**
  * Building: a request becomes a graph (frontend), the graph becomes results (solver, cache, operations), results become
  * images, archives or folders (exporters).
@@ -8,6 +6,7 @@ import type { BuildRequest, BuildResult } from '../wire/index.ts';
 import type { Descriptor, Digest } from '../oci/index.ts';
 import type { BuildEvent, Progress } from '../progress/index.ts';
 import type { Credentials } from '../registry/index.ts';
+import type { BuildRequest, BuildResult } from '../wire/index.ts';
 import type { KeptFolders } from './cache/kept-folders.ts';
 
 export interface CacheRecord {

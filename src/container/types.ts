@@ -1,15 +1,14 @@
-import type { EndpointSettings, PortBinding } from '../network/index.ts';
-import type { Digest, RuntimeConfig } from '../oci/index.ts';
-import type { ResourceLimits } from '../runtime/index.ts';
-
 /**
- * Containers: life cycle, runtime spec, stdio, logs, exec, stats, health; and the executor of build steps.
+ * Containers: life cycle, stdio, logs, exec, stats, health.
  *
  * A detached or attached container is kept by conmon (stdio, log file, exit code), so that it survives the daemon. Its
  * configuration uses the shapes and names of Docker's Engine API (v1.51 `ContainerConfig`, `HostConfig`): the field's
  * common language, stored as JSON. A build step has no conmon: it is a child of the daemon and dies with its build.
  */
 
+import type { EndpointSettings, PortBinding } from '../network/index.ts';
+import type { Digest, RuntimeConfig } from '../oci/index.ts';
+import type { ResourceLimits } from '../runtime/index.ts';
 import type { ActiveKey, SnapshotName } from '../snapshot/index.ts';
 
 export interface MountSpec {
