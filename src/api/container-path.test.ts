@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { readTar } from '../layer/index.ts';
 import { archiveTree } from '../layer/tree-archive.ts';
-import { goMode, statPlace } from './container-path.ts';
+import { assertFolder, goMode, statPlace } from './container-path.ts';
 
 const top = mkdtempSync(join(tmpdir(), 'strata-cp-'));
 const root = join(top, 'root');
@@ -39,8 +39,20 @@ test('a trailing dot means what is in the folder, and follows links', () => {
   assert.equal(statPlace(at('/'))!.name, '/');
   assert.equal(statPlace(at('/abs'))!.linkTarget, '/etc');
   assert.equal(statPlace(at('/abs/.'))!.mode >= 2 ** 31, true);
-  assert.equal(statPlace(at('/etc/passwd/')), undefined);
   assert.equal(statPlace(at('/nope')), undefined);
+});
+
+test('a path that goes on behind a file is a mistake, and not a file that is missing', () => {
+  symlinkSync('/etc/passwd', join(root, 'users'));
+  for (const trail of ['/', '/.', '/x', '/x/', '/x/.', '/x/y', '/..'])
+    for (const file of ['/etc/passwd', '/users']) {
+      const path = `${file}${trail}`;
+      const error = { kind: 'invalid_argument', message: `lstat ${path}: not a directory` };
+      assert.throws(() => statPlace(at(path)), error, path);
+      assert.throws(() => assertFolder(at(path), 'C', path), error, path);
+    }
+  assert.throws(() => assertFolder(at('/users'), 'C', '/users'), { message: 'extraction point is not a directory' });
+  assert.throws(() => assertFolder(at('/etc/x/y'), 'C', '/etc/x/y'), { kind: 'not_found' });
 });
 
 test('links and dots never lead out of the root', async () => {

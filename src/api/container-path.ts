@@ -54,13 +54,8 @@ export interface PathStat {
 export function statPlace({ root, path }: Place): PathStat | undefined {
   const base = posix.basename(path);
   const follow = path.endsWith('/') || base === '.';
-  const stats = told(path, () => statInRoot(root, path, { follow }));
-  if (follow && stats && !stats.isDirectory()) throw noFolder(path);
-  if (!stats) {
-    const parent = told(path, () => statInRoot(root, posix.dirname(path)));
-    if (parent && !parent.isDirectory()) throw noFolder(path);
-    return undefined;
-  }
+  const stats = told(path, () => statInRoot(root, path, { follow, throughFile: 'throw' }));
+  if (!stats) return undefined;
   return {
     name: path === '/' ? '/' : base,
     size: stats.size,
@@ -70,16 +65,12 @@ export function statPlace({ root, path }: Place): PathStat | undefined {
   };
 }
 
-function noFolder(path: string): StrataError {
-  return new StrataError('invalid_argument', `lstat ${path}: not a directory`, { code: 'bad_path' });
-}
-
 /** What the kernel does not take as a path is the caller's mistake. */
 function told<T>(path: string, look: () => T): T {
   try {
     return look();
   } catch (cause) {
-    if (!isErrno(cause, 'ENAMETOOLONG', 'ELOOP')) throw cause;
+    if (!isErrno(cause, 'ENAMETOOLONG', 'ELOOP', 'ENOTDIR')) throw cause;
     const message = isErrno(cause, 'ELOOP')
       ? `evalSymlinksInScope: too many links in ${path}`
       : `lstat ${path}: ${errnoText(cause)}`;
@@ -116,7 +107,7 @@ export function goMode(mode: number): number {
 
 /** Throws unless `path` is a folder; a link to one counts. */
 export function assertFolder({ root, path }: Place, container: string, given: string): void {
-  const stats = told(path, () => statInRoot(root, path));
+  const stats = told(path, () => statInRoot(root, path, { throughFile: 'throw' }));
   if (!stats) throw notInContainer(container, given);
   if (!stats.isDirectory()) throw new StrataError('invalid_argument', 'extraction point is not a directory');
 }

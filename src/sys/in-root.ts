@@ -247,9 +247,17 @@ function readAtMost(fd: number, limit: number, path: string): Buffer {
 }
 
 /** lstat or stat inside `root`; undefined when the path is absent. */
-export function statInRoot(root: Root, path: string, options: FinalOptions = {}): Stats | undefined {
+export function statInRoot(
+  root: Root,
+  path: string,
+  options: FinalOptions & {
+    /** A path that goes on behind what is no folder: nothing is there (the default), or that is a mistake. */
+    readonly throughFile?: 'nothing' | 'throw';
+  } = {},
+): Stats | undefined {
   const flags = O_PATH | (options.follow === false ? O_NOFOLLOW : 0);
-  const fd = attempt(() => openInRoot(root, path, flags), 'ENOENT', 'ENOTDIR');
+  const nothing = options.throughFile === 'throw' ? ['ENOENT'] : ['ENOENT', 'ENOTDIR'];
+  const fd = attempt(() => openInRoot(root, path, flags), ...nothing);
   if (fd === undefined) return undefined;
   try {
     return fstatSync(fd);
