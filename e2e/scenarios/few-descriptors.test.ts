@@ -10,7 +10,10 @@ import { freePort } from '../harness/ports.ts';
 
 let engine: TestEngine;
 before(async () => {
-  engine = await startEngine({ bases: ['busybox'], prefix: ['sh', '-c', 'ulimit -n 256; exec "$@"', 'sh'] });
+  engine = await startEngine({
+    bases: ['busybox'],
+    prefix: ['sh', '-c', 'ulimit -Sn 200; ulimit -Hn 256; exec "$@"', 'sh'],
+  });
 });
 after(() => engine?.stop());
 
@@ -42,6 +45,20 @@ test('without a descriptor left, it says so in its log, and works again when the
   assert.equal((await engine.strata(['run', '--rm', 'busybox', 'echo', 'fine'])).stdout, 'fine\n');
   assert.equal(engine.pid(), pid);
   assert.match(engine.log(), /cannot look after the containers: EMFILE/);
+});
+
+test('containers and build steps may open what the daemon was started with, or what they ask for', async () => {
+  const look = 'ulimit -Sn; ulimit -Hn';
+  const said = async (...args: readonly string[]) => (await engine.strata(args)).stdout.split('\n').slice(0, 2);
+  assert.deepEqual(await said('run', '--rm', 'busybox', 'sh', '-c', look), ['200', '256']);
+  assert.deepEqual(await said('run', '--rm', '--ulimit', 'nofile=64:128', 'busybox', 'sh', '-c', look), ['64', '128']);
+  await engine.strata(['run', '-d', '--name', 'open', 'busybox', 'sleep', '600']);
+  assert.deepEqual(await said('exec', 'open', 'sh', '-c', look), ['200', '256']);
+  await engine.strata(['rm', '-f', 'open']);
+  const step = await engine.strata(['build', '--progress', 'plain', '--no-cache', '-'], {
+    input: `FROM busybox\nRUN echo has $(${look})\n`,
+  });
+  assert.match(step.output, / has 200 256\n/);
 });
 
 test('SIGUSR1 opens no inspector, and does not end the daemon', async () => {

@@ -17,7 +17,7 @@ export type { SeccompProfile } from './seccomp.ts';
 export { parseProfile } from './seccomp.ts';
 export { defaultProfile } from './seccomp-profile.ts';
 export type { SpecInput, SpecMount } from './spec.ts';
-export { boundedLimit, consoleSizeOf, makeSpec } from './spec.ts';
+export { consoleSizeOf, makeSpec, processLimits } from './spec.ts';
 export { foreignSetting, limitFailure, mountFailure, relativeFolder, startFailure } from './start-failure.ts';
 export { createStepExecutor } from './step.ts';
 export type { StubRecord, StubTarget } from './stubs.ts';

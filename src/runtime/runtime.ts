@@ -5,6 +5,7 @@ import { StrataError } from '../errors/index.ts';
 import { mountsBelow, withoutMounts } from '../sys/index.ts';
 import { parseCapabilityMask } from './capabilities.ts';
 import { type CgroupFacts, cgroupRoot, probeCgroups } from './cgroups.ts';
+import { hardLimits, openFiles, openFilesVariable, type SoftAndHard } from './process-limits.ts';
 import { createSeccompCompiler, type SeccompSection } from './seccomp.ts';
 
 /** What this host runs containers with, found out once. */
@@ -25,6 +26,8 @@ export interface RuntimeFacts extends CgroupFacts {
   readonly compileSeccomp: (section: SeccompSection) => string | undefined;
   /** Hard limits of the daemon by name (`nofile`): without CAP_SYS_RESOURCE nobody below may have more. */
   readonly hardLimits: ReadonlyMap<string, number>;
+  /** How many files a process may have open whose limit nobody named. */
+  readonly openFiles: () => SoftAndHard;
 }
 
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -63,6 +66,7 @@ export function probeRuntime(stateRoot: string): RuntimeFacts {
     seccomp: /^Seccomp:/m.test(status),
     compileSeccomp: crun ? createSeccompCompiler() : () => undefined,
     hardLimits: hardLimits(),
+    openFiles: () => openFiles(process.env[openFilesVariable], hardLimits()),
   };
 }
 
@@ -94,33 +98,6 @@ export function spawnMonitor(
 
 /** Descriptors that conmon tells its pid through, and is told to begin. */
 const monitorEnvironment = { ...hostEnvironment, _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4' };
-
-function hardLimits(): ReadonlyMap<string, number> {
-  const names: Readonly<Record<string, string>> = {
-    'Max open files': 'nofile',
-    'Max processes': 'nproc',
-    'Max core file size': 'core',
-    'Max locked memory': 'memlock',
-    'Max stack size': 'stack',
-    'Max file size': 'fsize',
-    'Max cpu time': 'cpu',
-    'Max data size': 'data',
-    'Max address space': 'as',
-    'Max resident set': 'rss',
-    'Max pending signals': 'sigpending',
-    'Max msgqueue size': 'msgqueue',
-    'Max nice priority': 'nice',
-    'Max realtime priority': 'rtprio',
-    'Max file locks': 'locks',
-  };
-  const limits = new Map<string, number>();
-  for (const line of readFileSync('/proc/self/limits', 'utf8').split('\n')) {
-    const name = names[line.slice(0, 25).trim()];
-    const hard = line.slice(26).trim().split(/\s+/)[1];
-    if (name && hard) limits.set(name, hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard));
-  }
-  return limits;
-}
 
 export function which(name: string): string | undefined {
   return path

@@ -48,7 +48,7 @@ export interface SpecInput {
   readonly mounts: readonly SpecMount[];
   /** Bytes. */
   readonly shmSize: number;
-  readonly ulimits: readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[];
+  readonly ulimits: readonly Ulimit[];
   readonly sysctls: Readonly<Record<string, string>>;
   readonly resources: object;
   readonly cgroupsPath: string;
@@ -124,7 +124,7 @@ export function makeSpec(input: SpecInput, facts: RuntimeFacts): object {
       cwd: input.cwd,
       capabilities: { bounding: capabilities, effective: held, permitted: held },
       noNewPrivileges: input.noNewPrivileges,
-      rlimits: input.ulimits.map((limit) => boundedLimit(limit, facts)),
+      rlimits: processLimits(input.ulimits, facts),
       ...oomScore(input.oomScoreAdj, facts),
     },
     root: { path: input.root, readonly: input.readonlyRoot },
@@ -238,11 +238,21 @@ function defaultMounts(input: SpecInput, facts: RuntimeFacts): SpecMount[] {
   return mounts;
 }
 
-/** A `--ulimit`, at most what the daemon itself may have. */
-export function boundedLimit(
-  limit: { readonly Name: string; readonly Soft: number; readonly Hard: number },
-  facts: RuntimeFacts,
-): object {
+interface Ulimit {
+  readonly Name: string;
+  readonly Soft: number;
+  readonly Hard: number;
+}
+
+/** Each `--ulimit`, at most what the daemon itself may have; and its own of open files, which Node.js changed. */
+export function processLimits(ulimits: readonly Ulimit[], facts: RuntimeFacts): readonly object[] {
+  const { soft, hard } = facts.openFiles();
+  const isNamed = ulimits.some(({ Name }) => Name === 'nofile');
+  const inherited = isNamed || !Number.isFinite(hard) ? [] : [{ Name: 'nofile', Soft: soft, Hard: hard }];
+  return [...ulimits, ...inherited].map((limit) => boundedLimit(limit, facts));
+}
+
+function boundedLimit(limit: Ulimit, facts: RuntimeFacts): object {
   const ceiling = facts.capabilities.has('CAP_SYS_RESOURCE')
     ? Number.POSITIVE_INFINITY
     : (facts.hardLimits.get(limit.Name) ?? Number.POSITIVE_INFINITY);

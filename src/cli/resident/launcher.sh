@@ -42,6 +42,8 @@ if [ "$node" = node ]; then
     exit 1
   fi
 fi
+# Node.js begins with raising this limit; containers have what the daemon was started with, by whichever command.
+export STRATA_OPEN_FILES="${STRATA_OPEN_FILES:-$(ulimit -Sn)}"
 # The file has no ending, so that a package.json beside or above it says what kind of module it is. Where that is not
 # ours, the file is loaded by hand.
 kind=

@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { resolveUser } from '../../account/index.ts';
 import type { RuntimeFacts } from '../../runtime/index.ts';
-import { boundedLimit, capabilitySet, consoleSizeOf, relativeFolder } from '../../runtime/index.ts';
+import { capabilitySet, consoleSizeOf, processLimits, relativeFolder } from '../../runtime/index.ts';
 import type { ContainerRecord } from '../record.ts';
 import { processEnvironment } from '../request/configure.ts';
 import { securityOf } from '../request/security-options.ts';
@@ -39,6 +39,6 @@ export function runtimeExecSpec(
     cwd,
     capabilities: { bounding: capabilities, effective: held, permitted: held },
     noNewPrivileges: securityOf(host).noNewPrivileges,
-    rlimits: (host.Ulimits ?? []).map((limit) => boundedLimit(limit, facts)),
+    rlimits: processLimits(host.Ulimits ?? [], facts),
   };
 }
