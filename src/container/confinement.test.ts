@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { cgroupFolders } from './stats.ts';
 import { startTestHost, type TestHost } from './testing/host.ts';
@@ -329,41 +329,48 @@ test('a container cannot see the engine’s own files', async () => {
   mkdirSync(join(host.top, 'unused'));
 });
 
-test('an update of a running container also takes limits away', async () => {
+test('an update takes limits off a running container, and a later one does not bring them back', async () => {
   const { facts } = host.parts;
-  if (!facts.controllers.has('pids')) return;
-  const id = await host.create(['sleep', '60'], { host: { PidsLimit: 50 } });
-  await host.containers.start(id);
-  const most = async () => {
-    const { id: exec } = await host.containers.exec.create(id, {
-      Cmd: ['sh', '-c', 'cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null'],
-    });
-    let out = '';
-    for await (const { data } of (await host.containers.exec.start(exec, { detach: false, tty: false }))!.output)
-      out += Buffer.from(data).toString();
-    return out.trim();
-  };
-  assert.equal(await most(), '50');
-  await host.containers.update(id, { PidsLimit: -1 });
-  assert.equal(await most(), 'max');
-  assert.equal(host.containers.get(id).host.PidsLimit, 0);
-  await host.containers.remove(id, { force: true });
-});
-
-test('an update lifts the limit of processor time of a running container', async () => {
-  const id = await host.create(['sleep', '60'], { host: { CpuQuota: 50_000 } });
-  await host.containers.start(id);
-  const quota = () => {
+  const memory = { Memory: 32 << 20, MemorySwap: 48 << 20 };
+  const cases: readonly LiftedLimit[] = [
+    { given: { PidsLimit: 50 }, lift: { PidsLimit: -1 }, kept: 0, files: ['pids/pids.max', 'pids.max'] },
+    { given: { CpuQuota: 50_000 }, lift: { CpuQuota: -1 }, kept: -1, files: ['cpu/cpu.cfs_quota_us', 'cpu.max'] },
+    {
+      given: memory,
+      lift: { MemorySwap: -1 },
+      kept: -1,
+      files: ['memory/memory.memsw.limit_in_bytes', 'memory.swap.max'],
+    },
+  ];
+  for (const { given, lift, kept, files } of cases) {
+    const [name] = Object.keys(lift) as [keyof HostConfig];
+    const [controller = ''] = files[0].split('/');
+    if (!facts.controllers.has(controller) || (controller === 'memory' && !facts.swapLimit)) continue;
+    const id = await host.create(['sleep', '60'], { host: given });
+    await host.containers.start(id);
     const folders = cgroupFolders(host.containers.get(id).state.pid);
     const one = folders.get('');
-    return readFileSync(
-      one === undefined ? join(folders.get('cpu')!, 'cpu.cfs_quota_us') : join(one, 'cpu.max'),
-      'utf8',
-    ).trim();
-  };
-  assert.match(quota(), /^50000\b/);
-  await host.containers.update(id, { CpuQuota: -1 });
-  assert.match(quota(), /^(-1|max 100000)$/);
-  assert.equal(host.containers.get(id).host.CpuQuota, -1);
-  await host.containers.remove(id, { force: true });
+    const file = one === undefined ? join(folders.get(controller)!, basename(files[0])) : join(one, files[1]);
+    const now = () => readFileSync(file, 'utf8').trim();
+    // Of memory, version 2 counts swap apart.
+    const before = name === 'MemorySwap' && one !== undefined ? 16 << 20 : given[name];
+    assert.equal(now().split(' ')[0], String(before), name);
+    // What the file of a group has that nobody limited: that of memory, the most that fits in pages.
+    const lifted = /^(max( 100000)?|-1|9223372036854771712)$/;
+    await host.containers.update(id, lift);
+    assert.match(now(), lifted, name);
+    assert.equal(host.containers.get(id).host[name], kept);
+    await host.containers.update(id, { CpuShares: 512 });
+    assert.match(now(), lifted, `${name} after another update`);
+    await host.containers.remove(id, { force: true });
+  }
 });
+
+interface LiftedLimit {
+  readonly given: HostConfig;
+  readonly lift: HostConfig;
+  /** What the container's settings say of it then. */
+  readonly kept: number;
+  /** Where the kernel has it, by version of control groups. */
+  readonly files: readonly [string, string];
+}
