@@ -1,7 +1,7 @@
-export type { ContainerOptions } from './containers.ts';
 export { createContainers } from './containers.ts';
 export { containerMigrations } from './migrations.ts';
 export { logDetails } from './output/log-details.ts';
+export type { ContainerOptions } from './parts.ts';
 export type {
   Attachment,
   Container,

@@ -45,3 +45,12 @@ export function timestamp(): string {
   const nanoseconds = String(Number(process.hrtime.bigint() % 1_000_000n)).padStart(6, '0');
   return `${new Date().toISOString().slice(0, -1)}${nanoseconds}Z`;
 }
+
+/** Which run somebody waits for or attaches to: this one; where there is none, the one to come. */
+export function runAsked(record: ContainerRecord): number {
+  return hasProcess(record) ? record.runs : record.runs + 1;
+}
+
+export function isOverRun(now: ContainerRecord, run: number): boolean {
+  return now.runs > run || (now.runs === run && !hasProcess(now));
+}

@@ -1,7 +1,13 @@
 import { existsSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RuntimeFacts } from '../../runtime/index.ts';
-import { createFirstWords, killQuietly, type PipedProcess, spawnPiped, startFailure } from '../../runtime/index.ts';
+import {
+  createFirstWords,
+  killQuietly,
+  type PipedProcess,
+  type RuntimeFacts,
+  spawnPiped,
+  startFailure,
+} from '../../runtime/index.ts';
 import { drained } from '../../stream/index.ts';
 import { type ContainerRecord, timestamp } from '../record.ts';
 import type { Attachment, LogChunk } from '../types.ts';

@@ -1,7 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { resolveUser } from '../../account/index.ts';
-import type { RuntimeFacts } from '../../runtime/index.ts';
-import { capabilitySet, consoleSizeOf, processLimits, relativeFolder } from '../../runtime/index.ts';
+import { capabilitySet, consoleSizeOf, processLimits, type RuntimeFacts, relativeFolder } from '../../runtime/index.ts';
 import type { ContainerRecord } from '../record.ts';
 import { processEnvironment } from '../request/configure.ts';
 import { securityOf } from '../request/security-options.ts';

@@ -2,8 +2,7 @@
 import { statSync } from 'node:fs';
 import { release } from 'node:os';
 import { StrataError } from '../../errors/index.ts';
-import type { SpecMount } from '../../runtime/index.ts';
-import { cleanPath } from '../../runtime/index.ts';
+import { cleanPath, type SpecMount } from '../../runtime/index.ts';
 import type { Volumes } from '../../volume/index.ts';
 import type { Container, ContainerConfig, HostConfig, MountSpec } from '../types.ts';
 import { type Bind, parseBind } from './bind-text.ts';

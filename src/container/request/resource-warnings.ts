@@ -1,5 +1,4 @@
-import type { RuntimeFacts } from '../../runtime/index.ts';
-import { resourceWarnings } from '../../runtime/index.ts';
+import { type RuntimeFacts, resourceWarnings } from '../../runtime/index.ts';
 import type { HostConfig } from '../types.ts';
 import { securityOf } from './security-options.ts';
 
