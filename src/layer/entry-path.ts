@@ -1,6 +1,5 @@
 import { StrataError } from '../errors/index.ts';
-import type { ByteString } from '../sys/index.ts';
-import { textOf } from '../sys/index.ts';
+import { type ByteString, textOf } from '../sys/index.ts';
 
 /**
  * The path of an entry, relative and clean: leading slashes go, `.` goes, `..` takes back what stood before it.

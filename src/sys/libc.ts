@@ -3,8 +3,7 @@
  * loads the native module.
  */
 import koffi from 'koffi';
-import type { SysPath } from './file-name.ts';
-import { kernelPath } from './file-name.ts';
+import { kernelPath, type SysPath } from './file-name.ts';
 
 type Argument = number | bigint | string | Uint8Array | null;
 type Signature = 'int' | 'uint' | 'long' | 'int64' | 'uint64' | 'size_t' | 'pointer' | 'path';

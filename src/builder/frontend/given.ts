@@ -1,8 +1,6 @@
-import type { Dockerfile } from '../../dockerfile/index.ts';
-import { globalScope, proxyArgs } from '../../dockerfile/index.ts';
+import { type Dockerfile, globalScope, proxyArgs } from '../../dockerfile/index.ts';
 import { StrataError } from '../../errors/index.ts';
-import type { Platform } from '../../oci/index.ts';
-import { hostPlatform } from '../../oci/index.ts';
+import { hostPlatform, type Platform } from '../../oci/index.ts';
 import type { Building } from '../building.ts';
 import type { ExecSecrets } from '../ops/exec-spec.ts';
 import { Scope } from './scope.ts';

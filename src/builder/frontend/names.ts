@@ -1,5 +1,4 @@
-import type { Instruction } from '../../dockerfile/index.ts';
-import { expandWord, runCommand, summarizeHeredoc } from '../../dockerfile/index.ts';
+import { expandWord, type Instruction, runCommand, summarizeHeredoc } from '../../dockerfile/index.ts';
 import { shownName } from '../../sys/index.ts';
 import type { Scope } from './scope.ts';
 

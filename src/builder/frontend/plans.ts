@@ -1,8 +1,6 @@
 import { dirname, isAbsolute, resolve } from 'node:path';
-import type { Dockerfile } from '../../dockerfile/index.ts';
-import { parseDockerfile } from '../../dockerfile/index.ts';
-import type { Platform } from '../../oci/index.ts';
-import { formatPlatform, hostPlatform } from '../../oci/index.ts';
+import { type Dockerfile, parseDockerfile } from '../../dockerfile/index.ts';
+import { formatPlatform, hostPlatform, type Platform } from '../../oci/index.ts';
 import type { BuildRequest } from '../../wire/index.ts';
 import type { Building } from '../building.ts';
 import { digestOf } from '../cache/keys.ts';

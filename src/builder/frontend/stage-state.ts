@@ -1,5 +1,4 @@
-import type { Instruction } from '../../dockerfile/index.ts';
-import { createdBy, historyComment } from '../../dockerfile/index.ts';
+import { createdBy, historyComment, type Instruction } from '../../dockerfile/index.ts';
 import type { Platform } from '../../oci/index.ts';
 import { copyDraft, type ImageDraft, parseEnv } from './image-draft.ts';
 import { workingDirectory } from './paths.ts';

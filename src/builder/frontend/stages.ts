@@ -1,8 +1,11 @@
-import type { Dockerfile, Instruction, RunInstruction, Stage } from '../../dockerfile/index.ts';
 import {
   checkCopySource,
+  type Dockerfile,
   expandWord,
+  type Instruction,
   parseRunMounts,
+  type RunInstruction,
+  type Stage,
   suggestion,
   withExcerpt,
   withSuggestion,

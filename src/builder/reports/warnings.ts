@@ -3,10 +3,8 @@ import type { Platform } from '../../oci/index.ts';
 import type { Building } from '../building.ts';
 import type { ReadDockerfile } from '../contexts/read-dockerfile.ts';
 import { globalsOf } from '../frontend/given.ts';
-import type { StageNode } from '../frontend/stages.ts';
-import { findTarget, neededStages, readStages } from '../frontend/stages.ts';
-import type { BaseConfigParts, BaseConfigs } from './base-configs.ts';
-import { readBaseConfigs } from './base-configs.ts';
+import { findTarget, neededStages, readStages, type StageNode } from '../frontend/stages.ts';
+import { type BaseConfigParts, type BaseConfigs, readBaseConfigs } from './base-configs.ts';
 import { checkOptions } from './call.ts';
 
 /** The build checks: they warn, unless the file wants them to fail the build. */
