@@ -101,9 +101,21 @@ test('a source that the policy denies is not used, whatever it is', async () => 
 });
 
 test('a Dockerfile of too many instructions, and arguments that no step could have, are refused at once', async () => {
-  const labels = Array.from({ length: 1000 }, (_, i) => `LABEL l${i}=${'v'.repeat(100)}`).join('\n');
-  const many = /^StrataError: the Dockerfile is too large: 1001 instructions, at most 1000 are taken$/;
-  assert.match(String((await refusal(`FROM busybox\n${labels}\n`)).error), many);
+  const labels = Array.from({ length: 1000 }, (_, i) => `LABEL l${i}=${'v'.repeat(100)}\n`);
+  const first = (count: number) => labels.slice(0, count).join('');
+  const long =
+    /^StrataError: the Dockerfile is too large: \d+ instructions that build on each other, at most 1000 are taken$/;
+  assert.match(String((await refusal(`FROM busybox\n${first(1000)}`)).error), long);
+  for (const above of [
+    'FROM one',
+    'FROM $ANY',
+    'FROM busybox\nCOPY --from=0 / /',
+    'FROM busybox\nRUN --mount=from=ONE true',
+  ])
+    assert.match(String((await refusal(`FROM busybox AS one\n${first(999)}${above}\n`)).error), long, above);
+  const stages = `FROM busybox\n${first(900)}`.repeat(12);
+  const many = /^StrataError: the Dockerfile is too large: 10812 instructions, at most 10000 are taken$/;
+  assert.match(String((await refusal(stages)).error), many);
   const dir = host.context({ Dockerfile: 'FROM busybox\n' });
   const options = { progress: () => {}, signal: new AbortController().signal };
   await assert.rejects(
