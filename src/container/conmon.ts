@@ -25,6 +25,8 @@ export interface ConmonOptions {
   readonly runtimeLog?: string;
   /** Mounts of the engine that the runtime needs: root, network namespace. */
   readonly mounts: readonly string[];
+  /** Whether mounts are to come and go between the host and it. */
+  readonly sharesMounts?: boolean;
 }
 
 /**
@@ -38,11 +40,16 @@ export async function startConmon(facts: RuntimeFacts, options: ConmonOptions): 
       hint: 'apt-get install conmon',
     });
   const nothing = openSync('/dev/null', 'r+');
-  const child = spawnMonitor(facts, conmonArgs(facts, options), options.mounts, {
-    stdio: [nothing, nothing, nothing, 'pipe', 'pipe'],
-    cwd: options.folder,
-    detached: true,
-  });
+  const child = spawnMonitor(
+    facts,
+    conmonArgs(facts, options),
+    { needed: options.mounts, shared: options.sharesMounts ?? false },
+    {
+      stdio: [nothing, nothing, nothing, 'pipe', 'pipe'],
+      cwd: options.folder,
+      detached: true,
+    },
+  );
   closeSync(nothing);
   const sync = child.stdio[3] as Readable;
   const start = child.stdio[4] as unknown as Writable;

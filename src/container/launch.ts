@@ -36,7 +36,7 @@ import { type ContainerRecord, hasProcess } from './record.ts';
 import { processEnvironment } from './request/configure.ts';
 import { logSizeLimit } from './request/log-options.ts';
 import { type MountPoint, specMounts } from './request/mount-points.ts';
-import { checkPropagation } from './request/propagation.ts';
+import { checkPropagation, rootPropagation } from './request/propagation.ts';
 import { securityOf } from './request/security-options.ts';
 import type { ContainerStore } from './store.ts';
 import type { HostConfig } from './types.ts';
@@ -184,6 +184,7 @@ function specInput(
     ...(host.MaskedPaths && { maskedPaths: host.MaskedPaths }),
     ...(host.ReadonlyPaths && { readonlyPaths: host.ReadonlyPaths }),
     mounts,
+    rootPropagation: rootPropagation(record.mounts),
     shmSize: shmSizeOf(host),
     ulimits: host.Ulimits ?? [],
     sysctls: host.Sysctls ?? {},
@@ -258,6 +259,7 @@ async function createProcess(
         ...bindSources(record),
         ...sharedMemory(record, parts),
       ],
+      sharesMounts: rootPropagation(record.mounts) !== undefined,
       ...(parts.logSizeMax !== undefined && { logSizeMax: parts.logSizeMax }),
     });
   } catch (error) {

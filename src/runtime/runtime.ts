@@ -1,8 +1,8 @@
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { StrataError } from '../errors/index.ts';
-import { mountsBelow, withoutMounts } from '../sys/index.ts';
+import { mountOf, mountsBelow, mountTable, withoutMounts } from '../sys/index.ts';
 import { parseCapabilityMask } from './capabilities.ts';
 import { type CgroupFacts, cgroupRoot, probeCgroups } from './cgroups.ts';
 import { hardLimits, openFiles, openFilesVariable, type SoftAndHard } from './process-limits.ts';
@@ -80,20 +80,24 @@ export function spawnRuntime(facts: RuntimeFacts, args: readonly string[], optio
 
 /**
  * Starts a program that will start the runtime and then stay (conmon). Where it needs mounts of its own, it gets those
- * of the engine that it needs alone: it would hold the others for as long as it runs.
+ * of the engine that it needs alone: it would hold the others for as long as it runs. Where the container is to share
+ * mounts with the host, it sees those that the host's unmount takes away there, too.
  */
 export function spawnMonitor(
   facts: RuntimeFacts,
   args: readonly string[],
-  needed: readonly string[],
+  { needed, shared }: { readonly needed: readonly string[]; readonly shared: boolean },
   options: SpawnOptions,
 ): ChildProcess {
   const start = () => spawn(facts.conmon!, args, { env: monitorEnvironment as NodeJS.ProcessEnv, ...options });
   if (facts.hidden.length === 0) return start();
   const within = (path: string, folder: string) => path === folder || path.startsWith(`${folder}/`);
   const isNeeded = (target: string) => needed.some((path) => within(path, target) || within(target, path));
-  const others = mountsBelow(facts.stateRoot).filter((target) => !isNeeded(target));
-  return withoutMounts([...others, ...facts.hidden], start);
+  const table = shared ? mountTable() : [];
+  const others = mountsBelow(facts.stateRoot).filter(
+    (target) => !isNeeded(target) && !mountOf(dirname(target), table)?.shared,
+  );
+  return withoutMounts([...others, ...facts.hidden], start, { shared });
 }
 
 /** Descriptors that conmon tells its pid through, and is told to begin. */

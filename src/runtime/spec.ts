@@ -46,6 +46,8 @@ export interface SpecInput {
   readonly readonlyPaths?: readonly string[];
   readonly writableCgroups: boolean;
   readonly mounts: readonly SpecMount[];
+  /** Where mounts share with the host or others, or tell what they share; undefined: none does. */
+  readonly rootPropagation?: 'shared' | 'rslave' | 'private' | undefined;
   /** Bytes. */
   readonly shmSize: number;
   readonly ulimits: readonly Ulimit[];
@@ -133,6 +135,7 @@ export function makeSpec(input: SpecInput, facts: RuntimeFacts): object {
     linux: {
       namespaces: namespaces(input, facts),
       cgroupsPath: input.cgroupsPath,
+      ...(input.rootPropagation && { rootfsPropagation: input.rootPropagation }),
       resources: {
         devices: input.privileged
           ? [{ allow: true, access: 'rwm' }]

@@ -45,7 +45,7 @@ export type { MountFlag } from './mount.ts';
 export { isMountPoint, makePrivate, mount, unmount } from './mount.ts';
 export { withoutMounts } from './mount-namespace.ts';
 export type { MountRow } from './mount-table.ts';
-export { mountsBelow, mountTable } from './mount-table.ts';
+export { mountOf, mountsBelow, mountTable } from './mount-table.ts';
 export {
   chmodSync,
   createReadStream,

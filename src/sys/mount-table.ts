@@ -28,6 +28,15 @@ export function mountTable(): readonly MountRow[] {
     });
 }
 
+/** The mount that a path lies in: of several on one place, the last. */
+export function mountOf(path: string, table: readonly MountRow[]): MountRow | undefined {
+  const within = table.filter(({ target }) => target === '/' || path === target || path.startsWith(`${target}/`));
+  return within.reduce<MountRow | undefined>(
+    (best, row) => (best === undefined || row.target.length >= best.target.length ? row : best),
+    undefined,
+  );
+}
+
 /** Where something is mounted below `folder`, innermost first: in the order in which it can be taken away. */
 export function mountsBelow(folder: string): readonly string[] {
   return mountTable()

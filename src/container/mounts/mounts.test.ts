@@ -69,6 +69,49 @@ test('what is mounted below a mount is there or not, and writable or not, as ask
   }
 });
 
+test('what is mounted later comes in and goes out as the propagation says', async () => {
+  const source = folder();
+  mount('tmpfs', source, 'tmpfs', []);
+  try {
+    mount('none', source, null, ['shared']);
+    for (const name of ['in', 'out']) mkdirSync(join(source, name));
+    const bind = (Propagation: string) =>
+      ({ Mounts: [{ Type: 'bind', Source: source, Target: '/m', BindOptions: { Propagation } }] }) as HostConfig;
+    const rows: readonly (readonly [HostConfig, { comes: boolean; goes: boolean; tag: RegExp }])[] = [
+      [{ Binds: [`${source}:/m`] }, { comes: false, goes: false, tag: /relatime - / }],
+      [{ Binds: [`${source}:/m:rslave`] }, { comes: true, goes: false, tag: / master:\d+ - / }],
+      [bind('shared'), { comes: true, goes: true, tag: / shared:\d+ - / }],
+      [{ Tmpfs: { '/m': 'rshared' } }, { comes: false, goes: false, tag: / shared:\d+ - / }],
+    ];
+    for (const [asked, { comes, goes, tag }] of rows) {
+      const about = JSON.stringify(asked);
+      const id = await host.create(['sleep', '60'], { host: { ...asked, Privileged: true } });
+      await host.containers.start(id);
+      const table = async () => await execText(id, 'grep " /m" /proc/self/mountinfo; true');
+      assert.match((await table()).split('\n')[0]!, tag, about);
+      mount('tmpfs', join(source, 'in'), 'tmpfs', []);
+      assert.equal((await table()).includes(' /m/in '), comes, about);
+      unmount(join(source, 'in'));
+      await execText(id, 'mkdir -p /m/out && mount -t tmpfs out /m/out');
+      const outside = () => readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${source}/out `);
+      assert.equal(outside(), goes, about);
+      await execText(id, 'umount /m/out');
+      assert.equal(outside(), false, about);
+      await host.containers.remove(id, { force: true });
+    }
+  } finally {
+    unmount(source, { detach: true });
+  }
+});
+
+async function execText(id: string, command: string): Promise<string> {
+  const exec = await host.containers.exec.create(id, { Cmd: ['sh', '-c', command], Privileged: true });
+  let out = '';
+  for await (const { data } of (await host.containers.exec.start(exec.id, { detach: false, tty: false }))!.output)
+    out += Buffer.from(data).toString();
+  return out;
+}
+
 test('one file can be mounted, also where the image has none', async () => {
   const source = folder();
   writeFileSync(join(source, 'file'), 'mine\n');
