@@ -4,12 +4,13 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Base, busyboxBase, debianBase } from '../../scripts/bases.ts';
+import { probeRuntime, runRuntime } from '../../src/runtime/index.ts';
 import { until } from './until.ts';
 
 const root = dirname(dirname(import.meta.dirname));
@@ -169,6 +170,7 @@ export async function startEngine(
         if (ids.length > 0) await engine.docker(['rm', '-f', ...ids], { accept: 'any' });
       });
       await end('SIGTERM');
+      await endLost(top);
       if (mounted) spawnSync('umount', ['-R', '-l', top]);
       spawnSync('ip', ['link', 'delete', `st${id}`]);
       rmSync(top, { recursive: true, force: true });
@@ -177,6 +179,22 @@ export async function startEngine(
   await start();
   for (const base of options.bases ?? []) await engine.load(base);
   return engine;
+}
+
+/** Ends containers and steps that a test has hidden from the engine, by a damaged store or a kill; else they would live on. */
+async function endLost(top: string): Promise<void> {
+  const states = '/run/crun';
+  if (!existsSync(states)) return;
+  const lost = readdirSync(states).filter((id) => {
+    try {
+      return readFileSync(join(states, id, 'status'), 'utf8').includes(`"${top}/`);
+    } catch {
+      return false;
+    }
+  });
+  if (lost.length === 0) return;
+  const facts = probeRuntime(top);
+  for (const id of lost) await runRuntime(facts, ['delete', '--force', id]);
 }
 
 /** The caller's environment without what would point the clients elsewhere. */
