@@ -23,6 +23,7 @@ import { createRuns, detachMount } from './run.ts';
 import { readStats } from './stats.ts';
 import { createStops } from './stop.ts';
 import { listProcesses } from './top.ts';
+import { assertAllowed } from './transitions.ts';
 import { createTurns } from './turns.ts';
 import type { Containers } from './types.ts';
 import { createUpdate } from './update.ts';
@@ -81,9 +82,7 @@ export function createContainers(options: ContainerOptions): Containers {
     const { id } = store.get(ref);
     await turns.run(id, async () => {
       const record = store.get(id);
-      if (!hasProcess(record)) throw new StrataError('conflict', `container ${id} is not running`);
-      if ((record.state.status === 'paused') === (verb === 'pause'))
-        throw new StrataError('conflict', `Container ${id} is ${verb === 'pause' ? 'already' : 'not'} paused`);
+      assertAllowed(record, verb);
       const { code, stderr } = await runtime(verb === 'pause' ? 'pause' : 'resume', id);
       if (code !== 0) throw new StrataError('internal', `cannot ${verb} container ${id}: ${stderr.trim()}`);
       emit(verb, store.changeState(id, { status: verb === 'pause' ? 'paused' : 'running' }) ?? record);
@@ -110,9 +109,7 @@ export function createContainers(options: ContainerOptions): Containers {
   const containers: Containers = {
     create: createCreation(parts, removal),
     start: async (ref) => {
-      const { id, state } = store.get(ref);
-      if (state.status === 'paused')
-        throw new StrataError('conflict', 'cannot start a paused container, try unpause instead');
+      const { id } = store.get(ref);
       await turns.run(id, () => startNow(id));
     },
     stop,
@@ -152,7 +149,7 @@ export function createContainers(options: ContainerOptions): Containers {
     },
     async resize(ref, rows, columns) {
       const record = await started(ref);
-      if (!hasProcess(record)) throw new StrataError('conflict', `container ${record.id} is not running`);
+      assertAllowed(record, 'resize');
       resizeTerminal(bundleOf(record.id), rows, columns);
       emit('resize', record, { height: String(rows), width: String(columns) });
     },
@@ -182,7 +179,7 @@ export function createContainers(options: ContainerOptions): Containers {
     attach,
     async top(ref, psArgs) {
       const record = await started(ref);
-      if (!hasProcess(record)) throw new StrataError('conflict', `container ${record.id} is not running`);
+      assertAllowed(record, 'top');
       return await listProcesses(record.state.pid, psArgs);
     },
     stats: async (ref) => await readStats(store.get(ref)),

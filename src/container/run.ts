@@ -10,10 +10,11 @@ import type { Membership } from './networks/network-membership.ts';
 import { withHostnameOf } from './networks/network-mode.ts';
 import type { ContainerParts } from './parts.ts';
 import { startTicks } from './process-start.ts';
-import { type ContainerRecord, hasProcess, never, timestamp } from './record.ts';
+import { type ContainerRecord, never, timestamp } from './record.ts';
 import type { Removal } from './removal.ts';
 import { linkVariables } from './request/links.ts';
 import type { Restarts } from './restarts.ts';
+import { assertAllowed } from './transitions.ts';
 
 /** Runs of containers, from the start to the time when all that they took is given back. */
 export interface Runs {
@@ -39,12 +40,7 @@ export function createRuns(parts: ContainerParts, { restarts, removal, membershi
 
   async function startNow(id: string): Promise<void> {
     const record = store.get(id);
-    if (hasProcess(record))
-      throw new StrataError('failed_precondition', `container ${record.name} is already running`, {
-        code: 'already_running',
-      });
-    if (record.state.status === 'dead')
-      throw new StrataError('conflict', 'container is marked for removal and cannot be started', { code: 'dead' });
+    assertAllowed(record, 'start');
     restarts.overtake(id);
     store.change(id, { stopped: false });
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -6,6 +6,7 @@ import { type ContainerRecord, hasProcess, isRunning } from './record.ts';
 import type { Removal } from './removal.ts';
 import type { Restarts } from './restarts.ts';
 import type { Runs } from './run.ts';
+import { assertAllowed } from './transitions.ts';
 import type { Containers } from './types.ts';
 
 /** How long a killed process may take to be gone. */
@@ -49,13 +50,12 @@ export function createStops(
     ref: string,
     { timeoutSeconds, signal: asked }: { timeoutSeconds?: number; signal?: string } = {},
   ): Promise<void> {
-    const { id, name, config } = await started(ref);
+    const { id, config } = await started(ref);
     const signal = parseSignal(asked ?? config.StopSignal ?? 'SIGTERM');
     store.change(id, { stopped: true });
     restarts.cancel(id);
     const record = store.get(id);
-    if (!hasProcess(record))
-      throw new StrataError('failed_precondition', `container ${name} is not running`, { code: 'not_running' });
+    assertAllowed(record, 'stop');
     emit('kill', record, { signal: String(signal) });
     const sent = await send(record, signal).then(
       () => true,
@@ -79,10 +79,7 @@ export function createStops(
       throw unkillable(ref, cause);
     });
     const { id, config } = record;
-    if (!isRunning(record))
-      throw new StrataError('conflict', `cannot kill container: ${ref}: container ${id} is not running`, {
-        code: 'not_running',
-      });
+    assertAllowed(record, 'kill', ref);
     const stopSignal = config.StopSignal ? parseSignal(config.StopSignal) : undefined;
     if (stopSignal === undefined || signal === 9 || signal === stopSignal) store.change(id, { stopped: true });
     emit('kill', record, { signal: String(signal) });
@@ -112,16 +109,8 @@ export function createStops(
   }
 
   async function endForRemoval(record: ContainerRecord, force: boolean): Promise<void> {
-    const { id, name, state } = record;
-    if (!force) {
-      const what =
-        state.status === 'paused'
-          ? 'paused and must be unpaused first'
-          : `${state.status}: stop the container before removing or force remove`;
-      throw new StrataError('conflict', `cannot remove container ${JSON.stringify(name)}: container is ${what}`, {
-        code: 'container_running',
-      });
-    }
+    const { id } = record;
+    if (!force) assertAllowed(record, 'remove');
     store.change(id, { stopped: true });
     restarts.cancel(id);
     if (!hasProcess(record)) return;

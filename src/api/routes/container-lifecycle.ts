@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { HostConfig } from '../../container/index.ts';
+import { assertAllowed, type HostConfig, isRunning } from '../../container/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { readJson } from '../body.ts';
 import { sendEmpty, sendJson } from '../reply.ts';
@@ -15,14 +15,12 @@ type Backend = Pick<ApiBackend, 'containers'>;
 type ById = { Params: { id: string } };
 
 export function addContainerLifecycleRoutes(app: FastifyInstance, { containers }: Backend): void {
-  const isUp = (id: string) => ['running', 'paused', 'restarting'].includes(containers.get(id).state.status);
+  const isUp = (id: string) => isRunning(containers.get(id));
 
   app.post<ById>('/containers/:id/start', async (request, reply) => {
     assertNoBody(request);
     const { id } = request.params;
-    if (containers.get(id).state.status === 'paused') {
-      throw new StrataError('conflict', 'cannot start a paused container, try unpause instead');
-    }
+    if (containers.get(id).state.status === 'paused') assertAllowed(containers.get(id), 'start');
     if (isUp(id)) return sendEmpty(reply, 304);
     await containers.start(id);
     return sendEmpty(reply);

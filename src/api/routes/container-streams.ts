@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import { type Container, type LogOptions, logDetails } from '../../container/index.ts';
+import { assertAllowed, type Container, type LogOptions, logDetails } from '../../container/index.ts';
 import { containerEvent } from '../../engine/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import { framer } from '../../wire/index.ts';
@@ -52,11 +52,7 @@ export function addContainerStreamRoutes(app: FastifyInstance, { containers, eve
 
   function attachable(id: string): Container {
     const container = containers.get(id);
-    const { status } = container.state;
-    if (status === 'paused')
-      throw new StrataError('conflict', `container ${container.id} is paused, unpause the container before attach`);
-    if (status === 'restarting')
-      throw new StrataError('conflict', `container ${container.id} is restarting, wait until the container is running`);
+    assertAllowed(container, 'attach');
     return container;
   }
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { Container, CreateContainer } from '../../container/index.ts';
+import { type Container, type CreateContainer, isRunning } from '../../container/index.ts';
 import { StrataError } from '../../errors/index.ts';
 import type { Image } from '../../image/index.ts';
 import { detectedPlatform, formatPlatform, hostPlatform, parsePlatform, platformMatches } from '../../oci/index.ts';
@@ -37,7 +37,7 @@ export function addContainerRoutes(app: FastifyInstance, backend: Backend): void
     const keep = await createContainerFilter(filters, backend);
     const found = containers
       .list()
-      .filter((container) => everything || isUp(container))
+      .filter((container) => everything || isRunning(container))
       .sort((a, b) => Date.parse(b.created) - Date.parse(a.created))
       .filter(keep);
     const rows = (limit > 0 ? found.slice(0, limit) : found).map(async (container) =>
@@ -126,10 +126,6 @@ export function addContainerRoutes(app: FastifyInstance, backend: Backend): void
     });
     sendJson(reply, { ContainersDeleted: deleted.length > 0 ? deleted : null, SpaceReclaimed: reclaimed });
   });
-}
-
-function isUp(container: Container): boolean {
-  return ['running', 'paused', 'restarting'].includes(container.state.status);
 }
 
 async function sizes({ containers, images }: Backend, container: Container): Promise<{ rw: number; rootFs: number }> {

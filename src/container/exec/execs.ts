@@ -5,7 +5,8 @@ import { documentText } from '../../db/index.ts';
 import { messageOf, StrataError } from '../../errors/index.ts';
 import type { RuntimeFacts } from '../../runtime/index.ts';
 import { resizeTerminal } from '../conmon.ts';
-import { type ContainerRecord, hasProcess } from '../record.ts';
+import type { ContainerRecord } from '../record.ts';
+import { assertAllowed } from '../transitions.ts';
 import type { Attachment, ContainerEvent, Containers, ExecConfig, ExecState } from '../types.ts';
 import { type ExecProcess, type ExecSetting, startExec } from './exec-process.ts';
 import { checkUser, runtimeExecSpec } from './exec-spec.ts';
@@ -70,12 +71,7 @@ export function createExecs(options: ExecOptions): Execs {
 
   async function required(ref: string): Promise<ContainerRecord> {
     const record = await options.get(ref);
-    if (record.state.status === 'paused')
-      throw new StrataError('conflict', `Container ${ref} is paused, unpause the container before exec`);
-    if (record.state.status === 'restarting')
-      throw new StrataError('conflict', `Container ${record.id} is restarting, wait until the container is running`);
-    if (!hasProcess(record))
-      throw new StrataError('conflict', `container ${record.id} is not running`, { code: 'not_running' });
+    assertAllowed(record, 'exec', ref);
     return record;
   }
 
