@@ -14,7 +14,7 @@ const part = process.env['STRATA_CONFORMANCE_PART'] === 'third' ? ['--third'] : 
 /** Few cases cannot travel over the docker client's classic path. */
 for (const [mode, most] of [
   ['builder', 2],
-  ['modern', 12],
+  ['modern', 13],
 ] as const) {
   test(`every recorded case gives the reference's outcome, mode ${mode}`, async (t) => {
     const { code, output } = await execute(
