@@ -1,6 +1,7 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Descriptor, mediaTypes } from '../oci/index.ts';
+import { isErrno } from '../sys/index.ts';
 
 /** OCI image-spec v1.1 image-layout.md: the two files beside `blobs/`. */
 export interface Layout {
@@ -35,10 +36,20 @@ async function ensure(file: string, text: string, field: string): Promise<void> 
   await replace(file, text);
 }
 
-/** Readers see the old text or the new. No fsync: what a power cut takes is written anew from the rows. */
+/**
+ * Readers see the old text or the new. No fsync: what a power cut takes is written anew from the rows. On a full disk there
+ * is no place for a second file: what is removed goes from the first one all the same.
+ */
 async function replace(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.part`, text);
-  await rename(`${file}.part`, file);
+  const part = `${file}.part`;
+  try {
+    await writeFile(part, text);
+    await rename(part, file);
+  } catch (error) {
+    if (!isErrno(error, 'ENOSPC')) throw error;
+    await rm(part, { force: true });
+    await writeFile(file, text);
+  }
 }
 
 function indexText(manifests: readonly Descriptor[]): string {

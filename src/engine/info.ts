@@ -55,8 +55,6 @@ export async function systemInfo(parts: {
     PidsLimit: facts.cgroups !== 'none',
     IPv4Forwarding: true,
     Debug: false,
-    // None: the kernel has no such limit any more, and no request gets one.
-    KernelMemoryTCP: false,
     NFd: readdirSync('/proc/self/fd').length,
     OomKillDisable: facts.features.has('no oom killer'),
     NGoroutines: 0,
